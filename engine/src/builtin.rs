@@ -1,0 +1,102 @@
+//! The network for users without a weight file: VGG's topology, a quarter of its channels, weights from a seed.
+//!
+//! Untrained features carry style once each layer's scale is right (K. He, Y. Wang, J. Hopcroft, "A Powerful
+//! Generative Model Using Random Weights for the Deep Image Representation", NIPS 2016), so every layer is scaled to
+//! unit variance on a picture whose spectrum is that of photographs (D. Mishkin, J. Matas, "All You Need Is a Good
+//! Init", ICLR 2016).
+
+use std::f32::consts::TAU;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::Result;
+use crate::vgg::{Conv, Layer, Pooling, Vgg};
+
+/// Convolutions and channels of each block.
+const BLOCKS: [(usize, i64); 4] = [(2, 16), (2, 32), (4, 64), (1, 128)];
+
+/// Smoother gradients than the largest's, which serves features that were not trained.
+const POOLING: Pooling = Pooling::Average;
+
+const SEED: u64 = 1;
+
+/// The side of the picture that the layers are scaled on.
+const SIDE: i64 = 128;
+
+/// The built-in network.
+pub fn network(device: Device) -> Result<Vgg> {
+    let mut random = Random(SEED);
+    let mut x = photograph_like(&mut random)?;
+    let mut channels = 3;
+    let mut convs = Vec::new();
+    for (block, (count, out)) in (1..).zip(BLOCKS) {
+        if block > 1 {
+            x = POOLING.apply(&x)?;
+        }
+        for conv in 1..=count {
+            let weight = orthogonal(&mut random, out, channels)?;
+            let conv = scaled(Layer { block, conv }, weight, &x)?;
+            x = conv.apply(&x)?.f_relu()?;
+            channels = out;
+            convs.push(Conv { weight: conv.weight.f_to_device(device)?, bias: conv.bias.f_to_device(device)?, ..conv });
+        }
+    }
+    Vgg::new(convs, POOLING, device)
+}
+
+/// A convolution whose channels have zero mean and unit variance on `x`, before the ReLU.
+fn scaled(layer: Layer, weight: Tensor, x: &Tensor) -> Result<Conv> {
+    let bias = Tensor::f_zeros([weight.size()[0]], (Kind::Float, Device::Cpu))?;
+    let conv = Conv { layer, weight, bias };
+    let response = conv.apply(x)?;
+    let std = response.f_std_dim([0, 2, 3].as_slice(), false, false)?.f_add_scalar(1e-5)?;
+    let mean = response.f_mean_dim([0, 2, 3].as_slice(), false, Kind::Float)?;
+    Ok(Conv { layer, weight: conv.weight.f_div(&std.f_view([-1, 1, 1, 1])?)?, bias: mean.f_div(&std)?.f_neg()? })
+}
+
+/// `(out, input, 3, 3)` whose rows, or columns where those are fewer, are orthonormal.
+fn orthogonal(random: &mut Random, out: i64, input: i64) -> Result<Tensor> {
+    let fan_in = input * 9;
+    let gaussian = random.normal(out.max(fan_in) * out.min(fan_in))?.f_view([out.max(fan_in), out.min(fan_in)])?;
+    let (q, r) = Tensor::f_linalg_qr(&gaussian, "reduced")?;
+    // The signs of R's diagonal make the choice of Q unique, whatever the solver.
+    let q = q.f_mul(&r.f_diagonal(0, 0, 1)?.f_sign()?)?;
+    let q = if out > fan_in { q } else { q.f_transpose(0, 1)? };
+    Ok(q.f_contiguous()?.f_view([out, input, 3, 3])?)
+}
+
+/// A picture `(1, 3, SIDE, SIDE)`, as the network sees it after VGG's normalisation: Gaussian noise summed over octaves,
+/// which gives photographs' 1/f spectrum.
+fn photograph_like(random: &mut Random) -> Result<Tensor> {
+    let mut picture = Tensor::f_zeros([1, 3, SIDE, SIDE], (Kind::Float, Device::Cpu))?;
+    let mut side = 2;
+    while side <= SIDE {
+        let octave = random.normal(3 * side * side)?.f_view([1, 3, side, side])?;
+        picture = picture.f_add(&octave.f_upsample_bilinear2d([SIDE, SIDE], false, None, None)?)?;
+        side *= 2;
+    }
+    Ok(picture)
+}
+
+/// SplitMix64 (G. Steele, D. Lea, C. Flood, OOPSLA 2014): the same weights on every machine and with every libtorch.
+struct Random(u64);
+
+impl Random {
+    /// Uniform in 0..1, never 0.
+    fn uniform(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^= bits >> 31;
+        ((bits >> 40) as f32 + 0.5) / (1u64 << 24) as f32
+    }
+
+    /// `count` values of standard normal distribution (Box and Muller).
+    fn normal(&mut self, count: i64) -> Result<Tensor> {
+        let values: Vec<f32> = (0..count)
+            .map(|_| (-2.0 * self.uniform().ln()).sqrt() * (TAU * self.uniform()).cos())
+            .collect();
+        Ok(Tensor::f_from_slice(&values)?)
+    }
+}

@@ -1,0 +1,61 @@
+//! Where tensors live.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use tch::Device;
+
+use crate::{Error, Result};
+
+/// The device called `name`: `cpu`, `cuda`, `cuda:N`, or `auto`, which is CUDA where it works.
+pub fn find(name: &str) -> Result<Device> {
+    let fail = |reason: String| Error::NoDevice { name: name.to_owned(), reason };
+    let cuda = |index: usize| {
+        load_cuda().map_err(fail)?;
+        let count = tch::Cuda::device_count();
+        match index < count as usize {
+            true => Ok(Device::Cuda(index)),
+            false => Err(fail(format!("there are {count} CUDA devices, counted from 0"))),
+        }
+    };
+    match name.split_once(':') {
+        None if name == "auto" => Ok(cuda(0).unwrap_or(Device::Cpu)),
+        None if name == "cpu" => Ok(Device::Cpu),
+        None if name == "cuda" => cuda(0),
+        Some(("cuda", index)) if index.parse::<usize>().is_ok() => cuda(index.parse().unwrap_or_default()),
+        _ => Err(fail("not one of auto, cpu, cuda, cuda:N".into())),
+    }
+}
+
+/// Opens libtorch's CUDA half, which lies beside the other where there is one and is not linked, so that machines
+/// without CUDA can do without it.
+fn load_cuda() -> std::result::Result<(), String> {
+    static LOADED: Mutex<bool> = Mutex::new(false);
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    if *loaded {
+        return Ok(());
+    }
+    // The driver first: without it the gigabytes behind libtorch_cuda.so would be opened for nothing.
+    open(Path::new("libcuda.so.1")).map_err(|error| format!("no NVIDIA driver: {error}"))?;
+    let torch = loaded_library("libtorch_cpu.so").ok_or("libtorch_cpu.so is not loaded")?;
+    open(&torch.with_file_name("libtorch_cuda.so")).map_err(|error| format!("libtorch has no CUDA half: {error}"))?;
+    *loaded = true;
+    Ok(())
+}
+
+#[expect(unsafe_code, reason = "opening a library runs its initialisers")]
+fn open(path: &Path) -> std::result::Result<(), libloading::Error> {
+    // SAFETY: the NVIDIA driver's and libtorch's own initialisers, which ask nothing of us; never closed again.
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }?;
+    std::mem::forget(library);
+    Ok(())
+}
+
+/// The path of a shared library of this process.
+fn loaded_library(name: &str) -> Option<PathBuf> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let paths = maps.lines().filter_map(|line| line.find('/').map(|at| Path::new(&line[at..])));
+    paths.into_iter().find(|path| path.file_name() == Some(OsStr::new(name))).map(Path::to_owned)
+}

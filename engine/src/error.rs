@@ -1,0 +1,48 @@
+//! What can go wrong in the engine.
+
+use std::path::PathBuf;
+
+/// Why the engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A weight file is missing.
+    #[error("weights {}: no such file", .0.display())]
+    NotFound(PathBuf),
+    /// A weight file is not in the safetensors format.
+    #[error("weights {}: cannot be read as safetensors: {reason}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The reader's words.
+        reason: String,
+    },
+    /// A weight file holds another network.
+    #[error("weights {}: not a VGG network: {reason}", .path.display())]
+    NotVgg {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The device asked for cannot be used.
+    #[error("device {name}: {reason}")]
+    NoDevice {
+        /// As asked for.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A frame came before any style.
+    #[error("no style was set")]
+    NoStyle,
+    /// A picture without pixels.
+    #[error("a picture of {0} x {1} pixels has no area")]
+    EmptyPicture(u32, u32),
+    /// libtorch failed.
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+}
+
+/// The engine's results.
+pub type Result<T> = std::result::Result<T, Error>;

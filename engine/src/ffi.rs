@@ -1,0 +1,207 @@
+//! The engine behind its C interface: pointers become references here, and nothing unwinds past here.
+#![expect(unsafe_code, reason = "the C interface")]
+
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_char};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use style_engine_interface::{self as interface, Parameters, Picture, Stats, Status, Table};
+use tch::{Kind, Tensor};
+
+use crate::session::Session;
+use crate::{Error, Result};
+
+/// What the interface's opaque `Session` is here.
+struct Handle {
+    session: Session,
+    network: CString,
+    device: CString,
+}
+
+static TABLE: Table = Table {
+    version: interface::VERSION,
+    create,
+    destroy,
+    set_style,
+    set_parameters,
+    stylize,
+    reset,
+    stats,
+    network,
+    device,
+    last_error,
+};
+
+// Must be called as `interface::ENTRY_POINT` says.
+#[unsafe(no_mangle)]
+extern "C" fn style_engine_table() -> *const Table {
+    &raw const TABLE
+}
+
+const _: interface::EntryPoint = style_engine_table;
+
+thread_local! {
+    static LAST_ERROR: RefCell<CString> = RefCell::default();
+}
+
+unsafe extern "C" fn create(
+    weights: *const c_char,
+    device: *const c_char,
+    session: *mut *mut interface::Session,
+) -> Status {
+    guard(|| {
+        // SAFETY: the interface asks for strings that end in NUL, and null only for the weights.
+        let (weights, device) = unsafe { (text(weights), text(device)) };
+        let opened = Session::new(weights.as_deref().map(Path::new), device.as_deref().unwrap_or("auto"))?;
+        let handle = Handle { network: c_string(opened.network()), device: c_string(&opened.device()), session: opened };
+        // SAFETY: the interface asks for a place for the result.
+        unsafe { *session = Box::into_raw(Box::new(handle)).cast() };
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn destroy(session: *mut interface::Session) {
+    guard(|| {
+        // SAFETY: `create` made it, and the interface forbids any use after this.
+        drop(unsafe { Box::from_raw(session.cast::<Handle>()) });
+        Ok(())
+    });
+}
+
+unsafe extern "C" fn set_style(session: *mut interface::Session, picture: *const Picture) -> Status {
+    guard(|| {
+        // SAFETY: the interface asks for a live session and picture.
+        let (handle, picture) = unsafe { (handle(session), &*picture) };
+        // SAFETY: the interface asks for a picture whose rows can be read.
+        let (rgb, _) = unsafe { tensors(picture) }?;
+        handle.session.set_style(&rgb)
+    })
+}
+
+unsafe extern "C" fn set_parameters(session: *mut interface::Session, parameters: *const Parameters) -> Status {
+    guard(|| {
+        // SAFETY: the interface asks for a live session and parameters.
+        let (handle, parameters) = unsafe { (handle(session), *parameters) };
+        handle.session.set_parameters(parameters);
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn stylize(session: *mut interface::Session, frame: *const Picture, result: *mut u8) -> Status {
+    guard(|| {
+        // SAFETY: the interface asks for a live session and picture.
+        let (handle, frame) = unsafe { (handle(session), &*frame) };
+        // SAFETY: the interface asks for a picture whose rows can be read.
+        let (rgb, alpha) = unsafe { tensors(frame) }?;
+        let painted = handle.session.stylize(&rgb)?;
+        // SAFETY: the interface asks for a result with the frame's size and stride.
+        unsafe { write(&painted, &alpha, frame, result) }
+    })
+}
+
+unsafe extern "C" fn reset(session: *mut interface::Session) {
+    guard(|| {
+        // SAFETY: the interface asks for a live session.
+        unsafe { handle(session) }.session.reset();
+        Ok(())
+    });
+}
+
+unsafe extern "C" fn stats(session: *const interface::Session, stats: *mut Stats) {
+    // SAFETY: the interface asks for a live session and a place for the result.
+    unsafe { *stats = (*session.cast::<Handle>()).session.stats() };
+}
+
+unsafe extern "C" fn network(session: *const interface::Session) -> *const c_char {
+    // SAFETY: the interface asks for a live session, and the string lives in it.
+    unsafe { (*session.cast::<Handle>()).network.as_ptr() }
+}
+
+unsafe extern "C" fn device(session: *const interface::Session) -> *const c_char {
+    // SAFETY: as for `network`.
+    unsafe { (*session.cast::<Handle>()).device.as_ptr() }
+}
+
+unsafe extern "C" fn last_error() -> *const c_char {
+    LAST_ERROR.with_borrow(|message| message.as_ptr())
+}
+
+/// Runs `call`; an error or a panic becomes a status and a message.
+fn guard(call: impl FnOnce() -> Result<()>) -> Status {
+    let (status, message) = match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(())) => return Status::OK,
+        Ok(Err(error)) => (status(&error), error.to_string()),
+        Err(panic) => {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
+            (Status::FAILED, format!("panic: {}", words.unwrap_or("without a message")))
+        }
+    };
+    LAST_ERROR.set(c_string(&message));
+    status
+}
+
+fn status(error: &Error) -> Status {
+    match error {
+        Error::NotFound(_) => Status::NOT_FOUND,
+        Error::Unreadable { .. } | Error::NotVgg { .. } => Status::UNREADABLE,
+        Error::NoDevice { .. } => Status::NO_DEVICE,
+        _ => Status::FAILED,
+    }
+}
+
+fn c_string(text: &str) -> CString {
+    CString::new(text.replace('\0', " ")).unwrap_or_default()
+}
+
+/// # Safety
+/// `text` is null or ends in NUL.
+unsafe fn text(text: *const c_char) -> Option<String> {
+    // SAFETY: by this function's contract.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+}
+
+/// # Safety
+/// `session` was made by `create`, is not destroyed yet and in no other use.
+unsafe fn handle<'a>(session: *mut interface::Session) -> &'a mut Handle {
+    // SAFETY: by this function's contract.
+    unsafe { &mut *session.cast::<Handle>() }
+}
+
+/// A picture's colours, `(1, 3, H, W)` in 0..1, and its alpha, `(H, W, 1)` in 0..=255.
+///
+/// # Safety
+/// Each of the picture's rows can be read.
+unsafe fn tensors(picture: &Picture) -> Result<(Tensor, Tensor)> {
+    let (width, height) = (picture.width as usize, picture.height as usize);
+    if width == 0 || height == 0 {
+        return Err(Error::EmptyPicture(picture.width, picture.height));
+    }
+    let mut bytes = Vec::with_capacity(width * height * 4);
+    for row in 0..height {
+        // SAFETY: by this function's contract.
+        bytes.extend_from_slice(unsafe {
+            std::slice::from_raw_parts(picture.data.add(row * picture.stride), width * 4)
+        });
+    }
+    let rgba = Tensor::f_from_data_size(&bytes, &[height as i64, width as i64, 4], Kind::Uint8)?;
+    let rgb = rgba.f_narrow(2, 0, 3)?.f_permute([2, 0, 1])?.f_unsqueeze(0)?;
+    Ok((rgb.f_to_kind(Kind::Float)?.f_div_scalar(255)?.f_contiguous()?, rgba.f_narrow(2, 3, 1)?))
+}
+
+/// Writes colours and alpha, as from [`tensors`], as rows like those of `frame`.
+///
+/// # Safety
+/// `result` has room for the frame's rows at the frame's stride.
+unsafe fn write(rgb: &Tensor, alpha: &Tensor, frame: &Picture, result: *mut u8) -> Result<()> {
+    let rgb = rgb.f_mul_scalar(255)?.f_round()?.f_to_kind(Kind::Uint8)?.f_squeeze_dim(0)?.f_permute([1, 2, 0])?;
+    let rgba = Tensor::f_cat(&[&rgb, alpha], 2)?.f_contiguous()?;
+    let mut bytes = vec![0; rgba.numel()];
+    rgba.f_copy_data_u8(&mut bytes, rgba.numel())?;
+    for (row, pixels) in bytes.chunks_exact(frame.width as usize * 4).enumerate() {
+        // SAFETY: by this function's contract.
+        unsafe { std::ptr::copy_nonoverlapping(pixels.as_ptr(), result.add(row * frame.stride), pixels.len()) };
+    }
+    Ok(())
+}

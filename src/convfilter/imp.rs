@@ -1,0 +1,310 @@
+/**
+ * SECTION:element-convfilter
+ *
+ * Filters every frame with one of Pillow's filters or with a kernel of your own, on the GPU.
+ *
+ * YUV is filtered in its own planes; chroma becomes grey under filters that shift levels or find edges. Alpha is kept.
+ *
+ * ## Examples
+ * |[
+ * gst-launch-1.0 v4l2src ! convfilter filter=emboss ! autovideosink
+ * ]|
+ * |[
+ * gst-launch-1.0 v4l2src ! convfilter filter=kernel kernel="1 1 0; 1 1 -1; 0 -1 -1" ! autovideosink
+ * ]|
+ */
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_base::prelude::*;
+use gst_base::subclass::prelude::*;
+use gst_video::subclass::prelude::*;
+use gst_video::prelude::*;
+use gst_video::{ VideoFrameRef, VideoInfo};
+
+use super::{Filter, KernelOrder};
+use crate::filters::{self, FilterError, FixedKernel, Kernel, Plan};
+use crate::frame::{self, Layout};
+use crate::gpu::{Gpu, GpuError, PlaneBytes, PlaneBytesMut, Program};
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new("convfilter", gst::DebugColorFlags::empty(), Some("Convolution and rank filters"))
+});
+
+/// What the user set.
+#[derive(Clone, Debug, PartialEq)]
+struct Settings {
+    filter: Filter,
+    radius: f64,
+    radius_y: f64,
+    size: u32,
+    kernel: String,
+    scale: f64,
+    offset: f64,
+    kernel_order: KernelOrder,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            filter: Filter::None,
+            radius: 2.0,
+            radius_y: -1.0,
+            size: 3,
+            kernel: String::new(),
+            scale: 0.0,
+            offset: 0.0,
+            kernel_order: KernelOrder::TopDown,
+        }
+    }
+}
+
+impl Settings {
+    /// The filter set, or nothing where frames pass through.
+    fn plan(&self) -> Result<Option<Plan>, FilterError> {
+        let radius_x = self.radius as f32;
+        let radius_y = if self.radius_y < 0.0 { radius_x } else { self.radius_y as f32 };
+        let plan = match self.filter {
+            Filter::None => return Ok(None),
+            Filter::GaussianBlur => filters::gaussian_blur(radius_x, radius_y),
+            Filter::BoxBlur => filters::box_blur(radius_x, radius_y),
+            Filter::Kernel => Kernel::parse(&self.kernel, self.scale, self.offset, self.kernel_order.into())?.plan(),
+            Filter::Median => filters::median(self.size)?,
+            fixed => return Ok(FixedKernel::find(&nick(fixed)).map(|fixed| fixed.kernel().plan())),
+        };
+        Ok(Some(plan))
+    }
+}
+
+/// What is running.
+#[derive(Default)]
+struct State {
+    gpu: Option<Arc<Gpu>>,
+    layout: Option<Layout>,
+    /// The settings last looked at.
+    settings: Settings,
+    /// What the last good settings ask for.
+    plan: Option<Plan>,
+    program: Option<Program>,
+}
+
+/// The element.
+#[derive(Default, glib::Properties)]
+#[properties(wrapper_type = super::ConvFilter)]
+pub struct ConvFilter {
+    #[property(name = "filter", get, set, type = Filter, member = filter, nick = "Filter",
+        blurb = "The filter to apply", controllable, mutable_playing, builder(Settings::default().filter))]
+    #[property(name = "radius", get, set, type = f64, member = radius,
+        minimum = 0.0, maximum = 1000.0, default = Settings::default().radius,
+        nick = "Radius", blurb = "gaussian-blur: standard deviation; box-blur: radius; in samples, fractions too",
+        controllable, mutable_playing)]
+    #[property(name = "radius-y", get, set, type = f64, member = radius_y,
+        minimum = -1.0, maximum = 1000.0, default = Settings::default().radius_y,
+        nick = "Vertical radius", blurb = "The radius along columns (-1 = as radius)", controllable, mutable_playing)]
+    #[property(name = "size", get, set, type = u32, member = size,
+        minimum = 1, maximum = 63, default = Settings::default().size,
+        nick = "Window size", blurb = "median: the window's side, odd, in samples", controllable, mutable_playing)]
+    #[property(name = "kernel", get, set, type = String, member = kernel,
+        default = Some(Settings::default().kernel.as_str()), nick = "Kernel",
+        blurb = "filter=kernel: rows parted by ';', numbers by spaces or commas, up to 63 x 63: \"1 1 0; 1 1 -1; 0 -1 -1\"",
+        mutable_playing)]
+    #[property(name = "scale", get, set, type = f64, member = scale,
+        minimum = f64::from(f32::MIN), maximum = f64::from(f32::MAX), default = Settings::default().scale,
+        nick = "Scale", blurb = "filter=kernel: divide by this (0 = the kernel's sum, or 1 where that is 0)",
+        controllable, mutable_playing)]
+    #[property(name = "offset", get, set, type = f64, member = offset,
+        minimum = f64::from(f32::MIN), maximum = f64::from(f32::MAX), default = Settings::default().offset,
+        nick = "Offset", blurb = "filter=kernel: add this after dividing, in 8-bit levels", controllable, mutable_playing)]
+    #[property(name = "kernel-order", get, set, type = KernelOrder, member = kernel_order,
+        nick = "Kernel order", blurb = "Which row of the picture the kernel's first row weighs",
+        controllable, mutable_playing, builder(Settings::default().kernel_order))]
+    settings: Mutex<Settings>,
+    #[property(name = "adapter-name", get, type = Option<String>, nick = "Adapter name",
+        blurb = "The GPU that the filters run on, once one is open")]
+    adapter_name: Mutex<Option<String>>,
+    state: Mutex<State>,
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for ConvFilter {
+    const NAME: &'static str = "GstConvFilter";
+    type Type = super::ConvFilter;
+    type ParentType = gst_video::VideoFilter;
+}
+
+#[glib::derived_properties]
+impl ObjectImpl for ConvFilter {}
+
+impl GstObjectImpl for ConvFilter {}
+
+impl ElementImpl for ConvFilter {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Convolution filter",
+                "Filter/Effect/Video",
+                "Pillow's filters and kernels of your own on every frame, computed on the GPU",
+                "The stylefilter authors",
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(frame::pad_templates);
+        &TEMPLATES
+    }
+}
+
+impl BaseTransformImpl for ConvFilter {
+    const MODE: gst_base::subclass::BaseTransformMode = gst_base::subclass::BaseTransformMode::NeverInPlace;
+    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
+    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        let mut state = self.state();
+        state.settings = self.settings();
+        state.plan = state.settings.plan().map_err(|error| {
+            gst::error_msg!(gst::ResourceError::Settings, ["filter={}: {error}", nick(state.settings.filter)])
+        })?;
+        if state.plan.is_some() {
+            self.open_gpu(&mut state).map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ["{error}"]))?;
+        }
+        self.obj().set_passthrough(state.plan.is_none());
+        Ok(())
+    }
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        *self.state() = State::default();
+        Ok(())
+    }
+
+    fn before_transform(&self, inbuf: &gst::BufferRef) {
+        let obj = self.obj();
+        frame::sync_values(obj.upcast_ref(), inbuf);
+        let mut state = self.state();
+        self.follow_settings(&mut state);
+        let passthrough = state.plan.is_none();
+        if obj.is_passthrough() != passthrough {
+            obj.set_passthrough(passthrough);
+            obj.reconfigure_src();
+        }
+    }
+}
+
+impl VideoFilterImpl for ConvFilter {
+    fn set_info(
+        &self,
+        _incaps: &gst::Caps,
+        info: &VideoInfo,
+        _outcaps: &gst::Caps,
+        _out_info: &VideoInfo,
+    ) -> Result<(), gst::LoggableError> {
+        let mut state = self.state();
+        state.layout = Some(Layout::new(info));
+        state.program = None;
+        Ok(())
+    }
+
+    fn transform_frame(
+        &self,
+        input: &VideoFrameRef<&gst::BufferRef>,
+        output: &mut VideoFrameRef<&mut gst::BufferRef>,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let mut state = self.state();
+        let program = self.program(&mut state)?;
+        let source: Vec<_> = input
+            .planes_data()
+            .into_iter()
+            .zip(input.plane_stride())
+            .map(|(data, &stride)| PlaneBytes { data, stride: stride as usize })
+            .collect();
+        let strides = output.plane_stride().to_vec();
+        let mut target: Vec<_> = output
+            .planes_data_mut()
+            .into_iter()
+            .zip(strides)
+            .map(|(data, stride)| PlaneBytesMut { data, stride: stride as usize })
+            .collect();
+        program.run(&source, &mut target).map_err(|error| self.fail(error))?;
+        Ok(gst::FlowSuccess::Ok)
+    }
+}
+
+impl ConvFilter {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settings(&self) -> Settings {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn open_gpu(&self, state: &mut State) -> Result<Arc<Gpu>, GpuError> {
+        if let Some(gpu) = &state.gpu {
+            return Ok(gpu.clone());
+        }
+        let gpu = Gpu::shared()?;
+        gst::info!(CAT, imp = self, "running on {}", gpu.name());
+        *self.adapter_name.lock().unwrap_or_else(PoisonError::into_inner) = Some(gpu.name());
+        self.obj().notify("adapter-name");
+        Ok(state.gpu.insert(gpu).clone())
+    }
+
+    /// Takes over what the user changed while playing; what cannot be filtered with is warned of and left.
+    fn follow_settings(&self, state: &mut State) {
+        let settings = self.settings();
+        if settings == state.settings {
+            return;
+        }
+        match settings.plan() {
+            Ok(plan) => {
+                if let (Some(program), Some(plan)) = (&mut state.program, &plan)
+                    && let Err(error) = program.set_plan(plan)
+                {
+                    gst::warning!(CAT, imp = self, "{error}");
+                    state.program = None;
+                }
+                state.plan = plan;
+            }
+            Err(error) => gst::element_imp_warning!(
+                self,
+                gst::ResourceError::Settings,
+                ["filter={}: {error}; the filter before it stays", nick(settings.filter)]
+            ),
+        }
+        state.settings = settings;
+    }
+
+    fn program<'a>(&self, state: &'a mut State) -> Result<&'a Program, gst::FlowError> {
+        if state.program.is_none() {
+            let (Some(layout), Some(plan)) = (state.layout.clone(), state.plan.clone()) else {
+                return Err(gst::FlowError::NotNegotiated);
+            };
+            let program = self.open_gpu(state).and_then(|gpu| Program::new(gpu, layout, &plan));
+            state.program = Some(program.map_err(|error| self.fail(error))?);
+        }
+        state.program.as_ref().ok_or(gst::FlowError::Error)
+    }
+
+    fn fail(&self, error: GpuError) -> gst::FlowError {
+        gst::element_imp_error!(self, gst::ResourceError::Failed, ["{error}"]);
+        gst::FlowError::Error
+    }
+}
+
+impl From<KernelOrder> for filters::KernelOrder {
+    fn from(order: KernelOrder) -> Self {
+        match order {
+            KernelOrder::TopDown => Self::TopDown,
+            KernelOrder::BottomUp => Self::BottomUp,
+        }
+    }
+}
+
+/// The filter's name as users type it.
+fn nick(filter: Filter) -> String {
+    glib::EnumValue::from_value(&filter.to_value()).map_or_else(String::new, |(_, value)| value.nick().to_owned())
+}

@@ -1,0 +1,65 @@
+//! The `convfilter` element.
+
+use gst::glib;
+use gst::prelude::*;
+
+mod imp;
+
+glib::wrapper! {
+    /// Convolution and rank filters on every frame, computed on the GPU.
+    pub struct ConvFilter(ObjectSubclass<imp::ConvFilter>)
+        @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object;
+}
+
+/// The `filter` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstConvFilterFilter")]
+pub enum Filter {
+    /// Frames pass through untouched.
+    #[default]
+    #[enum_value(name = "None: frames pass through untouched", nick = "none")]
+    None,
+    #[enum_value(name = "Pillow's BLUR, 5 x 5", nick = "blur")]
+    Blur,
+    #[enum_value(name = "Pillow's CONTOUR: dark lines on white", nick = "contour")]
+    Contour,
+    #[enum_value(name = "Pillow's DETAIL", nick = "detail")]
+    Detail,
+    #[enum_value(name = "Pillow's EDGE_ENHANCE", nick = "edge-enhance")]
+    EdgeEnhance,
+    #[enum_value(name = "Pillow's EDGE_ENHANCE_MORE", nick = "edge-enhance-more")]
+    EdgeEnhanceMore,
+    #[enum_value(name = "Pillow's EMBOSS: a relief in grey", nick = "emboss")]
+    Emboss,
+    #[enum_value(name = "Pillow's FIND_EDGES: bright lines on black", nick = "find-edges")]
+    FindEdges,
+    #[enum_value(name = "Pillow's SMOOTH, 3 x 3", nick = "smooth")]
+    Smooth,
+    #[enum_value(name = "Pillow's SMOOTH_MORE, 5 x 5", nick = "smooth-more")]
+    SmoothMore,
+    #[enum_value(name = "Pillow's SHARPEN", nick = "sharpen")]
+    Sharpen,
+    #[enum_value(name = "Pillow's GaussianBlur, by radius and radius-y", nick = "gaussian-blur")]
+    GaussianBlur,
+    #[enum_value(name = "Pillow's BoxBlur, by radius and radius-y", nick = "box-blur")]
+    BoxBlur,
+    #[enum_value(name = "Your own, by kernel, scale, offset and kernel-order", nick = "kernel")]
+    Kernel,
+    #[enum_value(name = "Pillow's MedianFilter, by size", nick = "median")]
+    Median,
+}
+
+/// The `kernel-order` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstConvFilterKernelOrder")]
+pub enum KernelOrder {
+    #[default]
+    #[enum_value(name = "Row 0 weighs the upper row (NumPy, OpenCV, FFmpeg)", nick = "top-down")]
+    TopDown,
+    #[enum_value(name = "Row 0 weighs the lower row (Pillow)", nick = "bottom-up")]
+    BottomUp,
+}
+
+pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    gst::Element::register(Some(plugin), "convfilter", gst::Rank::NONE, ConvFilter::static_type())
+}

@@ -1,0 +1,85 @@
+//! Box blurs with fractional radii, and the Gaussian blur that Pillow makes of them.
+
+use super::{Axis, Chroma, Pass, Plan};
+
+/// The integer weights of a box of fractional radius, as in Pillow's `BoxBlur.c`.
+///
+/// `out = (inner * sum(samples -radius..=radius) + edge * (the two samples beyond) + 2^23) >> 24`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BoxWeights {
+    /// The whole part of the radius.
+    pub radius: u32,
+    /// The weight of a sample inside, in 2^-24.
+    pub inner: u32,
+    /// The weight of the sample beyond either end, in 2^-24.
+    pub edge: u32,
+}
+
+impl BoxWeights {
+    fn new(radius: f32) -> Self {
+        let whole = radius as u32;
+        let inner = ((1 << 24) as f32 / (radius * 2.0 + 1.0)) as u32;
+        let edge = ((1 << 24) - (whole * 2 + 1) * inner) / 2;
+        Self { radius: whole, inner, edge }
+    }
+}
+
+/// The mean over a box of the given radii, in samples; a radius of 0 leaves its direction alone.
+pub fn box_blur(radius_x: f32, radius_y: f32) -> Plan {
+    repeated_box(radius_x, radius_y, 1)
+}
+
+/// Pillow's Gaussian blur: three box blurs each way. `sigma` is the standard deviation, in samples.
+pub fn gaussian_blur(sigma_x: f32, sigma_y: f32) -> Plan {
+    const BOXES: usize = 3;
+    repeated_box(box_radius(sigma_x, BOXES), box_radius(sigma_y, BOXES), BOXES)
+}
+
+fn repeated_box(radius_x: f32, radius_y: f32, times: usize) -> Plan {
+    let passes = [(Axis::Horizontal, radius_x), (Axis::Vertical, radius_y)]
+        .into_iter()
+        .filter(|&(_, radius)| radius > 0.0)
+        .flat_map(|(axis, radius)| vec![Pass::BoxBlur(axis, BoxWeights::new(radius)); times])
+        .collect();
+    Plan { passes, chroma: Chroma::Filter }
+}
+
+/// The radius of the box whose `times`-fold repetition has the standard deviation `sigma`.
+///
+/// Gwosdek, Grewenig, Bruhn, Weickert, "Theoretical Foundations of Gaussian Convolution by Extended Box Filtering"
+/// (SSVM 2011), in the precision of each step of Pillow's `_gaussian_blur_radius`.
+fn box_radius(sigma: f32, times: usize) -> f32 {
+    let sigma2 = sigma * sigma / times as f32;
+    let length = (12.0 * f64::from(sigma2) + 1.0).sqrt() as f32;
+    let whole = ((f64::from(length) - 1.0) / 2.0).floor() as f32;
+    let fraction = (2.0 * whole + 1.0) * (whole * (whole + 1.0) - 3.0 * sigma2)
+        / (6.0 * (sigma2 - (whole + 1.0) * (whole + 1.0)));
+    whole + fraction
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaussian_radii_are_pillows() {
+        let expected = [
+            (0.5, 0.045_454_547, BoxWeights { radius: 0, inner: 15_379_114, edge: 699_051 }),
+            (1.0, 0.250_000_03, BoxWeights { radius: 0, inner: 11_184_811, edge: 2_796_202 }),
+            (2.0, 1.375, BoxWeights { radius: 1, inner: 4_473_924, edge: 1_677_722 }),
+            (5.0, 4.45, BoxWeights { radius: 4, inner: 1_694_668, edge: 762_602 }),
+            (10.0, 9.475, BoxWeights { radius: 9, inner: 840_963, edge: 399_459 }),
+            (50.0, 49.495, BoxWeights { radius: 49, inner: 167_788, edge: 83_102 }),
+        ];
+        for (sigma, radius, weights) in expected {
+            assert_eq!(box_radius(sigma, 3), radius, "sigma {sigma}");
+            assert_eq!(BoxWeights::new(radius), weights, "sigma {sigma}");
+        }
+    }
+
+    #[test]
+    fn a_radius_of_zero_makes_no_pass() {
+        assert_eq!(box_blur(0.0, 0.0).passes, []);
+        assert_eq!(gaussian_blur(2.0, 0.0).passes.len(), 3);
+    }
+}

@@ -1,0 +1,174 @@
+//! Convolution kernels: Pillow's fixed ones, and the user's own.
+
+use super::{Chroma, FilterError, Pass, Plan};
+
+/// The longest side of a kernel.
+pub(super) const MAX_SIDE: usize = 63;
+
+/// Which way the kernel's rows are laid over the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelOrder {
+    /// Row 0 weighs the upper row (NumPy, OpenCV, FFmpeg).
+    TopDown,
+    /// Row 0 weighs the lower row (Pillow).
+    BottomUp,
+}
+
+/// A convolution: `clip(offset + sum of coefficients * samples)`, rounded half up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kernel {
+    /// Columns of the kernel.
+    pub cols: usize,
+    /// Coefficients, already divided by the scale, row by row.
+    pub coefficients: Vec<f32>,
+    /// Which way the rows go.
+    pub order: KernelOrder,
+    /// Added to every sum, in 8-bit levels.
+    pub offset: f32,
+}
+
+impl Kernel {
+    /// Reads a kernel's text: rows parted by `;`, numbers by spaces or commas.
+    ///
+    /// `scale` divides the coefficients; 0 stands for their sum, or 1 where that is 0.
+    pub fn parse(text: &str, scale: f64, offset: f64, order: KernelOrder) -> Result<Self, FilterError> {
+        let rows = text
+            .trim_end_matches(|c: char| c == ';' || c.is_whitespace())
+            .split(';')
+            .map(parse_row)
+            .collect::<Result<Vec<_>, _>>()?;
+        let cols = rows[0].len();
+        if cols == 0 {
+            return Err(FilterError::EmptyKernel);
+        }
+        if let Some(row) = rows.iter().position(|row| row.len() != cols) {
+            return Err(FilterError::RaggedKernel { row: row + 1, got: rows[row].len(), expected: cols });
+        }
+        if cols.max(rows.len()) > MAX_SIDE {
+            return Err(FilterError::KernelTooLarge { rows: rows.len(), cols });
+        }
+        Ok(Self::new(cols, &rows.concat(), scale, offset, order))
+    }
+
+    /// The sum is taken in f64 and the division done in f32, as Pillow does.
+    fn new(cols: usize, coefficients: &[f64], scale: f64, offset: f64, order: KernelOrder) -> Self {
+        let sum: f64 = coefficients.iter().sum();
+        let scale = [scale, sum].into_iter().find(|&s| s != 0.0).unwrap_or(1.0) as f32;
+        let coefficients = coefficients.iter().map(|&c| c as f32 / scale).collect();
+        Self { cols, coefficients, order, offset: offset as f32 }
+    }
+
+    /// Rows of the kernel.
+    pub fn rows(&self) -> usize {
+        self.coefficients.len() / self.cols
+    }
+
+    /// This kernel as a filter. Chroma is filtered where a flat area keeps its level, else it becomes grey.
+    pub fn plan(self) -> Plan {
+        let gain: f32 = self.coefficients.iter().sum();
+        let keeps_level = self.offset == 0.0 && (gain - 1.0).abs() < 1e-3;
+        let chroma = if keeps_level { Chroma::Filter } else { Chroma::Neutral };
+        Plan { passes: vec![Pass::Convolve(self)], chroma }
+    }
+}
+
+fn parse_row(row: &str) -> Result<Vec<f64>, FilterError> {
+    row.split(|c: char| c == ',' || c.is_whitespace())
+        .filter(|number| !number.is_empty())
+        .map(|number| match number.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(value),
+            _ => Err(FilterError::NotANumber(number.to_owned())),
+        })
+        .collect()
+}
+
+/// One of Pillow's fixed kernels (`PIL/ImageFilter.py`), square.
+pub struct FixedKernel {
+    /// The value of the `filter` property.
+    pub nick: &'static str,
+    coefficients: &'static [i8],
+    scale: f64,
+    offset: f64,
+}
+
+impl FixedKernel {
+    /// The filter called `nick`, if it is a fixed one.
+    pub fn find(nick: &str) -> Option<&'static Self> {
+        FIXED.iter().find(|fixed| fixed.nick == nick)
+    }
+
+    /// The kernel, in Pillow's row order.
+    pub fn kernel(&self) -> Kernel {
+        let coefficients: Vec<f64> = self.coefficients.iter().map(|&c| f64::from(c)).collect();
+        let side = coefficients.len().isqrt();
+        Kernel::new(side, &coefficients, self.scale, self.offset, KernelOrder::BottomUp)
+    }
+}
+
+const fn fixed(nick: &'static str, scale: f64, offset: f64, coefficients: &'static [i8]) -> FixedKernel {
+    FixedKernel { nick, coefficients, scale, offset }
+}
+
+/// Pillow's ten fixed filters.
+#[rustfmt::skip]
+const FIXED: [FixedKernel; 10] = [
+    fixed("blur", 16.0, 0.0, &[
+        1, 1, 1, 1, 1,
+        1, 0, 0, 0, 1,
+        1, 0, 0, 0, 1,
+        1, 0, 0, 0, 1,
+        1, 1, 1, 1, 1,
+    ]),
+    fixed("contour", 1.0, 255.0, &[-1, -1, -1, -1, 8, -1, -1, -1, -1]),
+    fixed("detail", 6.0, 0.0, &[0, -1, 0, -1, 10, -1, 0, -1, 0]),
+    fixed("edge-enhance", 2.0, 0.0, &[-1, -1, -1, -1, 10, -1, -1, -1, -1]),
+    fixed("edge-enhance-more", 1.0, 0.0, &[-1, -1, -1, -1, 9, -1, -1, -1, -1]),
+    fixed("emboss", 1.0, 128.0, &[-1, 0, 0, 0, 1, 0, 0, 0, 0]),
+    fixed("find-edges", 1.0, 0.0, &[-1, -1, -1, -1, 8, -1, -1, -1, -1]),
+    fixed("smooth", 13.0, 0.0, &[1, 1, 1, 1, 5, 1, 1, 1, 1]),
+    fixed("smooth-more", 100.0, 0.0, &[
+        1, 1,  1, 1, 1,
+        1, 5,  5, 5, 1,
+        1, 5, 44, 5, 1,
+        1, 5,  5, 5, 1,
+        1, 1,  1, 1, 1,
+    ]),
+    fixed("sharpen", 16.0, 0.0, &[-2, -2, -2, -2, 32, -2, -2, -2, -2]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Kernel, FilterError> {
+        Kernel::parse(text, 0.0, 0.0, KernelOrder::TopDown)
+    }
+
+    #[test]
+    fn reads_rows_and_columns() {
+        let kernel = parse("1, 2 3;4 5,6;").unwrap();
+        assert_eq!((kernel.rows(), kernel.cols), (2, 3));
+        assert_eq!(kernel.coefficients, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0].map(|c| c / 21.0));
+    }
+
+    #[test]
+    fn a_sum_of_zero_leaves_the_coefficients() {
+        assert_eq!(parse("-1 0 1").unwrap().coefficients, [-1.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        assert_eq!(parse(" ; "), Err(FilterError::EmptyKernel));
+        assert_eq!(parse("1 x"), Err(FilterError::NotANumber("x".into())));
+        assert_eq!(parse("1 inf"), Err(FilterError::NotANumber("inf".into())));
+        assert_eq!(parse("1 2; 3"), Err(FilterError::RaggedKernel { row: 2, got: 1, expected: 2 }));
+        assert_eq!(parse(&"1 ".repeat(64)), Err(FilterError::KernelTooLarge { rows: 1, cols: 64 }));
+    }
+
+    #[test]
+    fn chroma_is_filtered_only_where_flat_areas_keep_their_level() {
+        let neutral: Vec<_> =
+            FIXED.iter().filter(|f| f.kernel().plan().chroma == Chroma::Neutral).map(|f| f.nick).collect();
+        assert_eq!(neutral, ["contour", "emboss", "find-edges"]);
+    }
+}

@@ -1,0 +1,166 @@
+//! The formats both elements take, and how a raw frame's bytes make up its components.
+//!
+//! A component (R, G, B, A, Y, U, V) is a grid of samples at a fixed distance from each other: planar, semi-planar
+//! and packed formats differ only in those distances, which GStreamer's format description gives.
+
+use gst::prelude::*;
+use gst_base::prelude::*;
+use gst_video::{VideoFormat, VideoInfo};
+
+/// The formats both elements take and give, in the order of preference.
+pub const FORMATS: [VideoFormat; 22] = [
+    VideoFormat::Rgba,
+    VideoFormat::Bgra,
+    VideoFormat::Argb,
+    VideoFormat::Abgr,
+    VideoFormat::Rgbx,
+    VideoFormat::Bgrx,
+    VideoFormat::Xrgb,
+    VideoFormat::Xbgr,
+    VideoFormat::Rgb,
+    VideoFormat::Bgr,
+    VideoFormat::Gbr,
+    VideoFormat::Ayuv,
+    VideoFormat::Y444,
+    VideoFormat::Y42b,
+    VideoFormat::Yuy2,
+    VideoFormat::Uyvy,
+    VideoFormat::Yvyu,
+    VideoFormat::I420,
+    VideoFormat::Yv12,
+    VideoFormat::Nv12,
+    VideoFormat::Nv21,
+    VideoFormat::Gray8,
+];
+
+/// The pad templates of an element that gives out the format it takes in.
+pub fn pad_templates() -> Vec<gst::PadTemplate> {
+    let caps = gst_video::VideoCapsBuilder::new().format_list(FORMATS).build();
+    [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
+        .into_iter()
+        .filter_map(|(name, direction)| gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok())
+        .collect()
+}
+
+/// Sets an element's controlled properties to their values at the time of `buffer`.
+pub fn sync_values(element: &gst_base::BaseTransform, buffer: &gst::BufferRef) {
+    let segment = element.segment();
+    let segment = segment.downcast_ref::<gst::format::Time>();
+    if let Some(time) = segment.and_then(|segment| segment.to_stream_time(buffer.pts()))
+        && let Err(error) = element.sync_values(time)
+    {
+        gst::debug!(gst::CAT_RUST, obj = element, "no controlled values at {time}: {error}");
+    }
+}
+
+/// What a component means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// R, G, B, grey or luma: light.
+    Light,
+    /// U or V: a colour difference, grey at 128.
+    Chroma,
+    /// Opacity.
+    Alpha,
+}
+
+/// A grid of samples in a plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Component {
+    /// What the samples mean.
+    pub meaning: Meaning,
+    /// The plane they lie in.
+    pub plane: usize,
+    /// Bytes from a row's start to the first sample.
+    pub offset: usize,
+    /// Bytes from a sample to its right neighbour.
+    pub step: usize,
+    /// Samples in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+/// A plane's size, without padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plane {
+    /// Bytes of a row.
+    pub row_bytes: usize,
+    /// Rows.
+    pub height: usize,
+}
+
+/// A frame's planes and components.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The planes, in the format's order.
+    pub planes: Vec<Plane>,
+    /// The components, in the format's order.
+    pub components: Vec<Component>,
+}
+
+impl Layout {
+    /// The layout of frames of this format and size, whatever their strides.
+    pub fn new(info: &VideoInfo) -> Self {
+        let format = info.format_info();
+        let components: Vec<Component> = (0..info.n_components() as u8)
+            .map(|c| {
+                let index = usize::from(c);
+                Component {
+                    meaning: match index {
+                        3 => Meaning::Alpha,
+                        1 | 2 if info.is_yuv() => Meaning::Chroma,
+                        _ => Meaning::Light,
+                    },
+                    plane: format.plane()[index] as usize,
+                    offset: format.poffset()[index] as usize,
+                    step: format.pixel_stride()[index] as usize,
+                    width: info.comp_width(c) as usize,
+                    height: info.comp_height(c) as usize,
+                }
+            })
+            .collect();
+        let planes = (0..info.n_planes() as usize)
+            .map(|plane| {
+                let of_plane = || components.iter().filter(|c| c.plane == plane);
+                Plane {
+                    row_bytes: of_plane().map(|c| c.width * c.step).max().unwrap_or(0),
+                    height: of_plane().map(|c| c.height).max().unwrap_or(0),
+                }
+            })
+            .collect();
+        Self { planes, components }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(format: VideoFormat) -> Layout {
+        gst::init().unwrap();
+        Layout::new(&VideoInfo::builder(format, 5, 3).build().unwrap())
+    }
+
+    #[test]
+    fn packed_yuv_shares_one_plane() {
+        let layout = layout(VideoFormat::Yuy2);
+        assert_eq!(layout.planes, [Plane { row_bytes: 12, height: 3 }]);
+        let grids: Vec<_> = layout.components.iter().map(|c| (c.offset, c.step, c.width)).collect();
+        assert_eq!(grids, [(0, 2, 5), (1, 4, 3), (3, 4, 3)]);
+    }
+
+    #[test]
+    fn semi_planar_chroma_is_interleaved() {
+        let layout = layout(VideoFormat::Nv12);
+        assert_eq!(layout.planes, [Plane { row_bytes: 5, height: 3 }, Plane { row_bytes: 6, height: 2 }]);
+        assert_eq!(layout.components[2].meaning, Meaning::Chroma);
+    }
+
+    #[test]
+    fn the_fourth_component_is_alpha() {
+        assert_eq!(layout(VideoFormat::Argb).components[3].meaning, Meaning::Alpha);
+        assert_eq!(layout(VideoFormat::Bgrx).components.len(), 3);
+        assert_eq!(layout(VideoFormat::Bgrx).planes[0].row_bytes, 20);
+    }
+}

@@ -1,0 +1,43 @@
+//! How filters run on a GPU: the process's one device, the passes as compute shaders, frames up and down.
+
+mod device;
+mod program;
+mod uniforms;
+
+pub use device::Gpu;
+pub use program::{PlaneBytes, PlaneBytesMut, Program};
+
+/// Why the GPU could not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GpuError {
+    /// No Vulkan driver offers a device.
+    #[error("no Vulkan device was found; install a driver (on Debian and Ubuntu: mesa-vulkan-drivers)")]
+    NoAdapter,
+    /// The device was found but could not be opened.
+    #[error("{adapter} could not be opened: {reason}")]
+    Open {
+        /// The device's name.
+        adapter: String,
+        /// The driver's words.
+        reason: String,
+    },
+    /// Frames of this size do not fit into the device's buffers.
+    #[error("a frame takes {needed} bytes on the GPU, {adapter} allows {allowed} in one buffer; scale it down")]
+    FrameTooLarge {
+        /// The device's name.
+        adapter: String,
+        /// Bytes of the largest buffer needed.
+        needed: u64,
+        /// Bytes allowed.
+        allowed: u64,
+    },
+    /// The device refused a command, or stopped working.
+    #[error("{adapter} failed: {reason}")]
+    Failed {
+        /// The device's name.
+        adapter: String,
+        /// The driver's words.
+        reason: String,
+    },
+}

@@ -1,0 +1,115 @@
+//! What the shaders know of a frame: `struct Frame` of `shaders/frame.wgsl`.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::filters::Chroma;
+use crate::frame::{Layout, Meaning};
+
+/// A frame has at most this many components, and planes.
+const MAX: usize = 4;
+
+const SOURCE_ORIGINAL: u32 = 0;
+const SOURCE_NEUTRAL: u32 = 1;
+const SOURCE_COMPONENT: u32 = 2;
+
+#[repr(C)]
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
+pub(super) struct Component {
+    frame_offset: u32,
+    frame_pitch: u32,
+    frame_step: u32,
+    offset: u32,
+    pub(super) pitch: u32,
+    width: u32,
+    pub(super) height: u32,
+    unused: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
+pub(super) struct Plane {
+    pub(super) offset: u32,
+    pub(super) pitch: u32,
+    pub(super) height: u32,
+    period: u32,
+    sources: [u32; MAX],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
+pub(super) struct Frame {
+    pub(super) components: [Component; MAX],
+    pub(super) planes: [Plane; MAX],
+    zero: u32,
+    unused: [u32; 3],
+}
+
+/// The frame as the shaders see it, and the sizes that follow from it.
+pub(super) struct Geometry {
+    pub(super) uniforms: Frame,
+    /// How many of `uniforms.components` are filtered.
+    pub(super) components: usize,
+    /// How many of `uniforms.planes` there are.
+    pub(super) planes: usize,
+    /// Bytes of the frame, each row padded to whole words.
+    pub(super) frame_bytes: u64,
+    /// Bytes of all filtered components' planes.
+    pub(super) component_bytes: u64,
+}
+
+impl Geometry {
+    pub(super) fn new(layout: &Layout, chroma: Chroma) -> Self {
+        let mut uniforms = Frame::default();
+        let mut frame_words = 0;
+        for (plane, of_layout) in uniforms.planes.iter_mut().zip(&layout.planes) {
+            plane.offset = frame_words;
+            plane.pitch = words(of_layout.row_bytes);
+            plane.height = of_layout.height as u32;
+            plane.period = 1;
+            frame_words += plane.pitch * plane.height;
+        }
+
+        let mut components = 0;
+        let mut component_words = 0;
+        for of_layout in &layout.components {
+            let plane = &mut uniforms.planes[of_layout.plane];
+            let step = of_layout.step as u32;
+            plane.period = plane.period.max(step);
+            let source = match (of_layout.meaning, chroma) {
+                (Meaning::Alpha, _) => SOURCE_ORIGINAL,
+                (Meaning::Chroma, Chroma::Neutral) => SOURCE_NEUTRAL,
+                _ => {
+                    let component = &mut uniforms.components[components];
+                    *component = Component {
+                        frame_offset: plane.offset * 4 + of_layout.offset as u32,
+                        frame_pitch: plane.pitch * 4,
+                        frame_step: step,
+                        offset: component_words,
+                        pitch: words(of_layout.width),
+                        width: of_layout.width as u32,
+                        height: of_layout.height as u32,
+                        unused: 0,
+                    };
+                    component_words += component.pitch * component.height;
+                    components += 1;
+                    SOURCE_COMPONENT + components as u32 - 1
+                }
+            };
+            // A component with a step of 2 beside one of 4 (YUY2) comes twice in a period.
+            for byte in (of_layout.offset..MAX).step_by(of_layout.step) {
+                plane.sources[byte] = source;
+            }
+        }
+        Self {
+            uniforms,
+            components,
+            planes: layout.planes.len(),
+            frame_bytes: u64::from(frame_words) * 4,
+            component_bytes: u64::from(component_words) * 4,
+        }
+    }
+}
+
+fn words(bytes: usize) -> u32 {
+    bytes.div_ceil(4) as u32
+}

@@ -1,0 +1,222 @@
+//! The engine's shared library, opened when an element starts and never before: GStreamer can then load the plugin
+//! on machines without libtorch.
+#![expect(unsafe_code, reason = "calls through the engine's C interface")]
+
+use std::ffi::{CStr, CString, c_char};
+use std::path::{Path, PathBuf};
+use std::ptr::null;
+use std::sync::{Mutex, PoisonError};
+
+use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
+use style_engine_interface::{ENTRY_POINT, EntryPoint, Parameters, Picture, Session, Stats, Status, Table, VERSION};
+
+/// The engine's library.
+const LIBRARY: &str = "libstyle_engine.so";
+
+/// How to get what is missing.
+const HINT: &str = "run scripts/setup and build again, or point LIBTORCH at a libtorch 2.11.0 folder and \
+    STYLEFILTER_ENGINE at libstyle_engine.so";
+
+/// Why the engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The engine or libtorch is not installed.
+    #[error("styletransfer needs its engine and libtorch 2.11.0: {0}; {HINT}")]
+    Missing(String),
+    /// A file is missing.
+    #[error("{0}")]
+    NotFound(String),
+    /// A file is of the wrong kind.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The device asked for is not there.
+    #[error("{0}")]
+    NoDevice(String),
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Rows of R, G, B, A bytes, `stride` bytes apart.
+#[derive(Clone, Copy)]
+pub struct Rgba<'a> {
+    /// The rows.
+    pub data: &'a [u8],
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+    /// Bytes from row to row.
+    pub stride: usize,
+}
+
+impl Rgba<'_> {
+    /// Bytes from the first row's start to the last row's end.
+    fn length(&self) -> usize {
+        (self.height as usize).saturating_sub(1) * self.stride + self.width as usize * 4
+    }
+
+    /// The picture for the interface, which trusts its sizes.
+    fn as_picture(&self) -> Result<Picture, EngineError> {
+        if self.stride < self.width as usize * 4 || self.data.len() < self.length() {
+            return Err(EngineError::Failed("a picture is smaller than it says".into()));
+        }
+        Ok(Picture { data: self.data.as_ptr(), width: self.width, height: self.height, stride: self.stride })
+    }
+}
+
+/// A session of the engine.
+pub struct Engine {
+    table: &'static Table,
+    session: *mut Session,
+}
+
+// SAFETY: the interface lets a session move between threads as long as one uses it at a time, which `&mut self` sees
+// to; the calls that take `&self` only read.
+unsafe impl Send for Engine {}
+
+impl Engine {
+    /// Opens a session with a weight file (`None`: the built-in network), on `device`. The engine's library is looked
+    /// for beside the folder of the plugin's own file, `plugin`, unless STYLEFILTER_ENGINE names it.
+    pub fn open(plugin: Option<PathBuf>, weights: Option<&str>, device: &str) -> Result<Self, EngineError> {
+        let table = table(&library_path(plugin)).map_err(EngineError::Missing)?;
+        let weights = weights.map(c_string);
+        let device = c_string(device);
+        let mut session = std::ptr::null_mut();
+        // SAFETY: strings that end in NUL and a place for the result, as the interface asks.
+        let status = unsafe {
+            (table.create)(weights.as_ref().map_or(null(), |weights| weights.as_ptr()), device.as_ptr(), &mut session)
+        };
+        check(table, status)?;
+        Ok(Self { table, session })
+    }
+
+    /// Sets the picture whose style is painted in.
+    pub fn set_style(&mut self, picture: Rgba) -> Result<(), EngineError> {
+        let picture = picture.as_picture()?;
+        // SAFETY: a live session, and a picture that was checked.
+        check(self.table, unsafe { (self.table.set_style)(self.session, &picture) })
+    }
+
+    /// Sets how frames are repainted.
+    pub fn set_parameters(&mut self, parameters: &Parameters) -> Result<(), EngineError> {
+        // SAFETY: a live session.
+        check(self.table, unsafe { (self.table.set_parameters)(self.session, parameters) })
+    }
+
+    /// Repaints `frame` into `result`, whose rows are as far apart as the frame's.
+    pub fn stylize(&mut self, frame: Rgba, result: &mut [u8]) -> Result<(), EngineError> {
+        let picture = frame.as_picture()?;
+        if result.len() < frame.length() {
+            return Err(EngineError::Failed("the result has no room for the frame".into()));
+        }
+        // SAFETY: a live session, a picture that was checked, and room for its rows.
+        check(self.table, unsafe { (self.table.stylize)(self.session, &picture, result.as_mut_ptr()) })
+    }
+
+    /// Forgets the last result: the next frame is a first one.
+    pub fn reset(&mut self) {
+        // SAFETY: a live session.
+        unsafe { (self.table.reset)(self.session) };
+    }
+
+    /// What became of the last frame.
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        // SAFETY: a live session and a place for the result.
+        unsafe { (self.table.stats)(self.session, &mut stats) };
+        stats
+    }
+
+    /// The network in use, in words.
+    pub fn network(&self) -> String {
+        // SAFETY: a live session, whose strings end in NUL.
+        unsafe { string((self.table.network)(self.session)) }
+    }
+
+    /// The device in use, in words.
+    pub fn device(&self) -> String {
+        // SAFETY: as for `network`.
+        unsafe { string((self.table.device)(self.session)) }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // SAFETY: a live session, not used again.
+        unsafe { (self.table.destroy)(self.session) };
+    }
+}
+
+fn library_path(plugin: Option<PathBuf>) -> PathBuf {
+    if let Some(path) = std::env::var_os("STYLEFILTER_ENGINE") {
+        return path.into();
+    }
+    let folder = plugin.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
+    folder.join("../stylefilter").join(LIBRARY)
+}
+
+/// Opens the library, once: libtorch cannot be unloaded. A failure is not kept, so that what is installed later is
+/// found.
+fn table(path: &Path) -> Result<&'static Table, String> {
+    static OPENED: Mutex<Option<&'static Table>> = Mutex::new(None);
+    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(table) = *opened {
+        return Ok(table);
+    }
+    open_libtorch();
+    // SAFETY: the engine's and libtorch's initialisers ask nothing of us; an engine's entry point has this signature.
+    let (library, table) = unsafe {
+        let library = Library::open(Some(path), RTLD_NOW | RTLD_LOCAL).map_err(|error| error.to_string())?;
+        let entry = library.get::<EntryPoint>(ENTRY_POINT).map_err(|error| error.to_string())?;
+        let table = entry();
+        (library, table)
+    };
+    // SAFETY: the interface promises a table that lives as long as the library, which is never closed. Only the version
+    // is read before the versions are known to agree.
+    let version = unsafe { (*table).version };
+    if version != VERSION {
+        return Err(format!("{} is of version {version}, this plugin needs {VERSION}", path.display()));
+    }
+    std::mem::forget(library);
+    // SAFETY: as above.
+    Ok(opened.insert(unsafe { &*table }))
+}
+
+/// Opens the libtorch that LIBTORCH names, so that the engine takes it and not the one it was built with.
+fn open_libtorch() {
+    let Some(folder) = std::env::var_os("LIBTORCH") else { return };
+    // libtorch finds its neighbours from its real folder. Where there is none, the engine looks in its own places.
+    if let Ok(path) = Path::new(&folder).join("lib/libtorch_cpu.so").canonicalize() {
+        // SAFETY: libtorch's own initialisers, which ask nothing of us.
+        if let Ok(library) = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
+            std::mem::forget(library);
+        }
+    }
+}
+
+fn check(table: &Table, status: Status) -> Result<(), EngineError> {
+    if status == Status::OK {
+        return Ok(());
+    }
+    // SAFETY: asked on the thread of the failed call, before any other.
+    let message = unsafe { string((table.last_error)()) };
+    Err(match status {
+        Status::NOT_FOUND => EngineError::NotFound(message),
+        Status::UNREADABLE => EngineError::Unreadable(message),
+        Status::NO_DEVICE => EngineError::NoDevice(message),
+        _ => EngineError::Failed(message),
+    })
+}
+
+/// # Safety
+/// `text` ends in NUL.
+unsafe fn string(text: *const c_char) -> String {
+    // SAFETY: by this function's contract.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+fn c_string(text: &str) -> CString {
+    CString::new(text.replace('\0', " ")).unwrap_or_default()
+}
