@@ -32,7 +32,7 @@ impl fmt::Display for Layer {
 pub enum Pooling {
     /// The largest of 2 x 2, as VGG was trained.
     Max,
-    /// The mean of 2 x 2: smoother gradients, for weights that were not trained.
+    /// The mean of 2 x 2, which some prefer for its smoother gradients.
     Average,
 }
 

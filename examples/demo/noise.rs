@@ -54,6 +54,7 @@ pub fn noise(x: f32, y: f32) -> f32 {
     let (u, v) = (fade(dx), fade(dy));
     let top = lerp(corner(0, 0), corner(1, 0), u);
     let bottom = lerp(corner(0, 1), corner(1, 1), u);
+    // The slopes are 16-bit numbers, and rarely all pull the same way.
     lerp(top, bottom, v) / 20000.0
 }
 
@@ -87,8 +88,9 @@ fn floor(x: f32) -> i32 {
     truncated - i32::from(x < truncated as f32)
 }
 
+/// Scrambled bits, by multiplying with the leading digits of the golden ratio, the root of two and e.
 fn hash(x: i32, y: i32) -> u32 {
-    let mut bits = (x as u32).wrapping_mul(0x9e37_79b1) ^ (y as u32).wrapping_mul(0x7feb_352d);
-    bits = (bits ^ (bits >> 15)).wrapping_mul(0x846c_a68b);
+    let mut bits = (x as u32).wrapping_mul(0x9e37_79b1) ^ (y as u32).wrapping_mul(0xb504_f333);
+    bits = (bits ^ (bits >> 15)).wrapping_mul(0xadf8_5459);
     bits ^ (bits >> 16)
 }

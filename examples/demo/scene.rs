@@ -147,12 +147,13 @@ impl Scene {
         if y < crest - self.pixel {
             return Layer::CLEAR;
         }
-        let relief = |x: f32, y: f32| ridges(x * 8.0 + y * 4.0, y * 7.0 + foot, 4);
+        let relief = |x: f32, y: f32| ridges(x * 9.0 + y * 5.0, y * 8.0 + foot, 3);
         let here = relief(x, y);
-        let light = smoothstep(-0.35, 0.4, relief(x - 0.006, y + 0.005) - here);
+        let grain = 0.3 * noise(x * 75.0 + y * 40.0, y * 60.0);
+        let light = smoothstep(-0.35, 0.4, relief(x - 0.006, y + 0.005) - here + grain);
         let rock = mix(rgb(0x2c3350), rgb(0xcaa27e), light);
         let snow = mix(rgb(0x7f9acb), rgb(0xfffaf0), light);
-        let snowy = smoothstep(0.015, -0.015, y - foot + 0.1 - 0.1 * here);
+        let snowy = smoothstep(0.015, -0.015, y - foot + 0.1 - 0.1 * (here + grain));
         let mist = (haze + 0.5 * smoothstep(foot - 0.08, foot + 0.15, y)).min(0.9);
         self.shape(mix(mix(rock, snow, snowy), rgb(0xb9c9dc), mist), crest - y)
     }
@@ -207,7 +208,7 @@ impl Scene {
             if distance > 0.2 * radius && side.abs() > 0.004 {
                 continue;
             }
-            let leaves = ridges(x * 80.0 + chance(2) * 50.0, up * 80.0, 2);
+            let leaves = ridges(x * 90.0 + chance(2) * 50.0, up * 90.0, 2);
             let light = 0.45 + 0.4 * (side * slimness + rise) / radius + 0.45 * leaves;
             let leaf = mix(rgb(0x5f8f35), rgb(0xd0842a), chance(3) * chance(3));
             let crown = mix(rgb(0x12301c), leaf, light.clamp(0.0, 1.3));
@@ -263,8 +264,8 @@ impl Scene {
         let near = (y - SHORE) / (1.0 - SHORE) + 0.06;
         let (u, v) = (self.pan(x, 0.05) / near, 3.0 / near);
         let swell = fbm(u * 2.0 + 0.5 * self.time, v * 2.5 + 1.1 * self.time, 2);
-        let chop = fbm(u * 7.0 - 0.6 * self.time, v * 7.0 + 1.6 * self.time, 2);
-        let ripple = swell + 0.7 * chop;
+        let chop = noise(u * 8.0 - 0.6 * self.time, v * 8.0 + 1.6 * self.time);
+        let ripple = swell + 0.4 * chop;
 
         let above = (2.0 * SHORE - y + ripple * (0.01 + 0.05 * near)).min(SHORE - 0.002);
         let mirrored = self.land(x + 0.02 * ripple * near, above).colour;
@@ -313,11 +314,11 @@ impl Scene {
         let mut seen = Layer::CLEAR;
         let spacing = 0.13 * tallest;
         let cell = (x / spacing).floor() as i32;
-        let gust = (self.time * 2.2 + x * 5.0).sin() + 0.5 * (self.time * 3.7 + x * 17.0).sin();
+        let gust = (self.time * 2.2 + x * 7.0).sin();
         for blade in cell - 3..=cell + 3 {
             let chance = |salt| random(blade, row * 8 + salt);
             let height = tallest * lerp(0.4, 1.0, chance(0));
-            let bend = height * (0.5 * (chance(1) - 0.5) + 0.08 * gust);
+            let bend = height * (0.5 * (chance(1) - 0.5) + 0.1 * gust);
             let (side, along) = (x - (blade as f32 + chance(2)) * spacing, up / height);
             if chance(3) > 0.88 {
                 let head = length(side - bend, 1.3 * (up - height)) - 0.07 * tallest;
