@@ -11,6 +11,10 @@ use crate::losses::{Target, gram, relative_distance, total_variation};
 use crate::vgg::{Layer, Vgg};
 use crate::{Error, Result, builtin, device, weights};
 
+/// How much of the paint a frame takes over: what no longer fits the content wears off, and since the style loss is a
+/// sum over the whole picture, it wears off everywhere, lest what was just uncovered stay a photograph beside paint.
+const PAINT_KEPT: f64 = 0.9;
+
 /// A network on a device, with a style and the last result.
 pub struct Session {
     vgg: Vgg,
@@ -28,7 +32,9 @@ pub struct Session {
 
 /// A finished frame at the size it was optimised at.
 struct Painted {
-    /// `(1, 3, H, W)`.
+    /// What was painted over, `(1, 3, H, W)`.
+    content: Tensor,
+    /// The result, of the same shape.
     picture: Tensor,
     adam: Adam,
 }
@@ -61,8 +67,8 @@ impl Session {
             device,
             parameters: Parameters {
                 content_weight: 1.0,
-                style_weight: 1.0,
-                tv_weight: 1.0,
+                style_weight: 100.0,
+                tv_weight: 4.0,
                 learning_rate: 0.03,
                 first_iterations: 60,
                 iterations: 4,
@@ -152,10 +158,14 @@ impl Session {
             Some(previous)
                 if self.parameters.warm_start == warm_start::PREVIOUS && previous.picture.size() == content.size() =>
             {
-                Ok((previous, self.parameters.iterations))
+                Ok((previous.carried_to(content)?, self.parameters.iterations))
             }
             _ => {
-                let fresh = Painted { picture: content.shallow_clone(), adam: Adam::new(content)? };
+                let fresh = Painted {
+                    content: content.shallow_clone(),
+                    picture: content.shallow_clone(),
+                    adam: Adam::new(content)?,
+                };
                 Ok((fresh, self.parameters.first_iterations))
             }
         }
@@ -204,6 +214,16 @@ impl Session {
             }
         }
         Ok(Losses { style, content: content_loss, tv: total_variation(picture)? })
+    }
+}
+
+impl Painted {
+    /// What the next frame starts from: its own content under this frame's paint. The picture as it is would stand
+    /// still: a few steps cannot move what is painted.
+    fn carried_to(self, content: &Tensor) -> Result<Self> {
+        let paint = self.picture.f_sub(&self.content)?.f_mul_scalar(PAINT_KEPT)?;
+        let picture = content.f_add(&paint)?.f_clamp(0.0, 1.0)?;
+        Ok(Self { content: content.shallow_clone(), picture, adam: self.adam })
     }
 }
 

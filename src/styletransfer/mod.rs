@@ -23,7 +23,7 @@ pub enum WarmStart {
     #[enum_value(name = "Each frame starts from its own content", nick = "none")]
     None = warm_start::NONE as i32,
     #[default]
-    #[enum_value(name = "Each frame starts from the last result", nick = "previous")]
+    #[enum_value(name = "Each frame starts from its own content under the last result's paint", nick = "previous")]
     Previous = warm_start::PREVIOUS as i32,
 }
 

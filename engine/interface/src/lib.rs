@@ -57,7 +57,7 @@ pub struct Picture {
 pub mod warm_start {
     /// Its own content.
     pub const NONE: u32 = 0;
-    /// The last frame's result.
+    /// Its own content under the last frame's paint.
     pub const PREVIOUS: u32 = 1;
 }
 
