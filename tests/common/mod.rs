@@ -1,0 +1,208 @@
+//! What the tests share: the built plugin, pipelines that frames are pushed through, and Pillow.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Once;
+
+use gst::prelude::*;
+use gst_video::VideoFormat;
+
+pub mod random;
+
+/// The folder in which `scripts/build` lays the libraries out as an installation has them.
+pub fn stage() -> PathBuf {
+    let test = std::env::current_exe().expect("a running test has a path");
+    let stage = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps").join("stage");
+    assert!(stage.exists(), "{} is missing: run scripts/build", stage.display());
+    stage
+}
+
+/// The plugin's file.
+pub fn plugin() -> PathBuf {
+    stage().join("lib/gstreamer-1.0/libgststylefilter.so")
+}
+
+/// Loads the built plugin into this process.
+pub fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Users' settings must not leak in; the element's default is the built-in network.
+        // SAFETY: before any other thread of the test is started.
+        unsafe { std::env::remove_var("STYLEFILTER_WEIGHTS") };
+        gst::init().expect("GStreamer starts");
+        gst::Plugin::load_file(plugin()).expect("the plugin loads");
+    });
+}
+
+/// A program run with GStreamer's own plugins, the plugin in `plugins`, and a registry file of its own.
+pub fn program(name: &str, plugins: &Path, registry: &Path) -> Command {
+    let mut command = Command::new(name);
+    command.env("GST_PLUGIN_PATH", plugins).env("GST_REGISTRY", registry);
+    // cargo's own: a user's shell has neither.
+    command.env_remove("LIBTORCH").env_remove("LD_LIBRARY_PATH").env_remove("STYLEFILTER_WEIGHTS");
+    command
+}
+
+/// An empty folder for a test's files.
+pub fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).expect("the scratch folder can be emptied");
+    }
+    std::fs::create_dir_all(&folder).expect("the scratch folder can be made");
+    folder
+}
+
+/// A frame in GStreamer's default layout.
+#[derive(Clone)]
+pub struct Frame {
+    pub format: VideoFormat,
+    pub width: u32,
+    pub height: u32,
+    pub bytes: Vec<u8>,
+}
+
+impl Frame {
+    pub fn info(&self) -> gst_video::VideoInfo {
+        // A frame rate of 0/1 is what hosts that push single frames give.
+        let builder = gst_video::VideoInfo::builder(self.format, self.width, self.height).fps(gst::Fraction::new(0, 1));
+        builder.build().expect("a valid format")
+    }
+
+    pub fn sample(&self, pts: gst::ClockTime) -> gst::Sample {
+        let mut buffer = gst::Buffer::from_slice(self.bytes.clone());
+        buffer.get_mut().expect("a new buffer is writable").set_pts(pts);
+        sample(buffer, &self.info())
+    }
+
+    /// The rows of an RGB or GRAY8 frame without padding, as Pillow has them.
+    pub fn tight(&self) -> Vec<u8> {
+        let info = self.info();
+        let row = (info.width() * info.comp_pstride(0) as u32) as usize;
+        let rows = self.bytes.chunks(info.stride()[0] as usize).take(self.height as usize);
+        rows.flat_map(|line| &line[..row]).copied().collect()
+    }
+}
+
+pub fn sample(buffer: gst::Buffer, info: &gst_video::VideoInfo) -> gst::Sample {
+    gst::Sample::builder().buffer(&buffer).caps(&info.to_caps().expect("valid caps")).build()
+}
+
+/// An element between an appsrc and an appsink.
+pub struct Line {
+    pub pipeline: gst::Pipeline,
+    pub element: gst::Element,
+    pub source: gst_app::AppSrc,
+    pub sink: gst_app::AppSink,
+    frames: u64,
+}
+
+impl Line {
+    /// `description` is as for gst-launch. Call [`Self::play`] before pushing.
+    pub fn new(description: &str) -> Self {
+        init();
+        let pipeline = gst::parse::launch(&format!(
+            "appsrc name=source format=time ! {description} name=element ! appsink name=sink sync=false"
+        ));
+        let pipeline = pipeline.expect(description).downcast::<gst::Pipeline>().expect("a pipeline");
+        let by_name = |name| pipeline.by_name(name).expect("as described");
+        Self {
+            element: by_name("element"),
+            source: by_name("source").downcast().expect("an appsrc"),
+            sink: by_name("sink").downcast().expect("an appsink"),
+            frames: 0,
+            pipeline,
+        }
+    }
+
+    pub fn playing(description: &str) -> Self {
+        let line = Self::new(description);
+        line.pipeline.set_state(gst::State::Playing).unwrap_or_else(|_| panic!("{description}: {:?}", line.error()));
+        line
+    }
+
+    /// Pushes one frame and waits for its result, as a host program that works frame by frame does.
+    pub fn push_pull(&mut self, frame: &Frame) -> Frame {
+        let pts = gst::ClockTime::from_mseconds(40) * self.frames;
+        self.frames += 1;
+        self.push_pull_sample(&frame.sample(pts))
+    }
+
+    pub fn push_pull_sample(&mut self, sample: &gst::Sample) -> Frame {
+        self.source.push_sample(sample).expect("the frame is taken");
+        let sample = self.sink.try_pull_sample(gst::ClockTime::from_seconds(120));
+        let sample = sample.unwrap_or_else(|| panic!("no frame came out: {:?}", self.error()));
+        let info = gst_video::VideoInfo::from_caps(sample.caps().expect("caps")).expect("video");
+        let buffer = sample.buffer().expect("a buffer");
+        let map = buffer.map_readable().expect("readable");
+        Frame { format: info.format(), width: info.width(), height: info.height(), bytes: map.to_vec() }
+    }
+
+    /// The error on the bus, if one comes within ten seconds: what it says and its code.
+    pub fn error(&self) -> Option<gst::glib::Error> {
+        self.message(gst::MessageType::Error).map(|message| match message.view() {
+            gst::MessageView::Error(error) => error.error(),
+            _ => unreachable!("filtered"),
+        })
+    }
+
+    pub fn message(&self, kind: gst::MessageType) -> Option<gst::Message> {
+        self.pipeline.bus().expect("a bus").timed_pop_filtered(gst::ClockTime::from_seconds(10), &[kind])
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        // An element that failed to start cannot be asked for more.
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+/// The error that the element posts when it is started.
+pub fn start_error(description: &str) -> gst::glib::Error {
+    let line = Line::new(description);
+    assert!(line.pipeline.set_state(gst::State::Playing).is_err(), "{description} starts");
+    line.error().expect("an error says why")
+}
+
+/// One picture for Pillow: `request` is a JSON object for `tests/oracle.py`, without mode and size.
+pub struct Case<'a> {
+    pub request: String,
+    pub mode: &'a str,
+    pub width: u32,
+    pub height: u32,
+    pub bytes: Vec<u8>,
+}
+
+/// What Pillow makes of the cases.
+pub fn pillow(cases: &[Case]) -> Vec<Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut python = Command::new(root.join(".deps/python/bin/python"))
+        .arg(root.join("tests/oracle.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("scripts/setup --tests installs Pillow");
+    let (mut input, mut output) = (python.stdin.take().expect("piped"), python.stdout.take().expect("piped"));
+    let results = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for Case { request, mode, width, height, bytes } in cases {
+                let request = request.trim_end_matches('}');
+                writeln!(input, "{request}, \"mode\": \"{mode}\", \"size\": [{width}, {height}]}}").expect("Pillow reads");
+                input.write_all(bytes).expect("Pillow reads");
+            }
+        });
+        cases
+            .iter()
+            .map(|case| {
+                let mut result = vec![0; case.bytes.len()];
+                output.read_exact(&mut result).unwrap_or_else(|error| panic!("{}: {error}", case.request));
+                result
+            })
+            .collect()
+    });
+    assert!(python.wait().expect("Pillow ends").success());
+    results
+}

@@ -1,0 +1,22 @@
+//! Random values from a seed, the same in every run.
+
+pub struct Random(pub u64);
+
+impl Random {
+    /// Xorshift64*.
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+    }
+
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next() as u8).collect()
+    }
+
+    /// In -1..1, with a fraction that no float holds exactly.
+    pub fn signed(&mut self) -> f64 {
+        (self.next() % 20_001) as f64 / 10_000.0 - 1.0
+    }
+}

@@ -1,0 +1,138 @@
+//! convfilter on RGB frames equals Pillow 13 byte for byte, through a real pipeline, on frames from 1x1 up.
+
+mod common;
+
+use common::random::Random;
+use common::{Case, Frame, Line, pillow};
+use gst_video::VideoFormat;
+
+const SIZES: [(u32, u32); 12] = [
+    (1, 1),
+    (1, 7),
+    (2, 2),
+    (5, 1),
+    (3, 3),
+    (4, 5),
+    (5, 5),
+    (7, 4),
+    (16, 9),
+    (33, 21),
+    (66, 35),
+    (131, 70),
+];
+
+/// A frame of each size, in one stream whose caps change.
+fn frames(seed: u64) -> Vec<Frame> {
+    let mut random = Random(seed);
+    SIZES
+        .iter()
+        .map(|&(width, height)| {
+            let mut frame = Frame { format: VideoFormat::Rgb, width, height, bytes: Vec::new() };
+            frame.bytes = random.bytes(frame.info().size());
+            frame
+        })
+        .collect()
+}
+
+/// `settings` as for gst-launch, `request` as for Pillow.
+fn compare(seed: u64, settings: &str, request: &str) {
+    common::init();
+    let frames = frames(seed);
+    let cases: Vec<_> = frames
+        .iter()
+        .map(|frame| Case {
+            request: request.to_owned(),
+            mode: "RGB",
+            width: frame.width,
+            height: frame.height,
+            bytes: frame.tight(),
+        })
+        .collect();
+    let mut line = Line::playing(&format!("convfilter {settings}"));
+    for (frame, expected) in frames.iter().zip(pillow(&cases)) {
+        let result = line.push_pull(frame).tight();
+        let wrong = result.iter().zip(&expected).position(|(a, b)| a != b);
+        assert!(
+            wrong.is_none() && result.len() == expected.len(),
+            "{settings} on {}x{}: byte {wrong:?} differs from Pillow's",
+            frame.width,
+            frame.height
+        );
+    }
+}
+
+#[test]
+fn fixed_filters() {
+    let names = [
+        "blur",
+        "contour",
+        "detail",
+        "edge-enhance",
+        "edge-enhance-more",
+        "emboss",
+        "find-edges",
+        "smooth",
+        "smooth-more",
+        "sharpen",
+    ];
+    for (seed, name) in (1..).zip(names) {
+        compare(seed, &format!("filter={name}"), &format!("{{\"filter\": \"{name}\"}}"));
+    }
+}
+
+#[test]
+fn kernels_in_both_orders() {
+    let mut random = Random(7);
+    for (seed, side) in [(1, 3), (2, 5), (3, 3), (4, 5)] {
+        let rows: Vec<Vec<String>> =
+            (0..side).map(|_| (0..side).map(|_| random.signed().to_string()).collect()).collect();
+        let text = |rows: &[Vec<String>]| rows.iter().map(|row| row.join(" ")).collect::<Vec<_>>().join("; ");
+        let (scale, offset) = (0.3 + random.signed().abs(), random.signed() * 100.0);
+        let request = format!(
+            "{{\"filter\": \"kernel\", \"shape\": [{side}, {side}], \"kernel\": [{}], \"scale\": {scale}, \"offset\": {offset}}}",
+            rows.concat().join(", ")
+        );
+        let settings = |order: &str, text: &str| {
+            format!("filter=kernel kernel-order={order} kernel=\"{text}\" scale={scale:?} offset={offset:?}")
+        };
+        compare(seed, &settings("bottom-up", &text(&rows)), &request);
+
+        // Without offset: Pillow adds a kernel's rows from below, which then rounds the same from above.
+        let upside_down: Vec<_> = rows.iter().rev().map(|row| row.iter().map(|_| "2".to_owned()).collect()).collect();
+        let request = format!(
+            "{{\"filter\": \"kernel\", \"shape\": [{side}, {side}], \"kernel\": [{}], \"scale\": {}, \"offset\": 0}}",
+            vec!["2"; side * side].join(", "),
+            2 * side * side
+        );
+        compare(seed, &format!("filter=kernel kernel=\"{}\"", text(&upside_down)), &request);
+    }
+}
+
+#[test]
+fn the_first_row_weighs_the_upper_or_the_lower_one() {
+    let shift = "0 1 0; 0 0 0; 0 0 0";
+    let request = |kernel: &str| {
+        format!("{{\"filter\": \"kernel\", \"shape\": [3, 3], \"kernel\": [{kernel}], \"scale\": 1, \"offset\": 0}}")
+    };
+    compare(1, &format!("filter=kernel kernel-order=bottom-up kernel=\"{shift}\""), &request("0,1,0,0,0,0,0,0,0"));
+    compare(1, &format!("filter=kernel kernel-order=top-down kernel=\"{shift}\""), &request("0,0,0,0,0,0,0,1,0"));
+}
+
+#[test]
+fn blurs_with_fractional_radii() {
+    for (seed, (x, y)) in (1..).zip([(2.0, 2.0), (0.5, 0.5), (3.7, 1.2), (0.0, 4.0), (20.0, 20.0), (0.0, 0.0)]) {
+        for filter in ["gaussian-blur", "box-blur"] {
+            let settings = format!("filter={filter} radius={x:?} radius-y={y:?}");
+            compare(seed, &settings, &format!("{{\"filter\": \"{filter}\", \"radius\": [{x}, {y}]}}"));
+        }
+    }
+    compare(9, "filter=gaussian-blur radius=1.5", "{\"filter\": \"gaussian-blur\", \"radius\": [1.5, 1.5]}");
+}
+
+#[test]
+fn medians() {
+    for (seed, size) in (1..).zip([1, 3, 5, 9]) {
+        let request = format!("{{\"filter\": \"median\", \"window\": {size}}}");
+        compare(seed, &format!("filter=median size={size}"), &request);
+    }
+}
