@@ -38,19 +38,24 @@ fn load_cuda() -> std::result::Result<(), String> {
         return Ok(());
     }
     // The driver first: without it the gigabytes behind libtorch_cuda.so would be opened for nothing.
-    open(Path::new("libcuda.so.1")).map_err(|error| format!("no NVIDIA driver: {error}"))?;
+    open(Path::new("libcuda.so.1")).map_err(|reason| format!("no NVIDIA driver: {reason}"))?;
     let torch = loaded_library("libtorch_cpu.so").ok_or("libtorch_cpu.so is not loaded")?;
-    open(&torch.with_file_name("libtorch_cuda.so")).map_err(|error| format!("libtorch has no CUDA half: {error}"))?;
+    open(&torch.with_file_name("libtorch_cuda.so")).map_err(|reason| format!("libtorch's CUDA half: {reason}"))?;
     *loaded = true;
     Ok(())
 }
 
 #[expect(unsafe_code, reason = "opening a library runs its initialisers")]
-fn open(path: &Path) -> std::result::Result<(), libloading::Error> {
+fn open(path: &Path) -> std::result::Result<(), String> {
     // SAFETY: the NVIDIA driver's and libtorch's own initialisers, which ask nothing of us; never closed again.
-    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }?;
-    std::mem::forget(library);
-    Ok(())
+    match unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
+        Ok(library) => {
+            std::mem::forget(library);
+            Ok(())
+        }
+        // The dynamic linker's own words.
+        Err(error) => Err(std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)),
+    }
 }
 
 /// The path of a shared library of this process.

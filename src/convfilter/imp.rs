@@ -167,10 +167,10 @@ impl BaseTransformImpl for ConvFilter {
         let mut state = self.state();
         state.settings = self.settings();
         state.plan = state.settings.plan().map_err(|error| {
-            gst::error_msg!(gst::ResourceError::Settings, ["filter={}: {error}", nick(state.settings.filter)])
+            gst::error_msg!(gst::ResourceError::Settings, ("filter={}: {error}", nick(state.settings.filter)))
         })?;
         if state.plan.is_some() {
-            self.open_gpu(&mut state).map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ["{error}"]))?;
+            self.open_gpu(&mut state).map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ("{error}")))?;
         }
         self.obj().set_passthrough(state.plan.is_none());
         Ok(())
@@ -272,7 +272,7 @@ impl ConvFilter {
             Err(error) => gst::element_imp_warning!(
                 self,
                 gst::ResourceError::Settings,
-                ["filter={}: {error}; the filter before it stays", nick(settings.filter)]
+                ("filter={}: {error}; the filter before it stays", nick(settings.filter))
             ),
         }
         state.settings = settings;
@@ -290,7 +290,7 @@ impl ConvFilter {
     }
 
     fn fail(&self, error: GpuError) -> gst::FlowError {
-        gst::element_imp_error!(self, gst::ResourceError::Failed, ["{error}"]);
+        gst::element_imp_error!(self, gst::ResourceError::Failed, ("{error}"));
         gst::FlowError::Error
     }
 }

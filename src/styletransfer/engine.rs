@@ -168,8 +168,8 @@ fn table(path: &Path) -> Result<&'static Table, String> {
     open_libtorch();
     // SAFETY: the engine's and libtorch's initialisers ask nothing of us; an engine's entry point has this signature.
     let (library, table) = unsafe {
-        let library = Library::open(Some(path), RTLD_NOW | RTLD_LOCAL).map_err(|error| error.to_string())?;
-        let entry = library.get::<EntryPoint>(ENTRY_POINT).map_err(|error| error.to_string())?;
+        let library = Library::open(Some(path), RTLD_NOW | RTLD_LOCAL).map_err(reason)?;
+        let entry = library.get::<EntryPoint>(ENTRY_POINT).map_err(reason)?;
         let table = entry();
         (library, table)
     };
@@ -194,6 +194,11 @@ fn open_libtorch() {
             std::mem::forget(library);
         }
     }
+}
+
+/// The dynamic linker's own words.
+fn reason(error: libloading::Error) -> String {
+    std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn check(table: &Table, status: Status) -> Result<(), EngineError> {

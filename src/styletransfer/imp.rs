@@ -348,11 +348,11 @@ impl StyleTransfer {
                 Err(error) => Some(error.to_string()),
             };
             if let Some(message) = message {
-                gst::element_imp_warning!(self, gst::ResourceError::Settings, ["{message}; the style before it stays"]);
+                gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}; the style before it stays"));
             }
         }
         if let Err(error) = engine.set_parameters(&settings.parameters()) {
-            gst::element_imp_warning!(self, gst::LibraryError::Settings, ["{error}"]);
+            gst::element_imp_warning!(self, gst::LibraryError::Settings, ("{error}"));
         }
         state.settings = settings;
     }
@@ -364,22 +364,22 @@ fn rgba(image: &image::RgbaImage) -> Rgba<'_> {
 
 fn style_message(error: StyleError) -> gst::ErrorMessage {
     match &error {
-        StyleError::NotSet => gst::error_msg!(gst::ResourceError::Settings, ["{error}"]),
+        StyleError::NotSet => gst::error_msg!(gst::ResourceError::Settings, ("{error}")),
         StyleError::Open { error: cause, .. } if cause.kind() == std::io::ErrorKind::NotFound => {
-            gst::error_msg!(gst::ResourceError::NotFound, ["{error}"])
+            gst::error_msg!(gst::ResourceError::NotFound, ("{error}"))
         }
-        StyleError::Open { .. } => gst::error_msg!(gst::ResourceError::OpenRead, ["{error}"]),
-        StyleError::NotAPicture { .. } => gst::error_msg!(gst::ResourceError::Read, ["{error}"]),
+        StyleError::Open { .. } => gst::error_msg!(gst::ResourceError::OpenRead, ("{error}")),
+        StyleError::NotAPicture { .. } => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
     }
 }
 
 fn engine_message(error: EngineError) -> gst::ErrorMessage {
     match &error {
         EngineError::Missing(_) | EngineError::NotFound(_) => {
-            gst::error_msg!(gst::ResourceError::NotFound, ["{error}"])
+            gst::error_msg!(gst::ResourceError::NotFound, ("{error}"))
         }
-        EngineError::Unreadable(_) => gst::error_msg!(gst::ResourceError::Read, ["{error}"]),
-        EngineError::NoDevice(_) => gst::error_msg!(gst::ResourceError::Settings, ["{error}"]),
-        EngineError::Failed(_) => gst::error_msg!(gst::LibraryError::Failed, ["{error}"]),
+        EngineError::Unreadable(_) => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
+        EngineError::NoDevice(_) => gst::error_msg!(gst::ResourceError::Settings, ("{error}")),
+        EngineError::Failed(_) => gst::error_msg!(gst::LibraryError::Failed, ("{error}")),
     }
 }

@@ -1,0 +1,97 @@
+//! How convfilter behaves in a pipeline.
+
+mod common;
+
+use common::random::Random;
+use common::{Frame, Line, start_error};
+use gst::prelude::*;
+use gst_controller::prelude::*;
+use gst_video::VideoFormat;
+
+fn frame(width: u32, height: u32) -> Frame {
+    let mut frame = Frame { format: VideoFormat::Rgba, width, height, bytes: Vec::new() };
+    frame.bytes = Random(3).bytes(frame.info().size());
+    frame
+}
+
+#[test]
+fn none_passes_the_very_buffer_through() {
+    let line = Line::playing("convfilter");
+    // A frame's bytes, and where they lie.
+    let place = |sample: &gst::Sample| {
+        let map = sample.buffer().expect("a buffer").map_readable().expect("readable");
+        (map.as_ptr(), map.to_vec())
+    };
+    let sample = frame(16, 9).sample(gst::ClockTime::ZERO);
+    line.source.push_sample(&sample).expect("the frame is taken");
+    assert_eq!(place(&line.sink.pull_sample().expect("a frame comes out")), place(&sample));
+    assert_eq!(line.element.property::<Option<String>>("adapter-name"), None, "no GPU is opened");
+}
+
+#[test]
+fn the_filter_changes_while_playing() {
+    let mut line = Line::playing("convfilter");
+    let frame = frame(40, 30);
+    let mut results = Vec::new();
+    for filter in ["none", "emboss", "blur", "gaussian-blur", "median", "contour", "none"] {
+        line.element.set_property_from_str("filter", filter);
+        results.push(line.push_pull(&frame).bytes);
+    }
+    assert_eq!(results[0], frame.bytes);
+    assert_eq!(results.last(), results.first());
+    for (index, result) in results[..6].iter().enumerate() {
+        assert!(!results[index + 1..6].contains(result), "result {index} comes twice");
+    }
+    assert!(line.element.property::<Option<String>>("adapter-name").is_some());
+}
+
+#[test]
+fn properties_follow_a_controller() {
+    let mut line = Line::playing("convfilter filter=box-blur radius-y=0");
+    let frame = frame(40, 30);
+    let blurred: Vec<_> = [0.0, 5.0]
+        .map(|radius| {
+            line.element.set_property("radius", radius);
+            line.push_pull(&frame).bytes
+        })
+        .into();
+    let ramp = gst_controller::InterpolationControlSource::new();
+    ramp.set_mode(gst_controller::InterpolationMode::Linear);
+    // Two frames were pushed: the next stands at 80 ms.
+    assert!(ramp.set(gst::ClockTime::ZERO, 1.0) && ramp.set(gst::ClockTime::from_mseconds(160), 9.0));
+    let binding = gst_controller::DirectControlBinding::new_absolute(&line.element, "radius", &ramp);
+    line.element.add_control_binding(&binding).expect("radius is controllable");
+    assert_eq!(line.push_pull(&frame).bytes, blurred[1]);
+    assert_ne!(blurred[0], blurred[1]);
+}
+
+#[test]
+fn a_bad_kernel_is_an_error_that_says_why() {
+    let error = start_error("convfilter filter=kernel kernel=\"1 2; 3\"");
+    assert!(error.matches(gst::ResourceError::Settings), "{error}");
+    assert!(error.message().contains("kernel row 2 has 1 numbers"), "{error}");
+    let error = start_error("convfilter filter=kernel");
+    assert!(error.message().contains("the kernel is empty"), "{error}");
+}
+
+#[test]
+fn a_bad_kernel_while_playing_is_a_warning_and_the_filter_stays() {
+    let mut line = Line::playing("convfilter filter=kernel kernel=\"0 0 0; 0 -1 0; 0 0 0\" offset=255 scale=1");
+    let frame = frame(8, 8);
+    let inverted = line.push_pull(&frame).bytes;
+    line.element.set_property("kernel", "1 oops");
+    assert_eq!(line.push_pull(&frame).bytes, inverted);
+    let warning = line.message(gst::MessageType::Warning).expect("a warning");
+    let gst::MessageView::Warning(warning) = warning.view() else { unreachable!("filtered") };
+    assert!(warning.error().message().contains("'oops'"), "{}", warning.error());
+}
+
+#[test]
+fn two_in_a_row_and_again_after_a_stop() {
+    let mut line = Line::playing("convfilter filter=emboss ! convfilter filter=blur");
+    let frame = frame(33, 17);
+    let first = line.push_pull(&frame).bytes;
+    line.pipeline.set_state(gst::State::Null).expect("it stops");
+    line.pipeline.set_state(gst::State::Playing).expect("it starts again");
+    assert_eq!(line.push_pull(&frame).bytes, first);
+}

@@ -1,0 +1,121 @@
+//! convfilter filters each component of every format in its own plane, whatever the size and the strides.
+
+mod common;
+
+use common::random::Random;
+use common::{Case, Frame, Line, pillow, sample};
+use gst_video::VideoFormat::{self, *};
+use gst_video::VideoInfo;
+
+const FORMATS: [VideoFormat; 22] = [
+    Rgba, Bgra, Argb, Abgr, Rgbx, Bgrx, Xrgb, Xbgr, Rgb, Bgr, Gbr, Ayuv, Y444, Y42b, Yuy2, Uyvy, Yvyu, I420, Yv12, Nv12,
+    Nv21, Gray8,
+];
+
+const SIZES: [(u32, u32); 4] = [(1, 1), (13, 7), (64, 48), (321, 33)];
+
+fn random_frame(format: VideoFormat, (width, height): (u32, u32)) -> Frame {
+    let mut frame = Frame { format, width, height, bytes: Vec::new() };
+    frame.bytes = Random(u64::from(width * height) + 1).bytes(frame.info().size());
+    frame
+}
+
+/// A component's samples, row by row.
+fn component(frame: &Frame, index: u8) -> Vec<u8> {
+    let info = frame.info();
+    let plane = info.format_info().plane()[usize::from(index)] as usize;
+    let (start, stride) = (info.comp_offset(index), info.stride()[plane] as usize);
+    let (width, height) = (info.comp_width(index) as usize, info.comp_height(index) as usize);
+    let step = info.comp_pstride(index) as usize;
+    (0..height).flat_map(|y| (0..width).map(move |x| start + y * stride + x * step)).map(|at| frame.bytes[at]).collect()
+}
+
+/// What the components should become under a filter that keeps levels (`chroma` none) or makes chroma grey.
+fn expected(frame: &Frame, filter: &str, chroma: Option<u8>) -> Vec<Vec<u8>> {
+    let info = frame.info();
+    (0..info.n_components() as u8)
+        .map(|index| {
+            let samples = component(frame, index);
+            match (index, chroma) {
+                (3, _) => samples,
+                (1 | 2, Some(grey)) if info.is_yuv() => vec![grey; samples.len()],
+                _ => {
+                    let (width, height) = (info.comp_width(index), info.comp_height(index));
+                    let request = format!("{{\"filter\": \"{filter}\"}}");
+                    pillow(&[Case { request, mode: "L", width, height, bytes: samples }]).remove(0)
+                }
+            }
+        })
+        .collect()
+}
+
+fn check(frame: &Frame, result: &Frame, filter: &str, chroma: Option<u8>) {
+    let name = format!("{filter} on {} {}x{}", frame.format, frame.width, frame.height);
+    assert_eq!((result.format, result.width, result.height), (frame.format, frame.width, frame.height), "{name}");
+    for (index, expected) in (0..).zip(expected(frame, filter, chroma)) {
+        assert_eq!(component(result, index), expected, "{name}: component {index}");
+    }
+}
+
+#[test]
+fn every_format_in_its_own_planes() {
+    common::init();
+    for format in FORMATS {
+        for (filter, chroma) in [("smooth", None), ("emboss", Some(128))] {
+            let mut line = Line::playing(&format!("convfilter filter={filter}"));
+            for size in SIZES {
+                let frame = random_frame(format, size);
+                let result = line.push_pull(&frame);
+                check(&frame, &result, filter, chroma);
+            }
+        }
+    }
+}
+
+#[test]
+fn padded_strides() {
+    common::init();
+    for format in FORMATS {
+        let frame = random_frame(format, (13, 7));
+        let mut line = Line::playing("convfilter filter=smooth");
+        let result = line.push_pull_sample(&padded(&frame));
+        check(&frame, &result, "smooth", None);
+    }
+}
+
+/// The frame with rows and planes further apart than GStreamer lays them by default.
+fn padded(frame: &Frame) -> gst::Sample {
+    let info = frame.info();
+    let strides: Vec<i32> = info.stride().iter().map(|stride| stride + 36).collect();
+    let mut offsets = Vec::new();
+    let mut size = 20;
+    for (plane, &stride) in strides.iter().enumerate() {
+        offsets.push(size);
+        size += plane_height(&info, plane) * stride as usize + 28;
+    }
+    let mut bytes = vec![0xa5; size];
+    for (plane, (&to, &stride)) in offsets.iter().zip(&strides).enumerate() {
+        let (from, length) = (info.offset()[plane], info.stride()[plane] as usize);
+        for row in 0..plane_height(&info, plane) {
+            let source = &frame.bytes[from + row * length..][..length];
+            bytes[to + row * stride as usize..][..length].copy_from_slice(source);
+        }
+    }
+    let mut buffer = gst::Buffer::from_slice(bytes);
+    gst_video::VideoMeta::add_full(
+        buffer.get_mut().expect("a new buffer is writable"),
+        gst_video::VideoFrameFlags::empty(),
+        frame.format,
+        frame.width,
+        frame.height,
+        &offsets,
+        &strides,
+    )
+    .expect("a valid layout");
+    sample(buffer, &info)
+}
+
+fn plane_height(info: &VideoInfo, plane: usize) -> usize {
+    let of_plane = |&index: &u8| info.format_info().plane()[usize::from(index)] as usize == plane;
+    (0..info.n_components() as u8).filter(of_plane).map(|index| info.comp_height(index) as usize).max().unwrap_or(0)
+}

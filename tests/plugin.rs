@@ -1,0 +1,127 @@
+//! The plugin as GStreamer's own programs see it.
+
+mod common;
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use common::{plugin, program, scratch, stage};
+use gst::glib;
+use gst::prelude::*;
+
+/// Runs a program to its end; what it printed on both streams, and whether it succeeded.
+fn output(command: &mut std::process::Command) -> (String, bool) {
+    let output = command.output().expect("GStreamer's tools are installed");
+    (String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(), output.status.success())
+}
+
+#[test]
+fn inspecting_opens_no_gpu_and_no_libtorch() {
+    let folder = scratch("inspect");
+    let plugins = stage().join("lib/gstreamer-1.0");
+    let mut inspect = program("gst-inspect-1.0", &plugins, &folder.join("registry.bin"));
+    // Only this plugin: GStreamer's own ones may open what they like.
+    inspect.env("GST_PLUGIN_SYSTEM_PATH", &folder);
+    let (text, success) = output(inspect.arg("stylefilter").env("LD_DEBUG", "files"));
+    assert!(success && text.contains("convfilter: ") && text.contains("styletransfer: "), "{text}");
+    let opened = |library: &str| text.lines().any(|line| line.contains("calling init") && line.contains(library));
+    assert!(opened("libgststylefilter.so"), "LD_DEBUG shows what is opened");
+    for library in ["libvulkan", "libtorch", "libstyle_engine", "libcuda"] {
+        assert!(!opened(library), "{library} is opened");
+    }
+}
+
+#[test]
+fn every_property_is_described() {
+    common::init();
+    for name in ["convfilter", "styletransfer"] {
+        let element = gst::ElementFactory::make(name).build().expect(name);
+        for pspec in element.list_properties().iter().filter(|pspec| pspec.owner_type() == element.type_()) {
+            let property = format!("{name}: {}", pspec.name());
+            assert!(pspec.blurb().is_some_and(|blurb| blurb.len() > 10), "{property} has no blurb");
+            assert_ne!(pspec.nick(), pspec.name(), "{property} has no nick");
+            let mutable = [gst::PARAM_FLAG_MUTABLE_READY, gst::PARAM_FLAG_MUTABLE_PLAYING];
+            if pspec.flags().contains(glib::ParamFlags::WRITABLE) {
+                assert!(mutable.iter().any(|&flag| pspec.flags().contains(flag)), "{property}: when can it be set?");
+                assert_eq!(
+                    format!("{:?}", element.property_value(pspec.name())),
+                    format!("{:?}", pspec.default_value()),
+                    "{property}: its default"
+                );
+            }
+        }
+    }
+}
+
+/// The engine with the folder that it looks for libtorch in overwritten.
+fn without_libtorch(engine: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(engine).expect("the engine is built");
+    let needle = b"site-packages/torch/lib\0";
+    let at = bytes.windows(needle.len()).position(|window| window == needle).expect("the engine names libtorch's folder");
+    bytes[at] = b'X';
+    bytes
+}
+
+#[test]
+fn without_libtorch_the_rest_works_and_with_it_back_everything_does() {
+    common::init();
+    let folder = scratch("without-libtorch");
+    let plugins = folder.join("lib/gstreamer-1.0");
+    std::fs::create_dir_all(&plugins).expect("a folder is made");
+    std::fs::create_dir_all(folder.join("lib/stylefilter")).expect("a folder is made");
+    symlink(plugin().canonicalize().expect("the plugin is built"), plugins.join("libgststylefilter.so")).expect("linked");
+    let engine = folder.join("lib/stylefilter/libstyle_engine.so");
+    let style = folder.join("style.png");
+    image::RgbImage::from_pixel(16, 16, image::Rgb([200, 100, 0])).save(&style).expect("the style is written");
+    let run = |name: &str, arguments: &str| {
+        output(program(name, &plugins, &folder.join("registry.bin")).args(arguments.split(' ')))
+    };
+    let paint = format!(
+        "videotestsrc num-buffers=2 ! video/x-raw,width=32,height=24 ! styletransfer style={} first-iterations=1 ! fakesink",
+        style.display()
+    );
+
+    // Neither engine nor libtorch, then the engine without libtorch.
+    for engine_is_there in [false, true] {
+        if engine_is_there {
+            let whole = stage().join("lib/stylefilter/libstyle_engine.so");
+            std::fs::write(&engine, without_libtorch(&whole)).expect("the engine is written");
+        }
+        let (text, success) = run("gst-inspect-1.0", "stylefilter");
+        assert!(success && text.contains("convfilter: ") && text.contains("styletransfer: "), "{text}");
+        let (text, success) = run("gst-launch-1.0", "videotestsrc num-buffers=2 ! convfilter filter=blur ! fakesink");
+        assert!(success, "{text}");
+        let (text, success) = run("gst-launch-1.0", &paint);
+        let missing = if engine_is_there { "libtorch_cpu.so" } else { "libstyle_engine.so" };
+        assert!(!success && text.contains(missing) && text.contains("scripts/setup"), "{text}");
+    }
+
+    std::fs::remove_file(&engine).expect("removed");
+    symlink(stage().join("lib/stylefilter/libstyle_engine.so").canonicalize().expect("built"), &engine).expect("linked");
+    let (text, success) = run("gst-launch-1.0", &paint);
+    assert!(success, "{text}");
+}
+
+#[test]
+fn command_lines_as_users_type_them() {
+    common::init();
+    let folder = scratch("as-typed");
+    let style = folder.join("style.png");
+    image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 8) as u8, (y * 8) as u8, 90]))
+        .save(&style)
+        .expect("the style is written");
+    let style = format!("styletransfer style={} first-iterations=2 iterations=1", style.display());
+    for element in [style.as_str(), "convfilter filter=emboss", "convfilter filter=median"] {
+        for format in ["YUY2", "I420", "NV12", "BGRx", "RGB"] {
+            for size in ["width=320,height=240", "width=321,height=241"] {
+                let line = format!(
+                    "videotestsrc num-buffers=3 ! video/x-raw,format={format},{size} ! {element} ! fakesink"
+                );
+                let plugins = stage().join("lib/gstreamer-1.0");
+                let mut launch = program("gst-launch-1.0", &plugins, &folder.join("registry.bin"));
+                let (text, success) = output(launch.args(line.split(' ')));
+                assert!(success && text.contains("Got EOS"), "{line}: {text}");
+            }
+        }
+    }
+}
