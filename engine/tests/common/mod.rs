@@ -1,0 +1,40 @@
+//! What the engine's tests share.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::path::{Path, PathBuf};
+
+use tch::{Device, Kind, Tensor};
+
+/// An empty folder for a test's files.
+pub fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("engine-{name}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Values in 0..1 without order, but the same for the same seed.
+fn values(seed: i64, size: &[i64]) -> Tensor {
+    let count: i64 = size.iter().product();
+    let index = Tensor::arange(count, (Kind::Double, Device::Cpu)) + seed * 7919;
+    (index.sin() * 43758.5453).frac().abs().to_kind(Kind::Float).view(size)
+}
+
+/// A picture `(1, 3, H, W)` in 0..1: noise over soft shapes.
+pub fn picture(seed: i64, height: i64, width: i64) -> Tensor {
+    let shapes = values(seed, &[1, 3, 4, 4]).upsample_bilinear2d([height, width], false, None, None);
+    shapes * 0.8 + values(seed + 1, &[1, 3, height, width]) * 0.2
+}
+
+/// A network file with convolutions at these `features` indices, with these channels.
+pub fn write_network(path: &Path, convs: &[(usize, i64)]) {
+    let mut tensors = Vec::new();
+    let mut input = 3;
+    for &(index, channels) in convs {
+        let scale = (2.0 / (9.0 * input as f64)).sqrt();
+        let weight = (values(index as i64, &[channels, input, 3, 3]) - 0.5) * 3.5 * scale;
+        tensors.push((format!("features.{index}.weight"), weight));
+        tensors.push((format!("features.{index}.bias"), values(index as i64 + 100, &[channels]) * 0.1));
+        input = channels;
+    }
+    Tensor::write_safetensors(&tensors, path).unwrap();
+}
