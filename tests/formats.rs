@@ -8,8 +8,8 @@ use gst_video::VideoFormat::{self, *};
 use gst_video::VideoInfo;
 
 const FORMATS: [VideoFormat; 22] = [
-    Rgba, Bgra, Argb, Abgr, Rgbx, Bgrx, Xrgb, Xbgr, Rgb, Bgr, Gbr, Ayuv, Y444, Y42b, Yuy2, Uyvy, Yvyu, I420, Yv12, Nv12,
-    Nv21, Gray8,
+    Rgba, Bgra, Argb, Abgr, Rgbx, Bgrx, Xrgb, Xbgr, Rgb, Bgr, Gbr, Ayuv, Y444, Y42b, Yuy2, Uyvy, Yvyu, I420, Yv12,
+    Nv12, Nv21, Gray8,
 ];
 
 const SIZES: [(u32, u32); 4] = [(1, 1), (13, 7), (64, 48), (321, 33)];

@@ -57,7 +57,8 @@ fn every_property_is_described() {
 fn without_libtorch(engine: &Path) -> Vec<u8> {
     let mut bytes = std::fs::read(engine).expect("the engine is built");
     let needle = b"site-packages/torch/lib\0";
-    let at = bytes.windows(needle.len()).position(|window| window == needle).expect("the engine names libtorch's folder");
+    let at =
+        bytes.windows(needle.len()).position(|window| window == needle).expect("the engine names libtorch's folder");
     bytes[at] = b'X';
     bytes
 }
@@ -69,7 +70,8 @@ fn without_libtorch_the_rest_works_and_with_it_back_everything_does() {
     let plugins = folder.join("lib/gstreamer-1.0");
     std::fs::create_dir_all(&plugins).expect("a folder is made");
     std::fs::create_dir_all(folder.join("lib/stylefilter")).expect("a folder is made");
-    symlink(plugin().canonicalize().expect("the plugin is built"), plugins.join("libgststylefilter.so")).expect("linked");
+    symlink(plugin().canonicalize().expect("the plugin is built"), plugins.join("libgststylefilter.so"))
+        .expect("linked");
     let engine = folder.join("lib/stylefilter/libstyle_engine.so");
     let style = folder.join("style.png");
     image::RgbImage::from_pixel(16, 16, image::Rgb([200, 100, 0])).save(&style).expect("the style is written");
@@ -97,7 +99,8 @@ fn without_libtorch_the_rest_works_and_with_it_back_everything_does() {
     }
 
     std::fs::remove_file(&engine).expect("removed");
-    symlink(stage().join("lib/stylefilter/libstyle_engine.so").canonicalize().expect("built"), &engine).expect("linked");
+    symlink(stage().join("lib/stylefilter/libstyle_engine.so").canonicalize().expect("built"), &engine)
+        .expect("linked");
     let (text, success) = run("gst-launch-1.0", &paint);
     assert!(success, "{text}");
 }
@@ -114,9 +117,8 @@ fn command_lines_as_users_type_them() {
     for element in [style.as_str(), "convfilter filter=emboss", "convfilter filter=median"] {
         for format in ["YUY2", "I420", "NV12", "BGRx", "RGB"] {
             for size in ["width=320,height=240", "width=321,height=241"] {
-                let line = format!(
-                    "videotestsrc num-buffers=3 ! video/x-raw,format={format},{size} ! {element} ! fakesink"
-                );
+                let line =
+                    format!("videotestsrc num-buffers=3 ! video/x-raw,format={format},{size} ! {element} ! fakesink");
                 let plugins = stage().join("lib/gstreamer-1.0");
                 let mut launch = program("gst-launch-1.0", &plugins, &folder.join("registry.bin"));
                 let (text, success) = output(launch.args(line.split(' ')));

@@ -143,7 +143,10 @@ fn what_parts_frames_starts_afresh() {
 
     line.element.send_event(gst::event::FlushStart::new());
     line.element.send_event(gst::event::FlushStop::new(false));
-    line.element.static_pad("sink").expect("a pad").send_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+    line.element
+        .static_pad("sink")
+        .expect("a pad")
+        .send_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
     assert_eq!(steps(&mut line, &large), FIRST, "a flush");
 
     line.pipeline.set_state(gst::State::Null).expect("it stops");
@@ -213,7 +216,11 @@ fn errors_name_the_file_and_the_reason() {
         (format!("styletransfer style={no_picture}"), Read, vec!["notes.jpg", "not a picture"]),
         (element(&format!("weights={folder}/no.safetensors")), NotFound, vec!["no.safetensors", "no such file"]),
         (element(&format!("weights={no_tensors}")), Read, vec!["text.safetensors", "cannot be read as safetensors"]),
-        (element(&format!("weights={other_network}")), Read, vec!["other.safetensors", "not a VGG", "features.N.weight"]),
+        (
+            element(&format!("weights={other_network}")),
+            Read,
+            vec!["other.safetensors", "not a VGG", "features.N.weight"],
+        ),
         (element("device=abacus"), Settings, vec!["abacus", "cuda:N"]),
     ];
     for (description, code, words) in cases {

@@ -92,9 +92,8 @@ impl Random {
 
     /// `count` values of standard normal distribution (Box and Muller).
     fn normal(&mut self, count: i64) -> Result<Tensor> {
-        let values: Vec<f32> = (0..count)
-            .map(|_| (-2.0 * self.uniform().ln()).sqrt() * (TAU * self.uniform()).cos())
-            .collect();
+        let values: Vec<f32> =
+            (0..count).map(|_| (-2.0 * self.uniform().ln()).sqrt() * (TAU * self.uniform()).cos()).collect();
         Ok(Tensor::f_from_slice(&values)?)
     }
 }

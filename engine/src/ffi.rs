@@ -54,7 +54,8 @@ unsafe extern "C" fn create(
         // SAFETY: the interface asks for strings that end in NUL, and null only for the weights.
         let (weights, device) = unsafe { (text(weights), text(device)) };
         let opened = Session::new(weights.as_deref().map(Path::new), device.as_deref().unwrap_or("auto"))?;
-        let handle = Handle { network: c_string(opened.network()), device: c_string(&opened.device()), session: opened };
+        let handle =
+            Handle { network: c_string(opened.network()), device: c_string(&opened.device()), session: opened };
         // SAFETY: the interface asks for a place for the result.
         unsafe { *session = Box::into_raw(Box::new(handle)).cast() };
         Ok(())

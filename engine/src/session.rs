@@ -55,7 +55,8 @@ impl Session {
             None => builtin::network(device)?,
         };
         let origin = weights.map_or("built-in network".into(), |path| path.display().to_string());
-        let content_layer = vgg.content_layer().ok_or_else(|| tch::TchError::Shape("a network without layers".into()))?;
+        let content_layer =
+            vgg.content_layer().ok_or_else(|| tch::TchError::Shape("a network without layers".into()))?;
         let style_layers = vgg.style_layers();
         let deepest = style_layers.iter().copied().fold(content_layer, Layer::max);
         let channels = vgg.convs[0].weight.size()[0];

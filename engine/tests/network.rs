@@ -22,7 +22,8 @@ fn features_and_gram_matrices_are_numpys() {
     let (height, width) = (23, 37);
     let x = picture(1, height, width);
     let values: Vec<f32> = Vec::try_from(x.flatten(0, -1)).unwrap();
-    std::fs::write(folder.join("picture.raw"), values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>()).unwrap();
+    std::fs::write(folder.join("picture.raw"), values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>())
+        .unwrap();
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(root.join("../.deps/python/bin/python"))
@@ -39,7 +40,8 @@ fn features_and_gram_matrices_are_numpys() {
     for (layer, features) in layers.iter().zip(network.features(&x, &layers).unwrap()) {
         for result in [&features, &losses::gram(&features).unwrap()] {
             let size = result.size();
-            let expected = Tensor::from_slice(&expected.by_ref().take(result.numel()).collect::<Vec<_>>()).view(&size[..]);
+            let expected =
+                Tensor::from_slice(&expected.by_ref().take(result.numel()).collect::<Vec<_>>()).view(&size[..]);
             assert!(result.allclose(&expected, 1e-4, 1e-5, false), "{layer} {size:?}");
         }
     }

@@ -119,7 +119,8 @@ pub fn wait(pipeline: &gst::Pipeline, tick: impl Fn(&gst::Pipeline)) -> Result<(
     let played = pipeline.set_state(gst::State::Playing);
     let result = loop {
         let types = [gst::MessageType::Eos, gst::MessageType::Error];
-        match bus.timed_pop_filtered(gst::ClockTime::from_mseconds(500), &types).as_ref().map(|message| message.view()) {
+        match bus.timed_pop_filtered(gst::ClockTime::from_mseconds(500), &types).as_ref().map(|message| message.view())
+        {
             Some(gst::MessageView::Error(error)) => break Err(error.error().to_string()),
             Some(_) => break Ok(()),
             None => tick(pipeline),

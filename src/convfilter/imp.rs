@@ -20,9 +20,9 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
-use gst_video::subclass::prelude::*;
 use gst_video::prelude::*;
-use gst_video::{ VideoFrameRef, VideoInfo};
+use gst_video::subclass::prelude::*;
+use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::{Filter, KernelOrder};
 use crate::filters::{self, FilterError, FixedKernel, Kernel, Plan};

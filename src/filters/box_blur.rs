@@ -52,8 +52,8 @@ fn box_radius(sigma: f32, times: usize) -> f32 {
     let sigma2 = sigma * sigma / times as f32;
     let length = (12.0 * f64::from(sigma2) + 1.0).sqrt() as f32;
     let whole = ((f64::from(length) - 1.0) / 2.0).floor() as f32;
-    let fraction = (2.0 * whole + 1.0) * (whole * (whole + 1.0) - 3.0 * sigma2)
-        / (6.0 * (sigma2 - (whole + 1.0) * (whole + 1.0)));
+    let fraction =
+        (2.0 * whole + 1.0) * (whole * (whole + 1.0) - 3.0 * sigma2) / (6.0 * (sigma2 - (whole + 1.0) * (whole + 1.0)));
     whole + fraction
 }
 

@@ -59,7 +59,9 @@ pub enum Chroma {
 #[non_exhaustive]
 pub enum FilterError {
     /// The kernel's text holds no number.
-    #[error("the kernel is empty; give rows parted by ';' and numbers by spaces or commas, like \"1 1 0; 1 1 -1; 0 -1 -1\"")]
+    #[error(
+        "the kernel is empty; give rows parted by ';' and numbers by spaces or commas, like \"1 1 0; 1 1 -1; 0 -1 -1\""
+    )]
     EmptyKernel,
     /// A part of the kernel's text is no finite number.
     #[error("'{0}' in the kernel is not a number")]

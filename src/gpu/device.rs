@@ -129,7 +129,8 @@ impl Gpu {
         match pass {
             Pass::Convolve(kernel) => {
                 let order = u32::from(kernel.order == crate::filters::KernelOrder::BottomUp);
-                let header = [kernel.cols as u32, kernel.rows() as u32, order, rounding_offset(kernel.offset).to_bits()];
+                let header =
+                    [kernel.cols as u32, kernel.rows() as u32, order, rounding_offset(kernel.offset).to_bits()];
                 let params = header.into_iter().chain(kernel.coefficients.iter().map(|c| c.to_bits())).collect();
                 (&self.convolve, params)
             }

@@ -88,7 +88,10 @@ impl Settings {
     /// The weight file: the property, then the environment; nothing stands for the built-in network.
     fn weight_file(&self) -> Option<String> {
         let from_environment = || std::env::var("STYLEFILTER_WEIGHTS").ok();
-        Some(self.weights.clone()).filter(|path| !path.is_empty()).or_else(from_environment).filter(|path| !path.is_empty())
+        Some(self.weights.clone())
+            .filter(|path| !path.is_empty())
+            .or_else(from_environment)
+            .filter(|path| !path.is_empty())
     }
 }
 
@@ -218,8 +221,7 @@ impl BaseTransformImpl for StyleTransfer {
         let style = style_image::read(&settings.style).map_err(style_message)?;
         let engine = self.open_engine(&settings, &style).map_err(engine_message)?;
         gst::info!(CAT, imp = self, "{} on {}", engine.network(), engine.device());
-        *self.shown() =
-            Shown { network: Some(engine.network()), device: engine.device(), stats: Stats::default() };
+        *self.shown() = Shown { network: Some(engine.network()), device: engine.device(), stats: Stats::default() };
         *self.state() = State { engine: Some(engine), settings, ..State::default() };
         self.obj().notify("network");
         Ok(())

@@ -190,7 +190,8 @@ pub fn pillow(cases: &[Case]) -> Vec<Vec<u8>> {
         scope.spawn(move || {
             for Case { request, mode, width, height, bytes } in cases {
                 let request = request.trim_end_matches('}');
-                writeln!(input, "{request}, \"mode\": \"{mode}\", \"size\": [{width}, {height}]}}").expect("Pillow reads");
+                writeln!(input, "{request}, \"mode\": \"{mode}\", \"size\": [{width}, {height}]}}")
+                    .expect("Pillow reads");
                 input.write_all(bytes).expect("Pillow reads");
             }
         });

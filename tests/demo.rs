@@ -1,0 +1,80 @@
+//! The demo on a film with sound: its films have the source's frames, duration and sound.
+
+mod common;
+
+use std::path::Path;
+
+use common::{program, scratch, stage};
+use gst::prelude::*;
+
+/// How many buffers a stream has, and when the last one ends.
+#[derive(Debug)]
+struct Stream {
+    buffers: usize,
+    end: gst::ClockTime,
+}
+
+/// The film's picture and sound, as they are stored.
+fn streams(film: &Path) -> [Stream; 2] {
+    let pipeline = gst::parse::launch(&format!(
+        "filesrc location={} ! qtdemux name=film film.video_0 ! appsink name=video sync=false \
+         film.audio_0 ! appsink name=audio sync=false",
+        film.display()
+    ));
+    let pipeline = pipeline.expect("a pipeline").downcast::<gst::Pipeline>().expect("a pipeline");
+    pipeline.set_state(gst::State::Playing).expect("it plays");
+    let streams = ["video", "audio"].map(|name| {
+        let sink = pipeline.by_name(name).and_downcast::<gst_app::AppSink>().expect("a sink");
+        let mut stream = Stream { buffers: 0, end: gst::ClockTime::ZERO };
+        while let Some(sample) = sink.try_pull_sample(gst::ClockTime::from_seconds(20)) {
+            let buffer = sample.buffer().expect("a buffer");
+            stream.buffers += 1;
+            stream.end = stream.end.max(buffer.pts().expect("a time") + buffer.duration().expect("a duration"));
+        }
+        assert!(sink.is_eos(), "{}: no {name}", film.display());
+        stream
+    });
+    pipeline.set_state(gst::State::Null).expect("it stops");
+    streams
+}
+
+#[test]
+fn films_keep_frames_duration_and_sound() {
+    common::init();
+    let folder = scratch("demo");
+    let run = |command: &mut std::process::Command| {
+        let output = command.current_dir(&folder).output().expect("it runs");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{text}");
+        text
+    };
+    let program = |name: &str| program(name, &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
+    let clip = "videotestsrc num-buffers=18 pattern=smpte ! video/x-raw,width=160,height=120,framerate=12/1 \
+        ! x264enc ! h264parse ! queue ! mp4mux name=muxer ! filesink location=clip.mp4 \
+        audiotestsrc num-buffers=66 samplesperbuffer=1024 ! audio/x-raw,rate=44100 ! avenc_aac ! aacparse ! queue ! muxer.";
+    run(program("gst-launch-1.0").args(clip.split_whitespace()));
+    image::RgbImage::from_fn(40, 30, |x, y| image::Rgb([(x * 6) as u8, (y * 8) as u8, 120]))
+        .save(folder.join("style.png"))
+        .expect("the style is written");
+
+    let demo = stage().parent().expect("target/release").join("examples/demo");
+    let text = run(program(&demo.display().to_string()).args(["clip.mp4", "style.png"]));
+    for words in ["filtered.mp4: 18 frames", "styled.mp4: 18 frames", "frames/s", "on cpu", "built-in network"] {
+        assert!(text.contains(words), "{words} is not in: {text}");
+    }
+
+    let [picture, sound] = streams(&folder.join("clip.mp4"));
+    assert_eq!(picture.buffers, 18);
+    for film in ["filtered.mp4", "styled.mp4"] {
+        let [its_picture, its_sound] = streams(&folder.join("target/demo").join(film));
+        let apart = |a: gst::ClockTime, b: gst::ClockTime| a.absdiff(b).mseconds();
+        assert_eq!(its_picture.buffers, picture.buffers, "{film}");
+        assert!(apart(its_picture.end, picture.end) <= 1, "{film}: {its_picture:?} {picture:?}");
+        // The first packet only primes a decoder, and may go.
+        assert!(sound.buffers - its_sound.buffers <= 1, "{film}: {its_sound:?} {sound:?}");
+        assert!(apart(its_sound.end, sound.end) <= 50, "{film}: {its_sound:?} {sound:?}");
+    }
+
+    let sheet = image::open(folder.join("target/demo/contact-sheet.png")).expect("a contact sheet");
+    assert_eq!((sheet.width(), sheet.height()), (5 * 384, 3 * 288));
+}
