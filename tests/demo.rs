@@ -17,8 +17,8 @@ struct Stream {
 /// The film's picture and sound, as they are stored.
 fn streams(film: &Path) -> [Stream; 2] {
     let pipeline = gst::parse::launch(&format!(
-        "filesrc location={} ! qtdemux name=film film.video_0 ! appsink name=video sync=false \
-         film.audio_0 ! appsink name=audio sync=false",
+        "filesrc location={} ! qtdemux name=film film.video_0 ! appsink name=video sync=false async=false \
+         film.audio_0 ! appsink name=audio sync=false async=false",
         film.display()
     ));
     let pipeline = pipeline.expect("a pipeline").downcast::<gst::Pipeline>().expect("a pipeline");
@@ -49,7 +49,7 @@ fn films_keep_frames_duration_and_sound() {
         text
     };
     let program = |name: &str| program(name, &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
-    let clip = "videotestsrc num-buffers=18 pattern=smpte ! video/x-raw,width=160,height=120,framerate=12/1 \
+    let clip = "videotestsrc num-buffers=18 pattern=smpte ! video/x-raw,format=I420,width=160,height=120,framerate=12/1 \
         ! x264enc ! h264parse ! queue ! mp4mux name=muxer ! filesink location=clip.mp4 \
         audiotestsrc num-buffers=66 samplesperbuffer=1024 ! audio/x-raw,rate=44100 ! avenc_aac ! aacparse ! queue ! muxer.";
     run(program("gst-launch-1.0").args(clip.split_whitespace()));

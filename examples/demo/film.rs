@@ -11,9 +11,12 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 
+/// Passes through what the elements take, which is not yet films of more than 8 bits.
+const VIDEO_DECODER: &str = "queue ! videoconvert";
+
 /// What every player takes.
 const VIDEO_ENCODER: &str = "videoconvert ! video/x-raw,format=I420 \
-    ! x264enc speed-preset=veryfast pass=quant quantizer=20 ! h264parse";
+    ! x264enc speed-preset=veryfast pass=quant quantizer=20 ! h264parse ! queue";
 
 /// A film to be made.
 pub struct Film {
@@ -121,7 +124,7 @@ pub fn wait(pipeline: &gst::Pipeline, tick: impl Fn(&gst::Pipeline)) -> Result<(
         let types = [gst::MessageType::Eos, gst::MessageType::Error];
         match bus.timed_pop_filtered(gst::ClockTime::from_mseconds(500), &types).as_ref().map(|message| message.view())
         {
-            Some(gst::MessageView::Error(error)) => break Err(error.error().to_string()),
+            Some(gst::MessageView::Error(error)) => break Err(words(error)),
             Some(_) => break Ok(()),
             None => tick(pipeline),
         }
@@ -133,6 +136,11 @@ pub fn wait(pipeline: &gst::Pipeline, tick: impl Fn(&gst::Pipeline)) -> Result<(
     Ok(())
 }
 
+/// What an error says, with what it says to developers.
+fn words(error: &gst::message::Error) -> String {
+    format!("{} ({})", error.error(), error.debug().unwrap_or_default())
+}
+
 /// Continues a decoded stream to the muxer: pictures through `element`, sound past it. Other streams are left.
 fn connect(
     pipeline: &gst::Pipeline,
@@ -142,21 +150,19 @@ fn connect(
 ) -> Result<(), Box<dyn Error>> {
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
     let structure = caps.structure(0).ok_or("a stream without caps")?;
-    let (through, encoder) = match (structure.name().as_str(), structure.get::<i32>("mpegversion")) {
-        ("video/x-raw", _) => (Some(element), VIDEO_ENCODER),
-        ("audio/mpeg", Ok(1)) => (None, "mpegaudioparse"),
-        ("audio/mpeg", _) => (None, "aacparse"),
-        ("audio/x-raw", _) => (None, "audioconvert ! audioresample ! avenc_aac ! aacparse"),
+    let (before, through, after) = match (structure.name().as_str(), structure.get::<i32>("mpegversion")) {
+        ("video/x-raw", _) => (VIDEO_DECODER, Some(element), VIDEO_ENCODER),
+        ("audio/mpeg", Ok(1)) => ("queue", None, "mpegaudioparse ! queue"),
+        ("audio/mpeg", _) => ("queue", None, "aacparse ! queue"),
+        ("audio/x-raw", _) => ("queue", None, "audioconvert ! audioresample ! avenc_aac ! aacparse ! queue"),
         _ => return Ok(()),
     };
-    let encoder = gst::parse::bin_from_description(encoder, true)?.upcast();
-    let queue = || gst::ElementFactory::make("queue").build();
-    let (before, after) = (queue()?, queue()?);
-    pipeline.add_many([&before, &encoder, &after])?;
-    gst::Element::link_many([Some(&before), through, Some(&encoder), Some(&after), Some(muxer)].into_iter().flatten())?;
-    for stage in [&after, &encoder, &before] {
-        stage.sync_state_with_parent()?;
-    }
-    pad.link(&before.static_pad("sink").ok_or("a queue without a sink")?)?;
+    let bin = |description| gst::parse::bin_from_description(description, true).map(Cast::upcast::<gst::Element>);
+    let (before, after) = (bin(before)?, bin(after)?);
+    pipeline.add_many([&before, &after])?;
+    gst::Element::link_many([Some(&before), through, Some(&after), Some(muxer)].into_iter().flatten())?;
+    after.sync_state_with_parent()?;
+    before.sync_state_with_parent()?;
+    pad.link(&before.static_pad("sink").ok_or("a bin without a sink")?)?;
     Ok(())
 }
