@@ -9,6 +9,7 @@ mod filters;
 mod frame;
 mod gpu;
 mod styletransfer;
+mod sync;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     convfilter::register(plugin)?;

@@ -46,6 +46,18 @@ fn the_filter_changes_while_playing() {
 }
 
 #[test]
+fn every_filter_does_something() {
+    let mut line = Line::playing("convfilter kernel=\"1 2; 3 4\"");
+    let frame = frame(20, 20);
+    let filters = line.element.find_property("filter").expect("a property").value_type();
+    for filter in gst::glib::EnumClass::with_type(filters).expect("an enumeration").values() {
+        line.element.set_property_from_str("filter", filter.nick());
+        let unchanged = line.push_pull(&frame).bytes == frame.bytes;
+        assert_eq!(unchanged, filter.nick() == "none", "{}", filter.nick());
+    }
+}
+
+#[test]
 fn properties_follow_a_controller() {
     let mut line = Line::playing("convfilter filter=box-blur radius-y=0");
     let frame = frame(40, 30);

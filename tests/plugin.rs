@@ -75,9 +75,12 @@ fn without_libtorch_the_rest_works_and_with_it_back_everything_does() {
     let engine = folder.join("lib/stylefilter/libstyle_engine.so");
     let style = folder.join("style.png");
     image::RgbImage::from_pixel(16, 16, image::Rgb([200, 100, 0])).save(&style).expect("the style is written");
-    let run = |name: &str, arguments: &str| {
-        output(program(name, &plugins, &folder.join("registry.bin")).args(arguments.split(' ')))
+    let command = |name: &str, arguments: &str| {
+        let mut command = program(name, &plugins, &folder.join("registry.bin"));
+        command.args(arguments.split(' '));
+        command
     };
+    let run = |name: &str, arguments: &str| output(&mut command(name, arguments));
     let paint = format!(
         "videotestsrc num-buffers=2 ! video/x-raw,width=32,height=24 ! styletransfer style={} first-iterations=1 ! fakesink",
         style.display()
@@ -98,6 +101,10 @@ fn without_libtorch_the_rest_works_and_with_it_back_everything_does() {
         assert!(!success && text.contains(missing) && text.contains("scripts/setup"), "{text}");
     }
 
+    // Another libtorch, then the engine's own.
+    let libtorch = Path::new(env!("CARGO_MANIFEST_DIR")).join(env!("LIBTORCH"));
+    let (text, success) = output(command("gst-launch-1.0", &paint).env("LIBTORCH", libtorch));
+    assert!(success, "{text}");
     std::fs::remove_file(&engine).expect("removed");
     symlink(stage().join("lib/stylefilter/libstyle_engine.so").canonicalize().expect("built"), &engine)
         .expect("linked");

@@ -13,7 +13,7 @@
  * gst-launch-1.0 v4l2src ! convfilter filter=kernel kernel="1 1 0; 1 1 -1; 0 -1 -1" ! autovideosink
  * ]|
  */
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use gst::glib;
 use gst::prelude::*;
@@ -28,6 +28,7 @@ use super::{Filter, KernelOrder};
 use crate::filters::{self, FilterError, FixedKernel, Kernel, Plan};
 use crate::frame::{self, Layout};
 use crate::gpu::{Gpu, GpuError, PlaneBytes, PlaneBytesMut, Program};
+use crate::sync::lock;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("convfilter", gst::DebugColorFlags::empty(), Some("Convolution and rank filters"))
@@ -235,11 +236,11 @@ impl VideoFilterImpl for ConvFilter {
 
 impl ConvFilter {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn settings(&self) -> Settings {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.settings).clone()
     }
 
     fn open_gpu(&self, state: &mut State) -> Result<Arc<Gpu>, GpuError> {
@@ -248,7 +249,7 @@ impl ConvFilter {
         }
         let gpu = Gpu::shared()?;
         gst::info!(CAT, imp = self, "running on {}", gpu.name());
-        *self.adapter_name.lock().unwrap_or_else(PoisonError::into_inner) = Some(gpu.name());
+        *lock(&self.adapter_name) = Some(gpu.name());
         self.obj().notify("adapter-name");
         Ok(state.gpu.insert(gpu).clone())
     }

@@ -1,11 +1,12 @@
 //! The process's one wgpu device, and the pipelines made on it.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use wgpu::util::DeviceExt;
 
 use super::GpuError;
 use crate::filters::{Axis, Pass};
+use crate::sync::lock;
 
 /// The shaders' bindings, as in `shaders/frame.wgsl`.
 const BINDINGS: [wgpu::BufferBindingType; 5] = [
@@ -42,7 +43,7 @@ impl Gpu {
     /// The process's GPU, opened if nobody holds it.
     pub fn shared() -> Result<Arc<Self>, GpuError> {
         static SHARED: Mutex<Weak<Gpu>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = lock(&SHARED);
         if let Some(gpu) = shared.upgrade().filter(|gpu| gpu.check().is_ok()) {
             return Ok(gpu);
         }
@@ -114,7 +115,7 @@ impl Gpu {
 
     /// Fails if the device has refused a command or was lost.
     pub(super) fn check(&self) -> Result<(), GpuError> {
-        match &*self.error.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &*lock(&self.error) {
             Some(reason) => Err(self.failed(reason)),
             None => Ok(()),
         }
@@ -176,7 +177,7 @@ fn rounding_offset(offset: f32) -> f32 {
 }
 
 fn keep_first(slot: &Mutex<Option<String>>, message: String) {
-    slot.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+    lock(slot).get_or_insert(message);
 }
 
 fn bind_group_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {

@@ -5,10 +5,12 @@
 use std::ffi::{CStr, CString, c_char};
 use std::path::{Path, PathBuf};
 use std::ptr::null;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 use style_engine_interface::{ENTRY_POINT, EntryPoint, Parameters, Picture, Session, Stats, Status, Table, VERSION};
+
+use crate::sync::lock;
 
 /// The engine's library.
 const LIBRARY: &str = "libstyle_engine.so";
@@ -161,7 +163,7 @@ fn library_path(plugin: Option<PathBuf>) -> PathBuf {
 /// found.
 fn table(path: &Path) -> Result<&'static Table, String> {
     static OPENED: Mutex<Option<&'static Table>> = Mutex::new(None);
-    let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut opened = lock(&OPENED);
     if let Some(table) = *opened {
         return Ok(table);
     }

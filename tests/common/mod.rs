@@ -25,6 +25,7 @@ pub fn plugin() -> PathBuf {
 }
 
 /// Loads the built plugin into this process.
+#[expect(unsafe_code, reason = "changes the environment")]
 pub fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
