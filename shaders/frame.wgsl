@@ -37,16 +37,26 @@ struct Frame {
 }
 
 @group(0) @binding(0) var<uniform> frame: Frame;
-// The frame as it came.
-@group(0) @binding(1) var<storage, read> original: array<u32>;
+// For unpack.wgsl and pack.wgsl the frame as it came; for a filter's passes the planes that it began with.
+@group(0) @binding(1) var<storage, read> base: array<u32>;
 // What the pass before wrote.
 @group(0) @binding(2) var<storage, read> src: array<u32>;
 @group(0) @binding(3) var<storage, read_write> dst: array<u32>;
-// The pass's own parameters.
+// The pass's parameters; a filter's begin with the five of `outside` and `keep` (src/filters/border.rs).
 @group(0) @binding(4) var<storage, read> params: array<u32>;
 
-fn original_byte(address: u32) -> u32 {
-    return (original[address >> 2u] >> ((address & 3u) * 8u)) & 255u;
+const OUTSIDE_CLAMP: u32 = 0u;
+const OUTSIDE_ZERO: u32 = 1u;
+const OUTSIDE_MIRROR: u32 = 2u;
+const OUTSIDE_NOTHING: u32 = 3u;
+
+// The parameters of the operation itself.
+fn param(index: u32) -> u32 {
+    return params[5u + index];
+}
+
+fn base_byte(address: u32) -> u32 {
+    return (base[address >> 2u] >> ((address & 3u) * 8u)) & 255u;
 }
 
 // The sample at (x, y), which must lie in the plane.
@@ -54,18 +64,59 @@ fn sample(c: Component, x: u32, y: u32) -> u32 {
     return (src[c.offset + y * c.pitch + (x >> 2u)] >> ((x & 3u) * 8u)) & 255u;
 }
 
-// The samples at x .. x + 3 of row y; outside the plane, its edge samples continue.
-fn samples(c: Component, x: i32, y: i32) -> vec4<u32> {
-    let row = u32(clamp(y, 0, i32(c.height) - 1));
-    let last = i32(c.width) - 1;
-    if x < 0 || x + 3 > last {
-        let xs = vec4<u32>(clamp(vec4(x) + vec4(0, 1, 2, 3), vec4(0), vec4(last)));
-        return vec4(sample(c, xs.x, row), sample(c, xs.y, row), sample(c, xs.z, row), sample(c, xs.w, row));
+// Which of `length` samples stands at `position`, or -1 for a zero.
+fn resolve(position: i32, length: i32) -> i32 {
+    if position >= 0 && position < length {
+        return position;
     }
-    let word = c.offset + row * c.pitch + (u32(x) >> 2u);
+    if params[0] == OUTSIDE_ZERO {
+        return -1;
+    }
+    if params[0] == OUTSIDE_MIRROR && length > 1 {
+        let period = 2 * (length - 1);
+        let distance = abs(position) % period;
+        return min(distance, period - distance);
+    }
+    return clamp(position, 0, length - 1);
+}
+
+// The sample at (x, y), wherever that is.
+fn sample_at(c: Component, x: i32, y: i32) -> u32 {
+    let column = resolve(x, i32(c.width));
+    let row = resolve(y, i32(c.height));
+    if column < 0 || row < 0 {
+        return 0u;
+    }
+    return sample(c, u32(column), u32(row));
+}
+
+// The samples at x .. x + 3 of row y, wherever they are.
+fn samples(c: Component, x: i32, y: i32) -> vec4<u32> {
+    if x < 0 || x + 3 >= i32(c.width) || y < 0 || y >= i32(c.height) {
+        return vec4(sample_at(c, x, y), sample_at(c, x + 1, y), sample_at(c, x + 2, y), sample_at(c, x + 3, y));
+    }
+    let word = c.offset + u32(y) * c.pitch + (u32(x) >> 2u);
     let shift = (u32(x) & 3u) * 8u;
     if shift == 0u {
         return unpack4xU8(src[word]);
     }
     return unpack4xU8((src[word] >> shift) | (src[word + 1u] << (32u - shift)));
+}
+
+// The four samples of a word of row y, which may lie above or below the plane.
+fn column_samples(c: Component, word: u32, y: i32) -> vec4<u32> {
+    let row = resolve(y, i32(c.height));
+    if row < 0 {
+        return vec4(0u);
+    }
+    return unpack4xU8(src[c.offset + u32(row) * c.pitch + word]);
+}
+
+// Writes the four samples of a word of row y, but for those that the filter keeps.
+fn store(c: Component, word: u32, y: u32, values: vec4<u32>) {
+    let xs = vec4(word * 4u) + vec4(0u, 1u, 2u, 3u);
+    let keep_row = y < params[3] || y + params[4] >= c.height;
+    let keep = (xs < vec4(params[1])) | (xs + vec4(params[2]) >= vec4(c.width)) | vec4(keep_row);
+    let address = c.offset + y * c.pitch + word;
+    dst[address] = pack4xU8(select(values, unpack4xU8(base[address]), keep));
 }

@@ -1,4 +1,6 @@
-// Puts the components back into a frame. One invocation makes one word of it; z is the plane.
+// Puts the components back into a frame and mixes it with the original. One invocation makes one word; z is the plane.
+//
+// params: the filtered frame's share, in 256ths.
 //
 // A byte's source is one of these, or SOURCE_COMPONENT + the index of a component.
 const SOURCE_ORIGINAL: u32 = 0u;
@@ -22,12 +24,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 // The byte at `address`, which is byte `column` of row y.
 fn source_byte(plane: Plane, address: u32, column: u32, y: u32) -> u32 {
     let source = plane.sources[column % plane.period];
+    let before = base_byte(address);
     if source == SOURCE_ORIGINAL {
-        return original_byte(address);
+        return before;
     }
-    if source == SOURCE_NEUTRAL {
-        return 128u;
+    var filtered = 128u;
+    if source != SOURCE_NEUTRAL {
+        let c = frame.components[source - SOURCE_COMPONENT];
+        filtered = sample(c, min(column / c.frame_step, c.width - 1u), y);
     }
-    let c = frame.components[source - SOURCE_COMPONENT];
-    return sample(c, min(column / c.frame_step, c.width - 1u), y);
+    return (before * (256u - params[0]) + filtered * params[0] + 128u) >> 8u;
 }

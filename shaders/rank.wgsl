@@ -1,7 +1,7 @@
 // The rank-th smallest value of each window, found bit by bit: the largest value below which no more than `rank`
 // samples lie. One invocation makes four samples.
 //
-// params: the window's side (odd), rank (from 0).
+// Parameters: the window's side (odd), rank (from 0).
 
 @compute @workgroup_size(32, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -9,8 +9,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= c.pitch || id.y >= c.height {
         return;
     }
-    let radius = i32(params[0] / 2u);
-    let rank = vec4(params[1]);
+    let radius = i32(param(0u) / 2u);
+    let rank = vec4(param(1u));
     let x = i32(id.x * 4u);
     let y = i32(id.y);
 
@@ -25,5 +25,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
         value = select(value, candidate, below <= rank);
     }
-    dst[c.offset + id.y * c.pitch + id.x] = pack4xU8(value);
+    store(c, id.x, id.y, value);
 }

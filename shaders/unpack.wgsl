@@ -10,7 +10,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var word = 0u;
     for (var i = 0u; i < 4u; i++) {
         let x = min(id.x * 4u + i, c.width - 1u);
-        word |= original_byte(row + x * c.frame_step) << (i * 8u);
+        word |= base_byte(row + x * c.frame_step) << (i * 8u);
     }
     dst[c.offset + id.y * c.pitch + id.x] = word;
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::random::Random;
-use common::{Frame, Line, start_error};
+use common::{Case, Frame, Line, pillow, start_error};
 use gst::prelude::*;
 use gst_controller::prelude::*;
 use gst_video::VideoFormat;
@@ -58,6 +58,47 @@ fn every_filter_does_something() {
 }
 
 #[test]
+fn alpha_is_filtered_where_asked_for() {
+    let frame = frame(20, 10);
+    let alpha = |bytes: &[u8]| bytes.iter().skip(3).step_by(4).copied().collect::<Vec<_>>();
+    for (filter, all) in [("find-edges", "false"), ("find-edges", "true")] {
+        let result = Line::playing(&format!("convfilter filter={filter} alpha={all}")).push_pull(&frame).bytes;
+        assert_eq!(alpha(&result) == alpha(&frame.bytes), all == "false");
+        if all == "true" {
+            let request = format!("{{\"filter\": \"{filter}\"}}");
+            let case = Case { request, mode: "RGBA", width: 20, height: 10, bytes: frame.bytes.clone() };
+            assert_eq!(result, pillow(&[case])[0]);
+        }
+    }
+}
+
+#[test]
+fn planes_choose_what_is_filtered() {
+    let mut yuv = Frame { format: VideoFormat::Y444, width: 24, height: 16, bytes: Vec::new() };
+    yuv.bytes = Random(8).bytes(yuv.info().size());
+    let plane = yuv.bytes.len() / 3;
+    let run = |settings: &str| Line::playing(&format!("convfilter {settings}")).push_pull(&yuv).bytes;
+    let luma = run("filter=contour planes=luma");
+    assert_eq!(luma[plane..], yuv.bytes[plane..]);
+    assert!(run("filter=contour")[plane..].iter().all(|&chroma| chroma == 128));
+    let all = run("filter=contour planes=all");
+    assert!(all[plane..] != yuv.bytes[plane..] && all[plane..].iter().any(|&chroma| chroma != 128));
+    assert!(all[..plane] == luma[..plane] && luma[..plane] != yuv.bytes[..plane]);
+}
+
+#[test]
+fn mix_blends_with_the_original() {
+    let frame = frame(30, 20);
+    let run = |settings: &str| Line::playing(&format!("convfilter filter=emboss {settings}")).push_pull(&frame).bytes;
+    let filtered = run("");
+    assert_eq!(run("mix=0"), frame.bytes);
+    for ((mixed, filtered), original) in run("mix=0.25").iter().zip(&filtered).zip(&frame.bytes) {
+        let expected = 0.25 * f64::from(*filtered) + 0.75 * f64::from(*original);
+        assert!((f64::from(*mixed) - expected).abs() <= 0.5, "{mixed} {expected}");
+    }
+}
+
+#[test]
 fn properties_follow_a_controller() {
     let mut line = Line::playing("convfilter filter=box-blur radius-y=0");
     let frame = frame(40, 30);
@@ -82,6 +123,8 @@ fn a_bad_kernel_is_an_error_that_says_why() {
     let error = start_error("convfilter filter=kernel kernel=\"1 2; 3\"");
     assert!(error.matches(gst::ResourceError::Settings), "{error}");
     assert!(error.message().contains("kernel row 2 has 1 numbers"), "{error}");
+    let error = start_error("convfilter filter=rank rank=9");
+    assert!(error.message().contains("ranks 0 to 8"), "{error}");
     let error = start_error("convfilter filter=kernel");
     assert!(error.message().contains("the kernel is empty"), "{error}");
 }

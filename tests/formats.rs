@@ -33,18 +33,21 @@ fn component(frame: &Frame, index: u8) -> Vec<u8> {
 /// What the components should become under a filter that keeps levels (`chroma` none) or makes chroma grey.
 fn expected(frame: &Frame, filter: &str, chroma: Option<u8>) -> Vec<Vec<u8>> {
     let info = frame.info();
-    (0..info.n_components() as u8)
-        .map(|index| {
-            let samples = component(frame, index);
-            match (index, chroma) {
-                (3, _) => samples,
-                (1 | 2, Some(grey)) if info.is_yuv() => vec![grey; samples.len()],
-                _ => {
-                    let (width, height) = (info.comp_width(index), info.comp_height(index));
-                    let request = format!("{{\"filter\": \"{filter}\"}}");
-                    pillow(&[Case { request, mode: "L", width, height, bytes: samples }]).remove(0)
-                }
-            }
+    let cases: Vec<_> = (0..info.n_components() as u8)
+        .map(|index| Case {
+            request: format!("{{\"filter\": \"{filter}\"}}"),
+            mode: "L",
+            width: info.comp_width(index),
+            height: info.comp_height(index),
+            bytes: component(frame, index),
+        })
+        .collect();
+    let filtered = pillow(&cases).into_iter().zip(&cases).enumerate();
+    filtered
+        .map(|(index, (filtered, case))| match (index, chroma) {
+            (3, _) => case.bytes.clone(),
+            (1 | 2, Some(grey)) if info.is_yuv() => vec![grey; filtered.len()],
+            _ => filtered,
         })
         .collect()
 }

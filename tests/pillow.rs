@@ -108,9 +108,58 @@ fn blurs_with_fractional_radii() {
 }
 
 #[test]
-fn medians() {
-    for (seed, size) in (1..).zip([1, 3, 5, 9]) {
-        let request = format!("{{\"filter\": \"median\", \"window\": {size}}}");
-        compare(seed, &format!("filter=median size={size}"), &request);
+fn unsharp_masks() {
+    let cases = [(2.0, 150, 3), (0.7, 300, 0), (5.0, -80, 10), (0.0, 150, 3), (3.0, 1000, -1)];
+    for (seed, (radius, percent, threshold)) in (1..).zip(cases) {
+        compare(
+            seed,
+            &format!("filter=unsharp-mask radius={radius:?} percent={percent} threshold={threshold}"),
+            &format!(
+                "{{\"filter\": \"unsharp-mask\", \"radius\": {radius}, \"percent\": {percent}, \"threshold\": {threshold}}}"
+            ),
+        );
+    }
+}
+
+#[test]
+fn every_rank() {
+    for (size, rank) in (0u32..9).map(|rank| (3, rank)).chain([(1, 0), (5, 0), (5, 7), (5, 24), (11, 60)]) {
+        let request = format!("{{\"filter\": \"rank\", \"window\": {size}, \"rank\": {rank}}}");
+        compare(u64::from(rank) + 1, &format!("filter=rank size={size} rank={rank}"), &request);
+    }
+}
+
+#[test]
+fn median_min_max_and_mode() {
+    for filter in ["median", "min", "max", "mode"] {
+        for (seed, size) in (1..).zip([1, 3, 5, 9]) {
+            let request = format!("{{\"filter\": \"{filter}\", \"window\": {size}}}");
+            compare(seed, &format!("filter={filter} size={size}"), &request);
+        }
+    }
+    compare(5, "filter=mode size=4", "{\"filter\": \"mode\", \"window\": 4}");
+}
+
+/// What Pillow has no name for, by its definition, in NumPy.
+#[test]
+fn borders_and_windows_of_any_shape() {
+    let mut random = Random(11);
+    for (seed, border) in (1..).zip(["copy", "clamp", "zero", "mirror"]) {
+        for (rows, cols) in [(2, 2), (4, 3), (1, 6), (7, 1), (10, 10)] {
+            let kernel: Vec<String> =
+                (0..rows * cols).map(|_| (random.next() % 9) as i64 - 2).map(|k| k.to_string()).collect();
+            let text = kernel.chunks(cols).map(|row| row.join(",")).collect::<Vec<_>>().join(";");
+            compare(
+                seed,
+                &format!("filter=kernel border={border} kernel=\"{text}\" scale=1 offset=7"),
+                &format!(
+                    "{{\"filter\": \"kernel\", \"border\": \"{border}\", \"window\": [{rows}, {cols}], \
+                     \"kernel\": [{}], \"offset\": 7}}",
+                    kernel.join(",")
+                ),
+            );
+        }
+        let request = format!("{{\"filter\": \"rank\", \"border\": \"{border}\", \"window\": [5, 5], \"rank\": 6}}");
+        compare(seed, &format!("filter=rank border={border} size=5 rank=6"), &request);
     }
 }

@@ -24,8 +24,8 @@ use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 
-use super::{Filter, KernelOrder};
-use crate::filters::{self, FilterError, FixedKernel, Kernel, Plan};
+use super::{Border, Filter, KernelOrder, Planes};
+use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan};
 use crate::frame::{self, Layout};
 use crate::gpu::{Gpu, GpuError, PlaneBytes, PlaneBytesMut, Program};
 use crate::sync::lock;
@@ -40,11 +40,18 @@ struct Settings {
     filter: Filter,
     radius: f64,
     radius_y: f64,
+    percent: i32,
+    threshold: i32,
     size: u32,
+    rank: u32,
     kernel: String,
     scale: f64,
     offset: f64,
     kernel_order: KernelOrder,
+    border: Border,
+    alpha: bool,
+    planes: Planes,
+    mix: f64,
 }
 
 impl Default for Settings {
@@ -53,29 +60,67 @@ impl Default for Settings {
             filter: Filter::None,
             radius: 2.0,
             radius_y: -1.0,
+            percent: 150,
+            threshold: 3,
             size: 3,
+            rank: 0,
             kernel: String::new(),
             scale: 0.0,
             offset: 0.0,
             kernel_order: KernelOrder::TopDown,
+            border: Border::Auto,
+            alpha: false,
+            planes: Planes::Auto,
+            mix: 1.0,
         }
     }
 }
 
 impl Settings {
-    /// The filter set, or nothing where frames pass through.
-    fn plan(&self) -> Result<Option<Plan>, FilterError> {
+    /// What to do with each frame.
+    fn plan(&self) -> Result<Plan, FilterError> {
+        let filters: Vec<_> = self.filter()?.into_iter().collect();
+        let chroma = match self.planes {
+            Planes::Luma => Chroma::Keep,
+            Planes::Auto if !filters.iter().all(|filter| filter.keeps_level) => Chroma::Neutral,
+            _ => Chroma::Filter,
+        };
+        Ok(Plan { filters, chroma, alpha: self.alpha, mix: (self.mix * 256.0).round() as u32 })
+    }
+
+    /// The filter set, if it is one.
+    fn filter(&self) -> Result<Option<filters::Filter>, FilterError> {
         let radius_x = self.radius as f32;
         let radius_y = if self.radius_y < 0.0 { radius_x } else { self.radius_y as f32 };
-        let plan = match self.filter {
+        let clamp = self.border_or(filters::Border::Outside(Outside::Clamp));
+        let copy = self.border_or(filters::Border::Copy);
+        let filter = match self.filter {
             Filter::None => return Ok(None),
-            Filter::GaussianBlur => filters::gaussian_blur(radius_x, radius_y),
-            Filter::BoxBlur => filters::box_blur(radius_x, radius_y),
-            Filter::Kernel => Kernel::parse(&self.kernel, self.scale, self.offset, self.kernel_order.into())?.plan(),
-            Filter::Median => filters::median(self.size)?,
-            fixed => return Ok(FixedKernel::find(&nick(fixed)).map(|fixed| fixed.kernel().plan())),
+            Filter::GaussianBlur => filters::gaussian_blur(radius_x, radius_y, clamp),
+            Filter::BoxBlur => filters::box_blur(radius_x, radius_y, clamp),
+            Filter::UnsharpMask => filters::unsharp_mask(radius_x, radius_y, self.percent, self.threshold, clamp),
+            Filter::Kernel => {
+                Kernel::parse(&self.kernel, self.scale, self.offset, self.kernel_order.into())?.filter(copy)
+            }
+            Filter::Rank => filters::rank(self.size, self.rank, clamp)?,
+            Filter::Median => filters::median(self.size, clamp)?,
+            Filter::Min => filters::min(self.size, clamp)?,
+            Filter::Max => filters::max(self.size, clamp)?,
+            Filter::Mode => filters::mode(self.size, self.border_or(filters::Border::Outside(Outside::Nothing))),
+            fixed => return Ok(FixedKernel::find(&nick(fixed)).map(|fixed| fixed.kernel().filter(copy))),
         };
-        Ok(Some(plan))
+        Ok(Some(filter))
+    }
+
+    /// The border set, where `auto` is what Pillow does.
+    fn border_or(&self, auto: filters::Border) -> filters::Border {
+        match self.border {
+            Border::Auto => auto,
+            Border::Copy => filters::Border::Copy,
+            Border::Clamp => filters::Border::Outside(Outside::Clamp),
+            Border::Zero => filters::Border::Outside(Outside::Zero),
+            Border::Mirror => filters::Border::Outside(Outside::Mirror),
+        }
     }
 }
 
@@ -87,7 +132,7 @@ struct State {
     /// The settings last looked at.
     settings: Settings,
     /// What the last good settings ask for.
-    plan: Option<Plan>,
+    plan: Plan,
     program: Option<Program>,
 }
 
@@ -99,14 +144,25 @@ pub struct ConvFilter {
         blurb = "The filter to apply", controllable, mutable_playing, builder(Settings::default().filter))]
     #[property(name = "radius", get, set, type = f64, member = radius,
         minimum = 0.0, maximum = 1000.0, default = Settings::default().radius,
-        nick = "Radius", blurb = "gaussian-blur: standard deviation; box-blur: radius; in samples, fractions too",
+        nick = "Radius", blurb = "gaussian-blur, unsharp-mask: standard deviation; box-blur: radius; in samples, fractions too",
         controllable, mutable_playing)]
     #[property(name = "radius-y", get, set, type = f64, member = radius_y,
         minimum = -1.0, maximum = 1000.0, default = Settings::default().radius_y,
         nick = "Vertical radius", blurb = "The radius along columns (-1 = as radius)", controllable, mutable_playing)]
+    #[property(name = "percent", get, set, type = i32, member = percent,
+        minimum = -100_000, maximum = 100_000, default = Settings::default().percent,
+        nick = "Percent", blurb = "unsharp-mask: how much of the difference from the blurred frame is added",
+        controllable, mutable_playing)]
+    #[property(name = "threshold", get, set, type = i32, member = threshold,
+        minimum = -1, maximum = 255, default = Settings::default().threshold,
+        nick = "Threshold", blurb = "unsharp-mask: a difference must be larger to count", controllable, mutable_playing)]
     #[property(name = "size", get, set, type = u32, member = size,
         minimum = 1, maximum = 63, default = Settings::default().size,
-        nick = "Window size", blurb = "median: the window's side, odd, in samples", controllable, mutable_playing)]
+        nick = "Window size", blurb = "rank, median, min, max, mode: the window's side, odd, in samples",
+        controllable, mutable_playing)]
+    #[property(name = "rank", get, set, type = u32, member = rank,
+        maximum = 63 * 63 - 1, default = Settings::default().rank,
+        nick = "Rank", blurb = "rank: which of the window's sorted values, from 0", controllable, mutable_playing)]
     #[property(name = "kernel", get, set, type = String, member = kernel,
         default = Some(Settings::default().kernel.as_str()), nick = "Kernel",
         blurb = "filter=kernel: rows parted by ';', numbers by spaces or commas, up to 63 x 63: \"1 1 0; 1 1 -1; 0 -1 -1\"",
@@ -121,6 +177,17 @@ pub struct ConvFilter {
     #[property(name = "kernel-order", get, set, type = KernelOrder, member = kernel_order,
         nick = "Kernel order", blurb = "Which row of the picture the kernel's first row weighs",
         controllable, mutable_playing, builder(Settings::default().kernel_order))]
+    #[property(name = "border", get, set, type = Border, member = border, nick = "Border",
+        blurb = "What happens where the window leaves the frame", controllable, mutable_playing,
+        builder(Settings::default().border))]
+    #[property(name = "alpha", get, set, type = bool, member = alpha, default = Settings::default().alpha,
+        nick = "Alpha", blurb = "Filter the alpha channel, too, as Pillow does", controllable, mutable_playing)]
+    #[property(name = "planes", get, set, type = Planes, member = planes, nick = "Planes",
+        blurb = "Which planes of YUV to filter", controllable, mutable_playing, builder(Settings::default().planes))]
+    #[property(name = "mix", get, set, type = f64, member = mix,
+        minimum = 0.0, maximum = 1.0, default = Settings::default().mix,
+        nick = "Mix", blurb = "The filtered frame's share of the result: 0 = the original, 1 = the filtered frame",
+        controllable, mutable_playing)]
     settings: Mutex<Settings>,
     #[property(name = "adapter-name", get, type = Option<String>, nick = "Adapter name",
         blurb = "The GPU that the filters run on, once one is open")]
@@ -170,10 +237,11 @@ impl BaseTransformImpl for ConvFilter {
         state.plan = state.settings.plan().map_err(|error| {
             gst::error_msg!(gst::ResourceError::Settings, ("filter={}: {error}", nick(state.settings.filter)))
         })?;
-        if state.plan.is_some() {
+        let passthrough = state.plan.is_identity();
+        if !passthrough {
             self.open_gpu(&mut state).map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ("{error}")))?;
         }
-        self.obj().set_passthrough(state.plan.is_none());
+        self.obj().set_passthrough(passthrough);
         Ok(())
     }
 
@@ -187,7 +255,7 @@ impl BaseTransformImpl for ConvFilter {
         frame::sync_values(obj.upcast_ref(), inbuf);
         let mut state = self.state();
         self.follow_settings(&mut state);
-        let passthrough = state.plan.is_none();
+        let passthrough = state.plan.is_identity();
         if obj.is_passthrough() != passthrough {
             obj.set_passthrough(passthrough);
             obj.reconfigure_src();
@@ -262,8 +330,8 @@ impl ConvFilter {
         }
         match settings.plan() {
             Ok(plan) => {
-                if let (Some(program), Some(plan)) = (&mut state.program, &plan)
-                    && let Err(error) = program.set_plan(plan)
+                if let Some(program) = &mut state.program
+                    && let Err(error) = program.set_plan(&plan)
                 {
                     gst::warning!(CAT, imp = self, "{error}");
                     state.program = None;
@@ -281,10 +349,8 @@ impl ConvFilter {
 
     fn program<'a>(&self, state: &'a mut State) -> Result<&'a Program, gst::FlowError> {
         if state.program.is_none() {
-            let (Some(layout), Some(plan)) = (state.layout.clone(), state.plan.clone()) else {
-                return Err(gst::FlowError::NotNegotiated);
-            };
-            let program = self.open_gpu(state).and_then(|gpu| Program::new(gpu, layout, &plan));
+            let layout = state.layout.clone().ok_or(gst::FlowError::NotNegotiated)?;
+            let program = self.open_gpu(state).and_then(|gpu| Program::new(gpu, layout, &state.plan));
             state.program = Some(program.map_err(|error| self.fail(error))?);
         }
         state.program.as_ref().ok_or(gst::FlowError::Error)

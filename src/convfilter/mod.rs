@@ -43,10 +43,20 @@ pub enum Filter {
     GaussianBlur,
     #[enum_value(name = "Pillow's BoxBlur, by radius and radius-y", nick = "box-blur")]
     BoxBlur,
+    #[enum_value(name = "Pillow's UnsharpMask, by radius, radius-y, percent and threshold", nick = "unsharp-mask")]
+    UnsharpMask,
     #[enum_value(name = "Your own, by kernel, scale, offset and kernel-order", nick = "kernel")]
     Kernel,
+    #[enum_value(name = "Pillow's RankFilter, by size and rank", nick = "rank")]
+    Rank,
     #[enum_value(name = "Pillow's MedianFilter, by size", nick = "median")]
     Median,
+    #[enum_value(name = "Pillow's MinFilter, by size", nick = "min")]
+    Min,
+    #[enum_value(name = "Pillow's MaxFilter, by size", nick = "max")]
+    Max,
+    #[enum_value(name = "Pillow's ModeFilter, by size", nick = "mode")]
+    Mode,
 }
 
 /// The `kernel-order` property's values.
@@ -58,6 +68,36 @@ pub enum KernelOrder {
     TopDown,
     #[enum_value(name = "Row 0 weighs the lower row (Pillow)", nick = "bottom-up")]
     BottomUp,
+}
+
+/// The `border` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstConvFilterBorder")]
+pub enum Border {
+    #[default]
+    #[enum_value(name = "What Pillow does for the filter", nick = "auto")]
+    Auto,
+    #[enum_value(name = "Samples whose window leaves the plane are copied", nick = "copy")]
+    Copy,
+    #[enum_value(name = "The edge samples continue", nick = "clamp")]
+    Clamp,
+    #[enum_value(name = "Zeros", nick = "zero")]
+    Zero,
+    #[enum_value(name = "Mirrored at the edge samples", nick = "mirror")]
+    Mirror,
+}
+
+/// The `planes` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstConvFilterPlanes")]
+pub enum Planes {
+    #[default]
+    #[enum_value(name = "All, but chroma becomes grey under filters that shift levels or find edges", nick = "auto")]
+    Auto,
+    #[enum_value(name = "Luma; chroma stays", nick = "luma")]
+    Luma,
+    #[enum_value(name = "Luma and chroma", nick = "all")]
+    All,
 }
 
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

@@ -1,6 +1,6 @@
 //! Convolution kernels: Pillow's fixed ones, and the user's own.
 
-use super::{Chroma, FilterError, Pass, Plan};
+use super::{Border, Filter, FilterError, Margins, Op};
 
 /// The longest side of a kernel.
 pub(super) const MAX_SIDE: usize = 63;
@@ -63,12 +63,23 @@ impl Kernel {
         self.coefficients.len() / self.cols
     }
 
-    /// This kernel as a filter. Chroma is filtered where a flat area keeps its level, else it becomes grey.
-    pub fn plan(self) -> Plan {
+    /// How far the window reaches. The anchor of an even side is its element `side / 2`.
+    fn reach(&self) -> Margins {
+        let (cols, rows) = (self.cols as u32, self.rows() as u32);
+        let (before, after) = (rows / 2, rows - 1 - rows / 2);
+        let (up, down) = match self.order {
+            KernelOrder::TopDown => (before, after),
+            KernelOrder::BottomUp => (after, before),
+        };
+        Margins { left: cols / 2, right: cols - 1 - cols / 2, up, down }
+    }
+
+    /// This kernel as a filter.
+    pub fn filter(self, border: Border) -> Filter {
         let gain: f32 = self.coefficients.iter().sum();
         let keeps_level = self.offset == 0.0 && (gain - 1.0).abs() < 1e-3;
-        let chroma = if keeps_level { Chroma::Filter } else { Chroma::Neutral };
-        Plan { passes: vec![Pass::Convolve(self)], chroma }
+        let reach = self.reach();
+        Filter { keeps_level, ..Filter::new(vec![Op::Convolve(self)], border, reach) }
     }
 }
 
@@ -166,9 +177,15 @@ mod tests {
     }
 
     #[test]
-    fn chroma_is_filtered_only_where_flat_areas_keep_their_level() {
-        let neutral: Vec<_> =
-            FIXED.iter().filter(|f| f.kernel().plan().chroma == Chroma::Neutral).map(|f| f.nick).collect();
-        assert_eq!(neutral, ["contour", "emboss", "find-edges"]);
+    fn some_filters_shift_levels_or_find_edges() {
+        let shifting: Vec<_> =
+            FIXED.iter().filter(|f| !f.kernel().filter(Border::Copy).keeps_level).map(|f| f.nick).collect();
+        assert_eq!(shifting, ["contour", "emboss", "find-edges"]);
+    }
+
+    #[test]
+    fn an_even_side_reaches_further_back() {
+        let kernel = Kernel::parse("1 1; 1 1; 1 1; 1 1", 0.0, 0.0, KernelOrder::TopDown).unwrap();
+        assert_eq!(kernel.reach(), Margins { left: 1, right: 0, up: 2, down: 1 });
     }
 }

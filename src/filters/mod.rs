@@ -1,38 +1,76 @@
-//! What to compute: each filter as data, a list of passes over planes of 8-bit samples.
+//! What to compute: each filter as data, a list of passes over planes of samples.
 //!
-//! Nothing here knows GStreamer or the GPU. A new filter is a function that returns a [`Plan`] of passes that exist;
-//! a new kind of pass is a variant of [`Pass`] and a shader of the same name.
+//! Nothing here knows GStreamer or the GPU. A new filter is a function that returns passes of operations that exist; a
+//! new operation is a variant of [`Op`], a shader in `shaders/` and a function in `src/cpu`.
 
-mod box_blur;
+mod blur;
+mod border;
 mod kernel;
 mod rank;
 
-pub use box_blur::{BoxWeights, box_blur, gaussian_blur};
+pub use blur::{BoxWeights, box_blur, gaussian_blur, unsharp_mask};
+pub use border::{Border, Margins, Outside};
 pub use kernel::{FixedKernel, Kernel, KernelOrder};
-pub use rank::median;
+pub use rank::{max, median, min, mode, rank};
 
-/// A filter ready to run: passes in order, each from plane to plane.
-#[derive(Clone, Debug, PartialEq)]
+/// What happens to a frame: filters one after the other, on some of its components.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// The passes; the samples between two of them are 8-bit, as in Pillow.
-    pub passes: Vec<Pass>,
+    /// The filters, in order.
+    pub filters: Vec<Filter>,
     /// What becomes of the chroma planes of a YUV frame.
     pub chroma: Chroma,
+    /// Whether alpha is filtered like the colours.
+    pub alpha: bool,
+    /// The filtered frame's share of the result, in 256ths; the rest is the original.
+    pub mix: u32,
+}
+
+/// A filter ready to run: passes in order, each from plane to plane. Samples between them are rounded, as in Pillow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// The passes.
+    pub passes: Vec<Pass>,
+    /// Whether a flat area keeps its level: such a filter makes sense on colour differences, too.
+    pub keeps_level: bool,
 }
 
 /// One pass over every sample of a plane.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Pass {
-    /// A weighted sum of the neighbourhood; samples whose window leaves the plane are copied.
+pub struct Pass {
+    /// What it computes.
+    pub op: Op,
+    /// What the window sees outside the plane.
+    pub outside: Outside,
+    /// Where the samples stay those that the filter began with.
+    pub keep: Margins,
+}
+
+/// What a pass computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// A weighted sum of the neighbourhood.
     Convolve(Kernel),
-    /// The mean over a row of samples, with a fractional radius; the plane's edge samples continue outwards.
+    /// The mean over a row or a column of samples, with a fractional radius.
     BoxBlur(Axis, BoxWeights),
-    /// The `rank`-th smallest (from 0) of a `size` x `size` window; the plane's edge samples continue outwards.
+    /// The `rank`-th smallest (from 0) of a `size` x `size` window.
     Rank {
         /// The window's side, odd.
         size: u32,
         /// Which of the sorted values.
         rank: u32,
+    },
+    /// The most frequent value of a window, the smallest of several; the sample itself where none comes three times.
+    Mode {
+        /// The window reaches this far from its middle.
+        radius: u32,
+    },
+    /// What the filter began with, plus its difference from what the pass before made of it.
+    Unsharp {
+        /// The difference's weight, in hundredths.
+        percent: i32,
+        /// A difference must be larger than this to count.
+        threshold: i32,
     },
 }
 
@@ -46,12 +84,34 @@ pub enum Axis {
 }
 
 /// What becomes of a YUV frame's chroma.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Chroma {
     /// Filtered like the luma, in its own planes.
+    #[default]
     Filter,
-    /// Set to grey: offsets and edges mean nothing on colour differences.
+    /// Left as it is.
+    Keep,
+    /// Set to grey.
     Neutral,
+}
+
+impl Filter {
+    /// Operations one after the other, which together reach as far as `reach`.
+    fn new(ops: Vec<Op>, border: Border, reach: Margins) -> Self {
+        let (outside, keep) = border.resolve(reach);
+        let last = ops.len().saturating_sub(1);
+        let passes = ops.into_iter().enumerate();
+        let keep_at = |index| if index == last { keep } else { Margins::default() };
+        let passes = passes.map(|(index, op)| Pass { op, outside, keep: keep_at(index) }).collect();
+        Self { passes, keeps_level: true }
+    }
+}
+
+impl Plan {
+    /// Whether frames come out as they went in.
+    pub fn is_identity(&self) -> bool {
+        self.filters.is_empty() || self.mix == 0
+    }
 }
 
 /// A property's value that no filter can be made of.
@@ -87,4 +147,12 @@ pub enum FilterError {
     /// A rank filter's window has no middle sample.
     #[error("size={0} is even; a rank filter's window has an odd side")]
     EvenWindow(u32),
+    /// A window of this size has fewer values.
+    #[error("rank={rank} is too large; a window of size={size} has ranks 0 to {last}", last = size * size - 1)]
+    RankTooLarge {
+        /// The window's side.
+        size: u32,
+        /// Which of the sorted values was asked for.
+        rank: u32,
+    },
 }

@@ -1,17 +1,37 @@
-//! Rank filters: one of the sorted values of a window.
+//! Rank filters: one of the sorted values of a window; and the most frequent one.
 
-use super::{Chroma, FilterError, Pass, Plan};
+use super::{Border, Filter, FilterError, Margins, Op};
 
 /// The middle value of each `size` x `size` window.
-pub fn median(size: u32) -> Result<Plan, FilterError> {
-    rank(size, size * size / 2)
+pub fn median(size: u32, border: Border) -> Result<Filter, FilterError> {
+    rank(size, size * size / 2, border)
 }
 
-fn rank(size: u32, rank: u32) -> Result<Plan, FilterError> {
+/// The smallest value of each window.
+pub fn min(size: u32, border: Border) -> Result<Filter, FilterError> {
+    rank(size, 0, border)
+}
+
+/// The largest value of each window.
+pub fn max(size: u32, border: Border) -> Result<Filter, FilterError> {
+    rank(size, size * size - 1, border)
+}
+
+/// The `rank`-th smallest value, from 0, of each window.
+pub fn rank(size: u32, rank: u32, border: Border) -> Result<Filter, FilterError> {
     if size.is_multiple_of(2) {
         return Err(FilterError::EvenWindow(size));
     }
-    Ok(Plan { passes: vec![Pass::Rank { size, rank }], chroma: Chroma::Filter })
+    if rank >= size * size {
+        return Err(FilterError::RankTooLarge { size, rank });
+    }
+    Ok(Filter::new(vec![Op::Rank { size, rank }], border, Margins::symmetric(size / 2, size / 2)))
+}
+
+/// The most frequent value of each window; an even size counts as the next odd one, as in Pillow.
+pub fn mode(size: u32, border: Border) -> Filter {
+    let radius = size / 2;
+    Filter::new(vec![Op::Mode { radius }], border, Margins::symmetric(radius, radius))
 }
 
 #[cfg(test)]
@@ -19,8 +39,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle_of_the_window() {
-        assert_eq!(median(5).unwrap().passes, [Pass::Rank { size: 5, rank: 12 }]);
-        assert_eq!(median(4), Err(FilterError::EvenWindow(4)));
+    fn ranks_lie_in_the_window() {
+        assert_eq!(median(5, Border::Copy).unwrap().passes[0].op, Op::Rank { size: 5, rank: 12 });
+        assert_eq!(max(3, Border::Copy).unwrap().passes[0].op, Op::Rank { size: 3, rank: 8 });
+        assert_eq!(median(4, Border::Copy), Err(FilterError::EvenWindow(4)));
+        assert_eq!(rank(3, 9, Border::Copy), Err(FilterError::RankTooLarge { size: 3, rank: 9 }));
     }
 }

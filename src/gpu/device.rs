@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use wgpu::util::DeviceExt;
 
 use super::GpuError;
-use crate::filters::{Axis, Pass};
+use crate::filters::{Axis, KernelOrder, Op};
 use crate::sync::lock;
 
 /// The shaders' bindings, as in `shaders/frame.wgsl`.
@@ -35,6 +35,8 @@ pub struct Gpu {
     box_horizontal: Stage,
     box_vertical: Stage,
     rank: Stage,
+    mode: Stage,
+    unsharp: Stage,
     adapter: wgpu::AdapterInfo,
     error: Arc<Mutex<Option<String>>>,
 }
@@ -95,6 +97,8 @@ impl Gpu {
             box_horizontal: stages.make("box_blur", BOX_BLUR, "horizontal", [64, 16]),
             box_vertical: stages.make("box_blur", BOX_BLUR, "vertical", [64, 64]),
             rank: stages.make("rank", include_str!("../../shaders/rank.wgsl"), "main", [32, 4]),
+            mode: stages.make("mode", include_str!("../../shaders/mode.wgsl"), "main", [32, 4]),
+            unsharp: stages.make("unsharp", include_str!("../../shaders/unsharp.wgsl"), "main", [32, 4]),
             device,
             queue,
             bindings,
@@ -125,24 +129,28 @@ impl Gpu {
         GpuError::Failed { adapter: self.name(), reason: reason.to_string() }
     }
 
-    /// The pipeline that runs `pass`, and what its shader expects in `params`.
-    pub(super) fn stage(&self, pass: &Pass) -> (&Stage, Vec<u32>) {
-        match pass {
-            Pass::Convolve(kernel) => {
-                let order = u32::from(kernel.order == crate::filters::KernelOrder::BottomUp);
+    /// The pipeline that computes `op`, and its shader's parameters.
+    pub(super) fn stage(&self, op: &Op) -> (&Stage, Vec<u32>) {
+        match op {
+            Op::Convolve(kernel) => {
+                let order = u32::from(kernel.order == KernelOrder::BottomUp);
                 let header =
                     [kernel.cols as u32, kernel.rows() as u32, order, rounding_offset(kernel.offset).to_bits()];
                 let params = header.into_iter().chain(kernel.coefficients.iter().map(|c| c.to_bits())).collect();
                 (&self.convolve, params)
             }
-            Pass::BoxBlur(axis, weights) => {
+            Op::BoxBlur(axis, weights) => {
                 let stage = match axis {
                     Axis::Horizontal => &self.box_horizontal,
                     Axis::Vertical => &self.box_vertical,
                 };
                 (stage, vec![weights.radius, weights.inner, weights.edge])
             }
-            Pass::Rank { size, rank } => (&self.rank, vec![*size, *rank]),
+            Op::Rank { size, rank } => (&self.rank, vec![*size, *rank]),
+            Op::Mode { radius } => (&self.mode, vec![*radius]),
+            Op::Unsharp { percent, threshold } => {
+                (&self.unsharp, vec![percent.cast_unsigned(), threshold.cast_unsigned()])
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use wgpu::BufferUsages as Usage;
 use super::device::Stage;
 use super::uniforms::Geometry;
 use super::{Gpu, GpuError};
-use crate::filters::{Chroma, Plan};
+use crate::filters::{Chroma, Margins, Pass, Plan};
 use crate::frame::{Layout, Plane};
 
 /// After this long without an answer the device counts as lost.
@@ -38,7 +38,7 @@ pub struct Program {
     geometry: Geometry,
     uniforms: wgpu::Buffer,
     input: wgpu::Buffer,
-    components: [wgpu::Buffer; 2],
+    components: [wgpu::Buffer; 3],
     output: wgpu::Buffer,
     download: wgpu::Buffer,
     dispatches: Vec<Dispatch>,
@@ -55,14 +55,15 @@ impl Program {
     /// Prepares `plan` for frames of `layout`.
     pub fn new(gpu: Arc<Gpu>, layout: Layout, plan: &Plan) -> Result<Self, GpuError> {
         // The buffers hold every component, so that they serve each later plan too.
-        let Geometry { frame_bytes, component_bytes, uniforms, .. } = Geometry::new(&layout, Chroma::Filter);
+        let Geometry { frame_bytes, component_bytes, uniforms, .. } = Geometry::new(&layout, Chroma::Filter, true);
         gpu.check_size(frame_bytes.max(component_bytes))?;
         let buffer = |label, size, usage| gpu.buffer(label, size, usage);
         let mut program = Self {
-            geometry: Geometry::new(&layout, plan.chroma),
+            geometry: Geometry::new(&layout, plan.chroma, plan.alpha),
             uniforms: buffer("frame uniforms", size_of_val(&uniforms) as u64, Usage::UNIFORM | Usage::COPY_DST),
             input: buffer("input frame", frame_bytes, Usage::STORAGE | Usage::COPY_DST),
-            components: ["components A", "components B"].map(|label| buffer(label, component_bytes, Usage::STORAGE)),
+            components: ["components A", "components B", "components C"]
+                .map(|label| buffer(label, component_bytes, Usage::STORAGE)),
             output: buffer("output frame", frame_bytes, Usage::STORAGE | Usage::COPY_SRC),
             download: buffer("download", frame_bytes, Usage::MAP_READ | Usage::COPY_DST),
             dispatches: Vec::new(),
@@ -75,19 +76,23 @@ impl Program {
 
     /// Runs `plan` from the next frame on.
     pub fn set_plan(&mut self, plan: &Plan) -> Result<(), GpuError> {
-        self.geometry = Geometry::new(&self.layout, plan.chroma);
+        self.geometry = Geometry::new(&self.layout, plan.chroma, plan.alpha);
         self.gpu.queue.write_buffer(&self.uniforms, 0, bytemuck::bytes_of(&self.geometry.uniforms));
 
         let filtered = &self.geometry.uniforms.components[..self.geometry.components];
-        let [mut from, mut to] = self.components.each_ref();
-        let mut dispatches = vec![self.dispatch(&self.gpu.unpack, filtered, &[], &self.input, from)];
-        for pass in &plan.passes {
-            let (stage, params) = self.gpu.stage(pass);
-            dispatches.push(self.dispatch(stage, filtered, &params, from, to));
-            (from, to) = (to, from);
+        let [mut from, mut to, mut spare] = self.components.each_ref();
+        let mut dispatches = vec![self.dispatch(&self.gpu.unpack, filtered, &[], [&self.input, &self.input, from])];
+        for filter in &plan.filters {
+            let base = from;
+            for pass in &filter.passes {
+                let (stage, op) = self.gpu.stage(&pass.op);
+                dispatches.push(self.dispatch(stage, filtered, &params(pass, op), [base, from, to]));
+                // What the filter began with must last until its end.
+                (from, to, spare) = if from == base { (to, spare, from) } else { (to, from, spare) };
+            }
         }
         let planes = &self.geometry.uniforms.planes[..self.geometry.planes];
-        dispatches.push(self.dispatch(&self.gpu.pack, planes, &[], from, &self.output));
+        dispatches.push(self.dispatch(&self.gpu.pack, planes, &[plan.mix], [&self.input, from, &self.output]));
         self.dispatches = dispatches;
         self.gpu.check()
     }
@@ -97,13 +102,12 @@ impl Program {
         stage: &Stage,
         grids: &[impl Grid],
         params: &[u32],
-        from: &wgpu::Buffer,
-        to: &wgpu::Buffer,
+        [base, from, to]: [&wgpu::Buffer; 3],
     ) -> Dispatch {
         // A binding cannot be empty.
         let params = if params.is_empty() { &[0] } else { params };
         let params = self.gpu.buffer_with("pass parameters", bytemuck::cast_slice(params), Usage::STORAGE);
-        let entries: Vec<_> = [&self.uniforms, &self.input, from, to, &params]
+        let entries: Vec<_> = [&self.uniforms, base, from, to, &params]
             .into_iter()
             .zip(0..)
             .map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
@@ -177,6 +181,12 @@ impl Program {
         let on_gpu = self.geometry.uniforms.planes.iter();
         on_gpu.zip(&self.layout.planes).map(|(gpu, plane)| (gpu.offset as usize * 4, gpu.pitch as usize * 4, plane))
     }
+}
+
+/// A pass's parameters for its shader: what it sees outside, what it keeps, then its operation's own.
+fn params(pass: &Pass, op: Vec<u32>) -> Vec<u32> {
+    let Margins { left, right, up, down } = pass.keep;
+    [pass.outside as u32, left, right, up, down].into_iter().chain(op).collect()
 }
 
 /// The runs of bytes that make up a plane: offset at one stride, offset at the other, length.

@@ -58,7 +58,7 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    pub(super) fn new(layout: &Layout, chroma: Chroma) -> Self {
+    pub(super) fn new(layout: &Layout, chroma: Chroma, alpha: bool) -> Self {
         let mut uniforms = Frame::default();
         let mut frame_words = 0;
         for (plane, of_layout) in uniforms.planes.iter_mut().zip(&layout.planes) {
@@ -76,7 +76,8 @@ impl Geometry {
             let step = of_layout.step as u32;
             plane.period = plane.period.max(step);
             let source = match (of_layout.meaning, chroma) {
-                (Meaning::Alpha, _) => SOURCE_ORIGINAL,
+                (Meaning::Alpha, _) if !alpha => SOURCE_ORIGINAL,
+                (Meaning::Chroma, Chroma::Keep) => SOURCE_ORIGINAL,
                 (Meaning::Chroma, Chroma::Neutral) => SOURCE_NEUTRAL,
                 _ => {
                     let component = &mut uniforms.components[components];

@@ -1,6 +1,6 @@
-//! Box blurs with fractional radii, and the Gaussian blur that Pillow makes of them.
+//! Box blurs with fractional radii, the Gaussian blur that Pillow makes of them, and what it sharpens with that.
 
-use super::{Axis, Chroma, Pass, Plan};
+use super::{Axis, Border, Filter, Margins, Op};
 
 /// The integer weights of a box of fractional radius, as in Pillow's `BoxBlur.c`.
 ///
@@ -24,24 +24,40 @@ impl BoxWeights {
     }
 }
 
+/// How often a Gaussian blur repeats a box blur.
+const BOXES: usize = 3;
+
 /// The mean over a box of the given radii, in samples; a radius of 0 leaves its direction alone.
-pub fn box_blur(radius_x: f32, radius_y: f32) -> Plan {
-    repeated_box(radius_x, radius_y, 1)
+pub fn box_blur(radius_x: f32, radius_y: f32, border: Border) -> Filter {
+    Filter::new(boxes(radius_x, radius_y, 1), border, reach(radius_x, radius_y, 1))
 }
 
 /// Pillow's Gaussian blur: three box blurs each way. `sigma` is the standard deviation, in samples.
-pub fn gaussian_blur(sigma_x: f32, sigma_y: f32) -> Plan {
-    const BOXES: usize = 3;
-    repeated_box(box_radius(sigma_x, BOXES), box_radius(sigma_y, BOXES), BOXES)
+pub fn gaussian_blur(sigma_x: f32, sigma_y: f32, border: Border) -> Filter {
+    let (x, y) = (box_radius(sigma_x, BOXES), box_radius(sigma_y, BOXES));
+    Filter::new(boxes(x, y, BOXES), border, reach(x, y, BOXES))
 }
 
-fn repeated_box(radius_x: f32, radius_y: f32, times: usize) -> Plan {
-    let passes = [(Axis::Horizontal, radius_x), (Axis::Vertical, radius_y)]
+/// Pillow's unsharp mask: `percent` hundredths of the difference from a Gaussian blur are added, where that is larger
+/// than `threshold` levels.
+pub fn unsharp_mask(sigma_x: f32, sigma_y: f32, percent: i32, threshold: i32, border: Border) -> Filter {
+    let (x, y) = (box_radius(sigma_x, BOXES), box_radius(sigma_y, BOXES));
+    let mut ops = boxes(x, y, BOXES);
+    ops.push(Op::Unsharp { percent, threshold });
+    Filter::new(ops, border, reach(x, y, BOXES))
+}
+
+fn boxes(radius_x: f32, radius_y: f32, times: usize) -> Vec<Op> {
+    [(Axis::Horizontal, radius_x), (Axis::Vertical, radius_y)]
         .into_iter()
         .filter(|&(_, radius)| radius > 0.0)
-        .flat_map(|(axis, radius)| vec![Pass::BoxBlur(axis, BoxWeights::new(radius)); times])
-        .collect();
-    Plan { passes, chroma: Chroma::Filter }
+        .flat_map(|(axis, radius)| vec![Op::BoxBlur(axis, BoxWeights::new(radius)); times])
+        .collect()
+}
+
+/// How far `times` boxes of these radii reach together.
+fn reach(radius_x: f32, radius_y: f32, times: usize) -> Margins {
+    Margins::symmetric(radius_x.ceil() as u32 * times as u32, radius_y.ceil() as u32 * times as u32)
 }
 
 /// The radius of the box whose `times`-fold repetition has the standard deviation `sigma`.
@@ -78,8 +94,16 @@ mod tests {
     }
 
     #[test]
+    fn only_the_last_pass_keeps_the_border() {
+        let filter = gaussian_blur(2.0, 2.0, Border::Copy);
+        let kept: Vec<_> = filter.passes.iter().map(|pass| pass.keep).collect();
+        assert_eq!(kept[..5], [Margins::default(); 5]);
+        assert_eq!(kept[5], Margins::symmetric(6, 6));
+    }
+
+    #[test]
     fn a_radius_of_zero_makes_no_pass() {
-        assert_eq!(box_blur(0.0, 0.0).passes, []);
-        assert_eq!(gaussian_blur(2.0, 0.0).passes.len(), 3);
+        assert_eq!(box_blur(0.0, 0.0, Border::Copy).passes, []);
+        assert_eq!(gaussian_blur(2.0, 0.0, Border::Copy).passes.len(), 3);
     }
 }

@@ -1,0 +1,54 @@
+//! What happens where a window leaves the plane.
+
+/// The border a user asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Border {
+    /// Samples whose window leaves the plane are copied.
+    Copy,
+    /// Beyond the edge, one of these.
+    Outside(Outside),
+}
+
+/// What a window sees outside the plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Outside {
+    /// The plane's edge samples continue.
+    Clamp = 0,
+    /// Zeros.
+    Zero = 1,
+    /// The plane mirrored at its edge samples, which come once: `c b | a b c`.
+    Mirror = 2,
+    /// Nothing: the window ends at the edge. Only the mode filter can do with fewer samples.
+    Nothing = 3,
+}
+
+/// How far something reaches from a sample, or from a plane's edges, in samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Margins {
+    /// Samples to the left.
+    pub left: u32,
+    /// Samples to the right.
+    pub right: u32,
+    /// Rows upwards.
+    pub up: u32,
+    /// Rows downwards.
+    pub down: u32,
+}
+
+impl Margins {
+    /// The same to either side, and up and down.
+    pub fn symmetric(x: u32, y: u32) -> Self {
+        Self { left: x, right: x, up: y, down: y }
+    }
+}
+
+impl Border {
+    /// What the passes of a filter with this reach see, and what its last one leaves as it was.
+    pub(super) fn resolve(self, reach: Margins) -> (Outside, Margins) {
+        match self {
+            Self::Copy => (Outside::Clamp, reach),
+            Self::Outside(outside) => (outside, Margins::default()),
+        }
+    }
+}
