@@ -99,6 +99,32 @@ fn mix_blends_with_the_original() {
 }
 
 #[test]
+fn a_chain_is_its_filters_one_after_the_other() {
+    let frame = frame(50, 40);
+    let mut line = Line::playing("convfilter");
+    line.element.set_property(
+        "chain",
+        "median, size=5; unsharp-mask, percent=200, radius=1.5; kernel, kernel=\"1 1; 1 -2\", border=mirror; none; mode",
+    );
+    let chained = line.push_pull(&frame).bytes;
+    let apart = "convfilter filter=median size=5 ! convfilter filter=unsharp-mask percent=200 radius=1.5 \
+        ! convfilter filter=kernel kernel=\"1 1; 1 -2\" border=mirror ! convfilter filter=mode";
+    assert_eq!(Line::playing(apart).push_pull(&frame).bytes, chained);
+
+    for (chain, word) in [
+        ("sepia", "sepia"),
+        ("blur, taste=3", "taste"),
+        ("median, size=99", "size=99"),
+        ("median, size=4", "size=4"),
+        ("median, mix=0.5", "mix"),
+        ("median size", "median size"),
+    ] {
+        let error = start_error(&format!("convfilter chain=\"{chain}\""));
+        assert!(error.message().contains("chain: ") && error.message().contains(word), "{chain}: {error}");
+    }
+}
+
+#[test]
 fn properties_follow_a_controller() {
     let mut line = Line::playing("convfilter filter=box-blur radius-y=0");
     let frame = frame(40, 30);

@@ -24,7 +24,7 @@ use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 
-use super::{Border, Filter, KernelOrder, Planes};
+use super::{Border, Filter, KernelOrder, Planes, chain};
 use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan};
 use crate::frame::{self, Layout};
 use crate::gpu::{Gpu, GpuError, PlaneBytes, PlaneBytesMut, Program};
@@ -52,6 +52,7 @@ struct Settings {
     alpha: bool,
     planes: Planes,
     mix: f64,
+    chain: String,
 }
 
 impl Default for Settings {
@@ -72,6 +73,7 @@ impl Default for Settings {
             alpha: false,
             planes: Planes::Auto,
             mix: 1.0,
+            chain: String::new(),
         }
     }
 }
@@ -79,13 +81,27 @@ impl Default for Settings {
 impl Settings {
     /// What to do with each frame.
     fn plan(&self) -> Result<Plan, FilterError> {
-        let filters: Vec<_> = self.filter()?.into_iter().collect();
+        let filters: Vec<_> = match self.chain.is_empty() {
+            true => self.filter()?.into_iter().collect(),
+            false => self.chain()?,
+        };
         let chroma = match self.planes {
             Planes::Luma => Chroma::Keep,
             Planes::Auto if !filters.iter().all(|filter| filter.keeps_level) => Chroma::Neutral,
             _ => Chroma::Filter,
         };
         Ok(Plan { filters, chroma, alpha: self.alpha, mix: (self.mix * 256.0).round() as u32 })
+    }
+
+    /// What was set, as users type it.
+    fn name(&self) -> String {
+        if self.chain.is_empty() { format!("filter={}", nick(self.filter)) } else { "chain".into() }
+    }
+
+    /// The filters of the chain.
+    fn chain(&self) -> Result<Vec<filters::Filter>, FilterError> {
+        let settings = chain::parse(&self.chain)?.into_iter().map(|element| element.imp().settings());
+        settings.filter_map(|settings| settings.filter().transpose()).collect()
     }
 
     /// The filter set, if it is one.
@@ -188,6 +204,9 @@ pub struct ConvFilter {
         minimum = 0.0, maximum = 1.0, default = Settings::default().mix,
         nick = "Mix", blurb = "The filtered frame's share of the result: 0 = the original, 1 = the filtered frame",
         controllable, mutable_playing)]
+    #[property(name = "chain", get, set, type = String, member = chain, default = Some(Settings::default().chain.as_str()),
+        nick = "Chain", blurb = "Several filters one after the other, in place of filter: \
+        \"median, size=3; unsharp-mask, percent=200\"", mutable_playing)]
     settings: Mutex<Settings>,
     #[property(name = "adapter-name", get, type = Option<String>, nick = "Adapter name",
         blurb = "The GPU that the filters run on, once one is open")]
@@ -234,9 +253,10 @@ impl BaseTransformImpl for ConvFilter {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let mut state = self.state();
         state.settings = self.settings();
-        state.plan = state.settings.plan().map_err(|error| {
-            gst::error_msg!(gst::ResourceError::Settings, ("filter={}: {error}", nick(state.settings.filter)))
-        })?;
+        state.plan = state
+            .settings
+            .plan()
+            .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{}: {error}", state.settings.name())))?;
         let passthrough = state.plan.is_identity();
         if !passthrough {
             self.open_gpu(&mut state).map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ("{error}")))?;
@@ -341,7 +361,7 @@ impl ConvFilter {
             Err(error) => gst::element_imp_warning!(
                 self,
                 gst::ResourceError::Settings,
-                ("filter={}: {error}; the filter before it stays", nick(settings.filter))
+                ("{}: {error}; the filter before it stays", settings.name())
             ),
         }
         state.settings = settings;

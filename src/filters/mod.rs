@@ -118,6 +118,9 @@ impl Plan {
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum FilterError {
+    /// The chain's text cannot be read, or sets something that cannot be set.
+    #[error("{0}; give filters with their properties, like \"median, size=3; unsharp-mask, percent=200\"")]
+    Chain(String),
     /// The kernel's text holds no number.
     #[error(
         "the kernel is empty; give rows parted by ';' and numbers by spaces or commas, like \"1 1 0; 1 1 -1; 0 -1 -1\""
