@@ -99,6 +99,22 @@ pub struct Layout {
     pub components: Vec<Component>,
 }
 
+/// A plane's bytes in memory.
+pub struct PlaneBytes<'a> {
+    /// The bytes.
+    pub data: &'a [u8],
+    /// Bytes from row to row.
+    pub stride: usize,
+}
+
+/// A plane's bytes in memory, to be written.
+pub struct PlaneBytesMut<'a> {
+    /// The bytes.
+    pub data: &'a mut [u8],
+    /// Bytes from row to row.
+    pub stride: usize,
+}
+
 impl Layout {
     /// The layout of frames of this format and size, whatever their strides.
     pub fn new(info: &VideoInfo) -> Self {

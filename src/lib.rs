@@ -4,7 +4,9 @@
 
 use gst::glib;
 
+mod backend;
 mod convfilter;
+mod cpu;
 mod filters;
 mod frame;
 mod gpu;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::random::Random;
-use common::{Case, Frame, Line, pillow, start_error};
+use common::{BACKENDS, Case, Frame, Line, pillow, start_error};
 use gst::prelude::*;
 use gst_controller::prelude::*;
 use gst_video::VideoFormat;
@@ -30,19 +30,22 @@ fn none_passes_the_very_buffer_through() {
 
 #[test]
 fn the_filter_changes_while_playing() {
-    let mut line = Line::playing("convfilter");
     let frame = frame(40, 30);
-    let mut results = Vec::new();
-    for filter in ["none", "emboss", "blur", "gaussian-blur", "median", "contour", "none"] {
-        line.element.set_property_from_str("filter", filter);
-        results.push(line.push_pull(&frame).bytes);
+    for backend in BACKENDS {
+        let mut line = Line::playing(&format!("convfilter backend={backend}"));
+        let mut results = Vec::new();
+        for filter in ["none", "emboss", "blur", "gaussian-blur", "median", "contour", "none"] {
+            line.element.set_property_from_str("filter", filter);
+            results.push(line.push_pull(&frame).bytes);
+        }
+        assert_eq!(results[0], frame.bytes);
+        assert_eq!(results.last(), results.first());
+        for (index, result) in results[..6].iter().enumerate() {
+            assert!(!results[index + 1..6].contains(result), "result {index} comes twice");
+        }
+        let adapter: Option<String> = line.element.property("adapter-name");
+        assert_eq!(adapter.expect("it runs").starts_with("CPU, "), backend == "cpu");
     }
-    assert_eq!(results[0], frame.bytes);
-    assert_eq!(results.last(), results.first());
-    for (index, result) in results[..6].iter().enumerate() {
-        assert!(!results[index + 1..6].contains(result), "result {index} comes twice");
-    }
-    assert!(line.element.property::<Option<String>>("adapter-name").is_some());
 }
 
 #[test]
@@ -61,8 +64,10 @@ fn every_filter_does_something() {
 fn alpha_is_filtered_where_asked_for() {
     let frame = frame(20, 10);
     let alpha = |bytes: &[u8]| bytes.iter().skip(3).step_by(4).copied().collect::<Vec<_>>();
-    for (filter, all) in [("find-edges", "false"), ("find-edges", "true")] {
-        let result = Line::playing(&format!("convfilter filter={filter} alpha={all}")).push_pull(&frame).bytes;
+    let filter = "find-edges";
+    for (backend, all) in BACKENDS.iter().flat_map(|&backend| [(backend, "false"), (backend, "true")]) {
+        let line = format!("convfilter backend={backend} filter={filter} alpha={all}");
+        let result = Line::playing(&line).push_pull(&frame).bytes;
         assert_eq!(alpha(&result) == alpha(&frame.bytes), all == "false");
         if all == "true" {
             let request = format!("{{\"filter\": \"{filter}\"}}");
@@ -77,7 +82,12 @@ fn planes_choose_what_is_filtered() {
     let mut yuv = Frame { format: VideoFormat::Y444, width: 24, height: 16, bytes: Vec::new() };
     yuv.bytes = Random(8).bytes(yuv.info().size());
     let plane = yuv.bytes.len() / 3;
-    let run = |settings: &str| Line::playing(&format!("convfilter {settings}")).push_pull(&yuv).bytes;
+    let run = |settings: &str| {
+        let [gpu, cpu] =
+            BACKENDS.map(|backend| Line::playing(&format!("convfilter backend={backend} {settings}")).push_pull(&yuv));
+        assert_eq!(gpu.bytes, cpu.bytes, "{settings}");
+        gpu.bytes
+    };
     let luma = run("filter=contour planes=luma");
     assert_eq!(luma[plane..], yuv.bytes[plane..]);
     assert!(run("filter=contour")[plane..].iter().all(|&chroma| chroma == 128));
@@ -89,7 +99,12 @@ fn planes_choose_what_is_filtered() {
 #[test]
 fn mix_blends_with_the_original() {
     let frame = frame(30, 20);
-    let run = |settings: &str| Line::playing(&format!("convfilter filter=emboss {settings}")).push_pull(&frame).bytes;
+    let run = |settings: &str| {
+        let line = |backend| Line::playing(&format!("convfilter backend={backend} filter=emboss {settings}"));
+        let [gpu, cpu] = BACKENDS.map(|backend| line(backend).push_pull(&frame).bytes);
+        assert_eq!(gpu, cpu, "{settings}");
+        gpu
+    };
     let filtered = run("");
     assert_eq!(run("mix=0"), frame.bytes);
     for ((mixed, filtered), original) in run("mix=0.25").iter().zip(&filtered).zip(&frame.bytes) {
@@ -101,12 +116,13 @@ fn mix_blends_with_the_original() {
 #[test]
 fn a_chain_is_its_filters_one_after_the_other() {
     let frame = frame(50, 40);
-    let mut line = Line::playing("convfilter");
-    line.element.set_property(
-        "chain",
-        "median, size=5; unsharp-mask, percent=200, radius=1.5; kernel, kernel=\"1 1; 1 -2\", border=mirror; none; mode",
-    );
-    let chained = line.push_pull(&frame).bytes;
+    let chain = "median, size=5; unsharp-mask, percent=200, radius=1.5; kernel, kernel=\"1 1; 1 -2\", border=mirror; none; mode";
+    let [chained, on_cpu] = BACKENDS.map(|backend| {
+        let mut line = Line::playing(&format!("convfilter backend={backend}"));
+        line.element.set_property("chain", chain);
+        line.push_pull(&frame).bytes
+    });
+    assert_eq!(chained, on_cpu);
     let apart = "convfilter filter=median size=5 ! convfilter filter=unsharp-mask percent=200 radius=1.5 \
         ! convfilter filter=kernel kernel=\"1 1; 1 -2\" border=mirror ! convfilter filter=mode";
     assert_eq!(Line::playing(apart).push_pull(&frame).bytes, chained);

@@ -3,7 +3,7 @@
 mod common;
 
 use common::random::Random;
-use common::{Case, Frame, Line, pillow};
+use common::{BACKENDS, Case, Frame, Line, pillow};
 use gst_video::VideoFormat;
 
 const SIZES: [(u32, u32); 12] =
@@ -36,16 +36,19 @@ fn compare(seed: u64, settings: &str, request: &str) {
             bytes: frame.tight(),
         })
         .collect();
-    let mut line = Line::playing(&format!("convfilter {settings}"));
-    for (frame, expected) in frames.iter().zip(pillow(&cases)) {
-        let result = line.push_pull(frame).tight();
-        let wrong = result.iter().zip(&expected).position(|(a, b)| a != b);
-        assert!(
-            wrong.is_none() && result.len() == expected.len(),
-            "{settings} on {}x{}: byte {wrong:?} differs from Pillow's",
-            frame.width,
-            frame.height
-        );
+    let expected = pillow(&cases);
+    for backend in BACKENDS {
+        let mut line = Line::playing(&format!("convfilter backend={backend} {settings}"));
+        for (frame, expected) in frames.iter().zip(&expected) {
+            let result = line.push_pull(frame).tight();
+            let wrong = result.iter().zip(expected).position(|(a, b)| a != b);
+            assert!(
+                wrong.is_none() && result.len() == expected.len(),
+                "{settings} on {}x{}, {backend}: byte {wrong:?} differs from Pillow's",
+                frame.width,
+                frame.height
+            );
+        }
     }
 }
 

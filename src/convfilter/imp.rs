@@ -13,7 +13,7 @@
  * gst-launch-1.0 v4l2src ! convfilter filter=kernel kernel="1 1 0; 1 1 -1; 0 -1 -1" ! autovideosink
  * ]|
  */
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::sync::{LazyLock, Mutex, MutexGuard};
 
 use gst::glib;
 use gst::prelude::*;
@@ -24,10 +24,11 @@ use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 
-use super::{Border, Filter, KernelOrder, Planes, chain};
+use super::{Backend, Border, Filter, KernelOrder, Planes, chain};
+use crate::backend::{self, Choice, Program};
 use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan};
-use crate::frame::{self, Layout};
-use crate::gpu::{Gpu, GpuError, PlaneBytes, PlaneBytesMut, Program};
+use crate::frame::{self, Layout, PlaneBytes, PlaneBytesMut};
+use crate::gpu::GpuError;
 use crate::sync::lock;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -53,6 +54,7 @@ struct Settings {
     planes: Planes,
     mix: f64,
     chain: String,
+    backend: Backend,
 }
 
 impl Default for Settings {
@@ -74,6 +76,7 @@ impl Default for Settings {
             planes: Planes::Auto,
             mix: 1.0,
             chain: String::new(),
+            backend: Backend::Auto,
         }
     }
 }
@@ -143,7 +146,7 @@ impl Settings {
 /// What is running.
 #[derive(Default)]
 struct State {
-    gpu: Option<Arc<Gpu>>,
+    backend: Option<backend::Backend>,
     layout: Option<Layout>,
     /// The settings last looked at.
     settings: Settings,
@@ -207,9 +210,11 @@ pub struct ConvFilter {
     #[property(name = "chain", get, set, type = String, member = chain, default = Some(Settings::default().chain.as_str()),
         nick = "Chain", blurb = "Several filters one after the other, in place of filter: \
         \"median, size=3; unsharp-mask, percent=200\"", mutable_playing)]
+    #[property(name = "backend", get, set, type = Backend, member = backend, nick = "Backend",
+        blurb = "What the filters run on", mutable_ready, builder(Settings::default().backend))]
     settings: Mutex<Settings>,
     #[property(name = "adapter-name", get, type = Option<String>, nick = "Adapter name",
-        blurb = "The GPU that the filters run on, once one is open")]
+        blurb = "What the filters run on, once it is open")]
     adapter_name: Mutex<Option<String>>,
     state: Mutex<State>,
 }
@@ -259,7 +264,7 @@ impl BaseTransformImpl for ConvFilter {
             .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{}: {error}", state.settings.name())))?;
         let passthrough = state.plan.is_identity();
         if !passthrough {
-            self.open_gpu(&mut state).map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ("{error}")))?;
+            self.open_backend(&mut state).map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ("{error}")))?;
         }
         self.obj().set_passthrough(passthrough);
         Ok(())
@@ -331,15 +336,15 @@ impl ConvFilter {
         lock(&self.settings).clone()
     }
 
-    fn open_gpu(&self, state: &mut State) -> Result<Arc<Gpu>, GpuError> {
-        if let Some(gpu) = &state.gpu {
-            return Ok(gpu.clone());
+    fn open_backend(&self, state: &mut State) -> Result<backend::Backend, GpuError> {
+        if let Some(backend) = &state.backend {
+            return Ok(backend.clone());
         }
-        let gpu = Gpu::shared()?;
-        gst::info!(CAT, imp = self, "running on {}", gpu.name());
-        *lock(&self.adapter_name) = Some(gpu.name());
+        let backend = backend::Backend::open(state.settings.backend.into())?;
+        gst::info!(CAT, imp = self, "running on {}", backend.name());
+        *lock(&self.adapter_name) = Some(backend.name());
         self.obj().notify("adapter-name");
-        Ok(state.gpu.insert(gpu).clone())
+        Ok(state.backend.insert(backend).clone())
     }
 
     /// Takes over what the user changed while playing; what cannot be filtered with is warned of and left.
@@ -367,13 +372,13 @@ impl ConvFilter {
         state.settings = settings;
     }
 
-    fn program<'a>(&self, state: &'a mut State) -> Result<&'a Program, gst::FlowError> {
+    fn program<'a>(&self, state: &'a mut State) -> Result<&'a mut Program, gst::FlowError> {
         if state.program.is_none() {
             let layout = state.layout.clone().ok_or(gst::FlowError::NotNegotiated)?;
-            let program = self.open_gpu(state).and_then(|gpu| Program::new(gpu, layout, &state.plan));
+            let program = self.open_backend(state).and_then(|backend| backend.program(layout, &state.plan));
             state.program = Some(program.map_err(|error| self.fail(error))?);
         }
-        state.program.as_ref().ok_or(gst::FlowError::Error)
+        state.program.as_mut().ok_or(gst::FlowError::Error)
     }
 
     fn fail(&self, error: GpuError) -> gst::FlowError {
@@ -387,6 +392,16 @@ impl From<KernelOrder> for filters::KernelOrder {
         match order {
             KernelOrder::TopDown => Self::TopDown,
             KernelOrder::BottomUp => Self::BottomUp,
+        }
+    }
+}
+
+impl From<Backend> for Choice {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Auto => Self::Auto,
+            Backend::Gpu => Self::Gpu,
+            Backend::Cpu => Self::Cpu,
         }
     }
 }

@@ -101,6 +101,19 @@ pub enum Planes {
     All,
 }
 
+/// The `backend` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstConvFilterBackend")]
+pub enum Backend {
+    #[default]
+    #[enum_value(name = "A real GPU if there is one, else the CPU", nick = "auto")]
+    Auto,
+    #[enum_value(name = "A GPU, were it one in software", nick = "gpu")]
+    Gpu,
+    #[enum_value(name = "The CPU, all cores", nick = "cpu")]
+    Cpu,
+}
+
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(Some(plugin), "convfilter", gst::Rank::NONE, ConvFilter::static_type())
 }

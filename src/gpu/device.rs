@@ -109,12 +109,15 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// The device's name and kind, as its driver gives them.
+    /// Whether it is a CPU that does as if.
+    pub fn is_software(&self) -> bool {
+        self.adapter.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// The device's name, as its driver gives it.
     pub fn name(&self) -> String {
-        match self.adapter.device_type {
-            wgpu::DeviceType::Cpu => format!("{} (software)", self.adapter.name),
-            _ => self.adapter.name.clone(),
-        }
+        let note = if self.is_software() { " (software)" } else { "" };
+        format!("{}{note}", self.adapter.name)
     }
 
     /// Fails if the device has refused a command or was lost.

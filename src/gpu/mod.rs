@@ -5,7 +5,7 @@ mod program;
 mod uniforms;
 
 pub use device::Gpu;
-pub use program::{PlaneBytes, PlaneBytesMut, Program};
+pub use program::Program;
 
 /// Why the GPU could not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]

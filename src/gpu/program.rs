@@ -10,26 +10,10 @@ use super::device::Stage;
 use super::uniforms::Geometry;
 use super::{Gpu, GpuError};
 use crate::filters::{Chroma, Margins, Pass, Plan};
-use crate::frame::{Layout, Plane};
+use crate::frame::{Layout, Plane, PlaneBytes, PlaneBytesMut};
 
 /// After this long without an answer the device counts as lost.
 const TIMEOUT: Duration = Duration::from_secs(60);
-
-/// A plane's bytes on the CPU: `stride` bytes from row to row.
-pub struct PlaneBytes<'a> {
-    /// The bytes.
-    pub data: &'a [u8],
-    /// Bytes from row to row.
-    pub stride: usize,
-}
-
-/// A plane's bytes on the CPU, to be written.
-pub struct PlaneBytesMut<'a> {
-    /// The bytes.
-    pub data: &'a mut [u8],
-    /// Bytes from row to row.
-    pub stride: usize,
-}
 
 /// A plan on the GPU, with the buffers its frames pass through.
 pub struct Program {

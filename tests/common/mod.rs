@@ -11,6 +11,9 @@ use gst_video::VideoFormat;
 
 pub mod random;
 
+/// What convfilter runs on; `gpu` is a driver in software where there is no other.
+pub const BACKENDS: [&str; 2] = ["gpu", "cpu"];
+
 /// The folder in which `scripts/build` lays the libraries out as an installation has them.
 pub fn stage() -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");

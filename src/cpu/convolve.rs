@@ -1,0 +1,40 @@
+//! A weighted sum of the neighbourhood, in the order and with the roundings of Pillow's `Filter.c`.
+
+use super::plane::{Plane, extend};
+use crate::filters::{Kernel, KernelOrder, Outside};
+
+pub(super) fn convolve(kernel: &Kernel, outside: Outside, src: &Plane, dst: &mut Plane) {
+    let (cols, rows) = (kernel.cols, kernel.rows());
+    let width = src.width;
+    // Rounds half up once the sum is truncated; added in f64 as Pillow does.
+    let offset = (f64::from(kernel.offset) + 0.5) as f32;
+    dst.write_rows(|y, result| {
+        let mut extended = Vec::new();
+        let mut samples = Vec::new();
+        let mut sums = vec![offset; width];
+        let mut row_sums = vec![0.0f32; width];
+        for (j, coefficients) in kernel.coefficients.chunks(cols).enumerate() {
+            let dy = match kernel.order {
+                KernelOrder::TopDown => j as isize - (rows / 2) as isize,
+                KernelOrder::BottomUp => (rows / 2) as isize - j as isize,
+            };
+            let row = src.row_at(y as isize + dy, outside);
+            extend(row, cols / 2, cols - 1 - cols / 2, outside, &mut extended, width);
+            samples.clear();
+            samples.extend(extended.iter().map(|&sample| f32::from(sample)));
+            row_sums.fill(0.0);
+            // A tap of zero adds nothing.
+            for (i, &coefficient) in coefficients.iter().enumerate().filter(|&(_, &coefficient)| coefficient != 0.0) {
+                for (sum, sample) in row_sums.iter_mut().zip(&samples[i..]) {
+                    *sum += sample * coefficient;
+                }
+            }
+            for (sum, row_sum) in sums.iter_mut().zip(&row_sums) {
+                *sum += row_sum;
+            }
+        }
+        for (sample, sum) in result.iter_mut().zip(&sums) {
+            *sample = *sum as u8;
+        }
+    });
+}
