@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cpu;
-use crate::filters::Plan;
+use crate::filters::{Border, FixedKernel, Kernel, KernelOrder, Outside, Plan, median, unsharp_mask};
 use crate::frame::{Layout, PlaneBytes, PlaneBytesMut};
 use crate::gpu::{self, Gpu, GpuError};
 
@@ -30,7 +30,7 @@ pub enum Backend {
 /// A plan ready for frames of one layout.
 pub enum Program {
     /// On a GPU.
-    Gpu(gpu::Program),
+    Gpu(Box<gpu::Program>),
     /// On the CPU.
     Cpu(cpu::Program),
 }
@@ -40,9 +40,17 @@ impl Backend {
     pub fn open(choice: Choice) -> Result<Self, GpuError> {
         match choice {
             Choice::Cpu => Ok(Self::Cpu),
-            Choice::Gpu => Gpu::shared().map(Self::Gpu),
-            Choice::Auto => Ok(Gpu::shared().ok().filter(|gpu| !gpu.is_software()).map_or(Self::Cpu, Self::Gpu)),
+            Choice::Gpu => Self::open_gpu(true),
+            Choice::Auto => Ok(Self::open_gpu(false).unwrap_or(Self::Cpu)),
         }
+    }
+
+    fn open_gpu(software: bool) -> Result<Self, GpuError> {
+        let gpu = Gpu::shared(software)?;
+        if !is_exact(&gpu)? {
+            return Err(GpuError::Inexact { adapter: gpu.name() });
+        }
+        Ok(Self::Gpu(gpu))
     }
 
     /// Its name.
@@ -56,10 +64,38 @@ impl Backend {
     /// Prepares `plan` for frames of `layout`.
     pub fn program(&self, layout: Layout, plan: &Plan) -> Result<Program, GpuError> {
         match self {
-            Self::Gpu(gpu) => gpu::Program::new(gpu.clone(), layout, plan).map(Program::Gpu),
+            Self::Gpu(gpu) => {
+                gpu::Program::new(gpu.clone(), layout, plan).map(|program| Program::Gpu(Box::new(program)))
+            }
             Self::Cpu => Ok(Program::Cpu(cpu::Program::new(layout, plan))),
         }
     }
+}
+
+/// Whether the GPU filters a small frame as the CPU does, with kernels whose result would show a fused multiplication
+/// and addition, and with every kind of integer arithmetic.
+fn is_exact(gpu: &Arc<Gpu>) -> Result<bool, GpuError> {
+    const SIDE: usize = 61;
+    let clamp = Border::Outside(Outside::Clamp);
+    let kernel = Kernel::parse("0.1 0.7 -0.3; 0.2 1.1 0.4; -0.9 0.6 0.3", 1.7, 0.3, KernelOrder::BottomUp);
+    let filters = [
+        FixedKernel::find("detail").map(|fixed| fixed.kernel().filter(Border::Copy)),
+        kernel.ok().map(|kernel| kernel.filter(clamp)),
+        Some(unsharp_mask(2.3, 1.7, 180, 2, clamp)),
+        median(3, clamp).ok(),
+    ];
+    let plan = Plan { filters: filters.into_iter().flatten().collect(), mix: 256, ..Plan::default() };
+    let layout = Layout::grey(SIDE, SIDE);
+    // Weyl's sequence visits every level in no order that a filter could follow.
+    let samples: Vec<u8> = (0..SIDE * SIDE).map(|index| ((index * 40_503) >> 8) as u8).collect();
+    let [on_gpu, on_cpu] = [Backend::Gpu(gpu.clone()), Backend::Cpu].map(|backend| {
+        let mut result = vec![0; samples.len()];
+        let source = PlaneBytes { data: &samples, stride: SIDE };
+        let target = PlaneBytesMut { data: &mut result, stride: SIDE };
+        backend.program(layout.clone(), &plan)?.run(&[source], &mut [target])?;
+        Ok(result)
+    });
+    Ok(on_gpu? == on_cpu?)
 }
 
 impl Program {

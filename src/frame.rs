@@ -91,7 +91,7 @@ pub struct Plane {
 }
 
 /// A frame's planes and components.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     /// The planes, in the format's order.
     pub planes: Vec<Plane>,
@@ -146,6 +146,51 @@ impl Layout {
             })
             .collect();
         Self { planes, components }
+    }
+
+    /// The layout of a grey frame.
+    pub fn grey(width: usize, height: usize) -> Self {
+        let component = Component { meaning: Meaning::Light, plane: 0, offset: 0, step: 1, width, height };
+        Self { planes: vec![Plane { row_bytes: width, height }], components: vec![component] }
+    }
+
+    /// The layout of some of the frame's rows.
+    pub fn of(&self, rows: Rows) -> Self {
+        let mut layout = self.clone();
+        layout.planes.iter_mut().for_each(|plane| plane.height = rows.count(plane.height));
+        layout.components.iter_mut().for_each(|component| component.height = rows.count(component.height));
+        layout
+    }
+}
+
+/// Some of a frame's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Every one.
+    All,
+    /// Those of the field that begins with the first.
+    Top,
+    /// Those of the other field.
+    Bottom,
+}
+
+impl Rows {
+    /// Of so many rows in all, how many there are.
+    fn count(self, all: usize) -> usize {
+        match self {
+            Self::All => all,
+            Self::Top => all.div_ceil(2),
+            Self::Bottom => all / 2,
+        }
+    }
+
+    /// The first row, and how many rows on the next one is.
+    pub fn first_and_step(self) -> (usize, usize) {
+        match self {
+            Self::All => (0, 1),
+            Self::Top => (0, 2),
+            Self::Bottom => (1, 2),
+        }
     }
 }
 

@@ -91,6 +91,38 @@ fn padded_strides() {
     }
 }
 
+#[test]
+fn interlaced_frames_field_by_field() {
+    common::init();
+    for (format, size) in [(Gray8, (20, 15)), (I420, (24, 20)), (Rgbx, (10, 1))] {
+        let frame = random_frame(format, size);
+        let caps = frame.info().to_caps().expect("valid caps");
+        let mut caps = caps.to_owned();
+        caps.make_mut().set("interlace-mode", "interleaved");
+        let sample = gst::Sample::builder().buffer(&gst::Buffer::from_slice(frame.bytes.clone())).caps(&caps).build();
+        for backend in BACKENDS {
+            let mut line = Line::playing(&format!("convfilter backend={backend} filter=blur"));
+            let result = line.push_pull_sample(&sample);
+            for index in 0..frame.info().n_components() as u8 {
+                let (before, after) = (component(&frame, index), component(&result, index));
+                let width = frame.info().comp_width(index);
+                for parity in 0..2 {
+                    let field = |samples: &[u8]| {
+                        samples.chunks(width as usize).skip(parity).step_by(2).flatten().copied().collect::<Vec<_>>()
+                    };
+                    let bytes = field(&before);
+                    let height = bytes.len() as u32 / width;
+                    if height > 0 {
+                        let request = "{\"filter\": \"blur\"}".to_owned();
+                        let expected = pillow(&[Case { request, mode: "L", width, height, bytes }]).remove(0);
+                        assert_eq!(field(&after), expected, "{format} on {backend}: component {index}, field {parity}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// The frame with rows and planes further apart than GStreamer lays them by default.
 fn padded(frame: &Frame) -> gst::Sample {
     let info = frame.info();

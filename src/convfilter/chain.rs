@@ -39,7 +39,7 @@ fn filter(structure: &gst::StructureRef) -> Result<super::ConvFilter, FilterErro
             Ok(text) => text,
             Err(_) => value.serialize().map_err(|error| FilterError::Chain(format!("{name}: {error}")))?.to_string(),
         };
-        set(&element, &name, &text)?;
+        set(&element, name, &text)?;
     }
     Ok(element)
 }

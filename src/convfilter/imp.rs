@@ -27,7 +27,7 @@ use gst_video::{VideoFrameRef, VideoInfo};
 use super::{Backend, Border, Filter, KernelOrder, Planes, chain};
 use crate::backend::{self, Choice, Program};
 use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan};
-use crate::frame::{self, Layout, PlaneBytes, PlaneBytesMut};
+use crate::frame::{self, Layout, PlaneBytes, PlaneBytesMut, Rows};
 use crate::gpu::GpuError;
 use crate::sync::lock;
 
@@ -152,7 +152,10 @@ struct State {
     settings: Settings,
     /// What the last good settings ask for.
     plan: Plan,
-    program: Option<Program>,
+    /// The plan for whole frames, or for the fields of interlaced ones.
+    programs: Vec<(Rows, Program)>,
+    /// Whether a lost GPU was opened again.
+    reopened: bool,
 }
 
 /// The element.
@@ -298,7 +301,7 @@ impl VideoFilterImpl for ConvFilter {
     ) -> Result<(), gst::LoggableError> {
         let mut state = self.state();
         state.layout = Some(Layout::new(info));
-        state.program = None;
+        state.programs.clear();
         Ok(())
     }
 
@@ -308,22 +311,59 @@ impl VideoFilterImpl for ConvFilter {
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let mut state = self.state();
-        let program = self.program(&mut state)?;
-        let source: Vec<_> = input
-            .planes_data()
-            .into_iter()
-            .zip(input.plane_stride())
-            .map(|(data, &stride)| PlaneBytes { data, stride: stride as usize })
-            .collect();
-        let strides = output.plane_stride().to_vec();
-        let mut target: Vec<_> = output
-            .planes_data_mut()
-            .into_iter()
-            .zip(strides)
-            .map(|(data, stride)| PlaneBytesMut { data, stride: stride as usize })
-            .collect();
-        program.run(&source, &mut target).map_err(|error| self.fail(error))?;
+        self.open_backend(&mut state).map_err(|error| self.fail(error))?;
+        // Neighbouring rows of an interlaced frame are of different times.
+        let parts: &[Rows] = if input.is_interlaced() { &[Rows::Top, Rows::Bottom] } else { &[Rows::All] };
+        for &rows in parts {
+            while let Err(error) = filter(&mut state, rows, input, output) {
+                self.recover(&mut state, error)?;
+            }
+        }
         Ok(gst::FlowSuccess::Ok)
+    }
+}
+
+/// Filters some of a frame's rows.
+fn filter(
+    state: &mut State,
+    rows: Rows,
+    input: &VideoFrameRef<&gst::BufferRef>,
+    output: &mut VideoFrameRef<&mut gst::BufferRef>,
+) -> Result<(), GpuError> {
+    let (first, step) = rows.first_and_step();
+    let strides = input.plane_stride().iter().map(|&stride| stride as usize);
+    let source: Vec<_> = input
+        .planes_data()
+        .into_iter()
+        .zip(strides)
+        .map(|(data, stride)| PlaneBytes { data: data.get(first * stride..).unwrap_or(&[]), stride: stride * step })
+        .collect();
+    let strides: Vec<_> = output.plane_stride().iter().map(|&stride| stride as usize).collect();
+    let mut target: Vec<_> = output
+        .planes_data_mut()
+        .into_iter()
+        .zip(strides)
+        .map(|(data, stride)| PlaneBytesMut {
+            data: data.get_mut(first * stride..).unwrap_or(&mut []),
+            stride: stride * step,
+        })
+        .collect();
+    state.program(rows)?.run(&source, &mut target)
+}
+
+impl State {
+    /// The plan for these rows, made ready when they first come.
+    fn program(&mut self, rows: Rows) -> Result<&mut Program, GpuError> {
+        let index = match self.programs.iter().position(|&(of, _)| of == rows) {
+            Some(index) => index,
+            None => {
+                let backend = self.backend.as_ref().unwrap_or(&backend::Backend::Cpu);
+                let layout = self.layout.as_ref().map(|layout| layout.of(rows)).unwrap_or_default();
+                self.programs.push((rows, backend.program(layout, &self.plan)?));
+                self.programs.len() - 1
+            }
+        };
+        Ok(&mut self.programs[index].1)
     }
 }
 
@@ -336,15 +376,19 @@ impl ConvFilter {
         lock(&self.settings).clone()
     }
 
-    fn open_backend(&self, state: &mut State) -> Result<backend::Backend, GpuError> {
-        if let Some(backend) = &state.backend {
-            return Ok(backend.clone());
+    fn open_backend(&self, state: &mut State) -> Result<(), GpuError> {
+        if state.backend.is_none() {
+            let backend = backend::Backend::open(state.settings.backend.into())?;
+            self.use_backend(state, backend);
         }
-        let backend = backend::Backend::open(state.settings.backend.into())?;
+        Ok(())
+    }
+
+    fn use_backend(&self, state: &mut State, backend: backend::Backend) {
         gst::info!(CAT, imp = self, "running on {}", backend.name());
         *lock(&self.adapter_name) = Some(backend.name());
+        state.backend = Some(backend);
         self.obj().notify("adapter-name");
-        Ok(state.backend.insert(backend).clone())
     }
 
     /// Takes over what the user changed while playing; what cannot be filtered with is warned of and left.
@@ -355,11 +399,10 @@ impl ConvFilter {
         }
         match settings.plan() {
             Ok(plan) => {
-                if let Some(program) = &mut state.program
-                    && let Err(error) = program.set_plan(&plan)
-                {
+                let set = state.programs.iter_mut().try_for_each(|(_, program)| program.set_plan(&plan));
+                if let Err(error) = set {
                     gst::warning!(CAT, imp = self, "{error}");
-                    state.program = None;
+                    state.programs.clear();
                 }
                 state.plan = plan;
             }
@@ -372,13 +415,21 @@ impl ConvFilter {
         state.settings = settings;
     }
 
-    fn program<'a>(&self, state: &'a mut State) -> Result<&'a mut Program, gst::FlowError> {
-        if state.program.is_none() {
-            let layout = state.layout.clone().ok_or(gst::FlowError::NotNegotiated)?;
-            let program = self.open_backend(state).and_then(|backend| backend.program(layout, &state.plan));
-            state.program = Some(program.map_err(|error| self.fail(error))?);
+    /// A GPU that fails is opened once more; after that the CPU takes over, and the stream goes on.
+    fn recover(&self, state: &mut State, error: GpuError) -> Result<(), gst::FlowError> {
+        if matches!(state.backend, None | Some(backend::Backend::Cpu)) {
+            return Err(self.fail(error));
         }
-        state.program.as_mut().ok_or(gst::FlowError::Error)
+        state.programs.clear();
+        state.backend = None;
+        let again = !std::mem::replace(&mut state.reopened, true);
+        if again && self.open_backend(state).is_ok() {
+            gst::warning!(CAT, imp = self, "{error}; opened again");
+            return Ok(());
+        }
+        gst::element_imp_warning!(self, gst::ResourceError::Failed, ("{error}; the CPU filters on"));
+        self.use_backend(state, backend::Backend::Cpu);
+        Ok(())
     }
 
     fn fail(&self, error: GpuError) -> gst::FlowError {
@@ -409,4 +460,45 @@ impl From<Backend> for Choice {
 /// The filter's name as users type it.
 fn nick(filter: Filter) -> String {
     glib::EnumValue::from_value(&filter.to_value()).map_or_else(String::new, |(_, value)| value.nick().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::Gpu;
+
+    const FRAME: &str = "video/x-raw,format=GRAY8,width=16,height=16,framerate=0/1";
+
+    fn push_pull(pipeline: &gst::Pipeline) -> Vec<u8> {
+        let by_name = |name| pipeline.by_name(name).unwrap();
+        let source = by_name("source").downcast::<gst_app::AppSrc>().unwrap();
+        let sink = by_name("sink").downcast::<gst_app::AppSink>().unwrap();
+        source.push_buffer(gst::Buffer::from_slice((0..=255).collect::<Vec<u8>>())).unwrap();
+        let sample = sink.try_pull_sample(gst::ClockTime::from_seconds(30)).expect("the stream goes on");
+        sample.buffer().unwrap().map_readable().unwrap().to_vec()
+    }
+
+    #[test]
+    fn a_lost_gpu_is_opened_again_then_the_cpu_takes_over() {
+        gst::init().unwrap();
+        crate::plugin_register_static().unwrap();
+        let description = format!(
+            "appsrc name=source caps={FRAME} format=time ! convfilter name=filter backend=gpu filter=emboss ! appsink name=sink sync=false"
+        );
+        let pipeline = gst::parse::launch(&description).unwrap().downcast::<gst::Pipeline>().unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let on_cpu = || {
+            let name: Option<String> = pipeline.by_name("filter").unwrap().property("adapter-name");
+            name.unwrap().starts_with("CPU, ")
+        };
+        let first = push_pull(&pipeline);
+        for expected_on_cpu in [false, true] {
+            Gpu::shared(true).unwrap().lose();
+            assert_eq!(push_pull(&pipeline), first);
+            assert_eq!(on_cpu(), expected_on_cpu);
+        }
+        let messages: Vec<_> = pipeline.bus().unwrap().iter().map(|message| message.type_()).collect();
+        assert!(!messages.contains(&gst::MessageType::Error) && messages.contains(&gst::MessageType::Warning));
+        pipeline.set_state(gst::State::Null).unwrap();
+    }
 }

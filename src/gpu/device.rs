@@ -42,19 +42,20 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    /// The process's GPU, opened if nobody holds it.
-    pub fn shared() -> Result<Arc<Self>, GpuError> {
+    /// The process's GPU, opened if nobody holds it or it was lost; one in software only if that will do.
+    pub fn shared(software: bool) -> Result<Arc<Self>, GpuError> {
         static SHARED: Mutex<Weak<Gpu>> = Mutex::new(Weak::new());
         let mut shared = lock(&SHARED);
-        if let Some(gpu) = shared.upgrade().filter(|gpu| gpu.check().is_ok()) {
+        let usable = |gpu: &Arc<Gpu>| gpu.check().is_ok() && (software || !gpu.is_software());
+        if let Some(gpu) = shared.upgrade().filter(usable) {
             return Ok(gpu);
         }
-        let gpu = Arc::new(pollster::block_on(Self::open())?);
+        let gpu = Arc::new(pollster::block_on(Self::open(software))?);
         *shared = Arc::downgrade(&gpu);
         Ok(gpu)
     }
 
-    async fn open() -> Result<Self, GpuError> {
+    async fn open(software: bool) -> Result<Self, GpuError> {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
         descriptor.backends = wgpu::Backends::VULKAN;
         let instance = wgpu::Instance::new(descriptor);
@@ -64,6 +65,9 @@ impl Gpu {
         };
         let adapter = instance.request_adapter(&options).await.map_err(|_| GpuError::NoAdapter)?;
         let info = adapter.get_info();
+        if info.device_type == wgpu::DeviceType::Cpu && !software {
+            return Err(GpuError::NoAdapter);
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("stylefilter"),
             required_limits: adapter.limits(),
@@ -110,7 +114,7 @@ impl Gpu {
     }
 
     /// Whether it is a CPU that does as if.
-    pub fn is_software(&self) -> bool {
+    fn is_software(&self) -> bool {
         self.adapter.device_type == wgpu::DeviceType::Cpu
     }
 
@@ -118,6 +122,12 @@ impl Gpu {
     pub fn name(&self) -> String {
         let note = if self.is_software() { " (software)" } else { "" };
         format!("{}{note}", self.adapter.name)
+    }
+
+    /// Loses the device, as an unplugged one is lost.
+    #[cfg(test)]
+    pub fn lose(&self) {
+        self.device.destroy();
     }
 
     /// Fails if the device has refused a command or was lost.

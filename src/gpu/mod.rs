@@ -32,6 +32,12 @@ pub enum GpuError {
         /// Bytes allowed.
         allowed: u64,
     },
+    /// The device's arithmetic is not what the filters' exactness needs.
+    #[error("{adapter} does not filter exactly")]
+    Inexact {
+        /// The device's name.
+        adapter: String,
+    },
     /// The device refused a command, or stopped working.
     #[error("{adapter} failed: {reason}")]
     Failed {
