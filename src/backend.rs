@@ -36,17 +36,17 @@ pub enum Program {
 }
 
 impl Backend {
-    /// Opens what `choice` asks for.
-    pub fn open(choice: Choice) -> Result<Self, GpuError> {
+    /// Opens what `choice` asks for; of several GPUs the one with `adapter` in its name.
+    pub fn open(choice: Choice, adapter: &str) -> Result<Self, GpuError> {
         match choice {
             Choice::Cpu => Ok(Self::Cpu),
-            Choice::Gpu => Self::open_gpu(true),
-            Choice::Auto => Ok(Self::open_gpu(false).unwrap_or(Self::Cpu)),
+            Choice::Auto if adapter.is_empty() => Ok(Self::open_gpu("", false).unwrap_or(Self::Cpu)),
+            Choice::Auto | Choice::Gpu => Self::open_gpu(adapter, true),
         }
     }
 
-    fn open_gpu(software: bool) -> Result<Self, GpuError> {
-        let gpu = Gpu::shared(software)?;
+    fn open_gpu(adapter: &str, software: bool) -> Result<Self, GpuError> {
+        let gpu = Gpu::shared(adapter, software)?;
         if !is_exact(&gpu)? {
             return Err(GpuError::Inexact { adapter: gpu.name() });
         }

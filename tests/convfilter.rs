@@ -172,6 +172,23 @@ fn a_bad_kernel_is_an_error_that_says_why() {
 }
 
 #[test]
+fn an_adapter_is_found_by_a_part_of_its_name() {
+    let name = |settings: &str| {
+        let mut line = Line::playing(&format!("convfilter filter=blur {settings}"));
+        line.push_pull(&frame(8, 8));
+        line.element.property::<Option<String>>("adapter-name").expect("it runs")
+    };
+    let found = name("backend=gpu");
+    let part: String = found.chars().take(4).collect::<String>().to_uppercase();
+    assert_eq!(name(&format!("adapter={part}")), found);
+    let error = start_error("convfilter filter=blur adapter=abacus");
+    assert!(
+        error.message().contains("abacus") && error.message().contains(found.split(' ').next().unwrap()),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_bad_kernel_while_playing_is_a_warning_and_the_filter_stays() {
     let mut line = Line::playing("convfilter filter=kernel kernel=\"0 0 0; 0 -1 0; 0 0 0\" offset=255 scale=1");
     let frame = frame(8, 8);

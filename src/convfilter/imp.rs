@@ -1,7 +1,7 @@
 /**
  * SECTION:element-convfilter
  *
- * Filters every frame with one of Pillow's filters or with a kernel of your own, on the GPU.
+ * Filters every frame with one of Pillow's filters or with a kernel of your own, on the GPU or the CPU.
  *
  * YUV is filtered in its own planes; chroma becomes grey under filters that shift levels or find edges. Alpha is kept.
  *
@@ -55,6 +55,7 @@ struct Settings {
     mix: f64,
     chain: String,
     backend: Backend,
+    adapter: String,
 }
 
 impl Default for Settings {
@@ -77,6 +78,7 @@ impl Default for Settings {
             mix: 1.0,
             chain: String::new(),
             backend: Backend::Auto,
+            adapter: String::new(),
         }
     }
 }
@@ -215,6 +217,9 @@ pub struct ConvFilter {
         \"median, size=3; unsharp-mask, percent=200\"", mutable_playing)]
     #[property(name = "backend", get, set, type = Backend, member = backend, nick = "Backend",
         blurb = "What the filters run on", mutable_ready, builder(Settings::default().backend))]
+    #[property(name = "adapter", get, set, type = String, member = adapter,
+        default = Some(Settings::default().adapter.as_str()), nick = "Adapter",
+        blurb = "Part of the name of the GPU to use, where there are several", mutable_ready)]
     settings: Mutex<Settings>,
     #[property(name = "adapter-name", get, type = Option<String>, nick = "Adapter name",
         blurb = "What the filters run on, once it is open")]
@@ -240,7 +245,7 @@ impl ElementImpl for ConvFilter {
             gst::subclass::ElementMetadata::new(
                 "Convolution filter",
                 "Filter/Effect/Video",
-                "Pillow's filters and kernels of your own on every frame, computed on the GPU",
+                "Pillow's filters and kernels of your own on every frame, on the GPU or the CPU",
                 "The stylefilter authors",
             )
         });
@@ -378,7 +383,7 @@ impl ConvFilter {
 
     fn open_backend(&self, state: &mut State) -> Result<(), GpuError> {
         if state.backend.is_none() {
-            let backend = backend::Backend::open(state.settings.backend.into())?;
+            let backend = backend::Backend::open(state.settings.backend.into(), &state.settings.adapter)?;
             self.use_backend(state, backend);
         }
         Ok(())
@@ -493,7 +498,7 @@ mod tests {
         };
         let first = push_pull(&pipeline);
         for expected_on_cpu in [false, true] {
-            Gpu::shared(true).unwrap().lose();
+            Gpu::shared("", true).unwrap().lose();
             assert_eq!(push_pull(&pipeline), first);
             assert_eq!(on_cpu(), expected_on_cpu);
         }

@@ -7,7 +7,7 @@ mod chain;
 mod imp;
 
 glib::wrapper! {
-    /// Convolution and rank filters on every frame, computed on the GPU.
+    /// Convolution and rank filters on every frame, on the GPU or the CPU.
     pub struct ConvFilter(ObjectSubclass<imp::ConvFilter>)
         @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object;
 }

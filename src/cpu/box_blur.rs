@@ -1,5 +1,6 @@
 //! The mean over a box of fractional radius, with the integer weights of Pillow's `BoxBlur.c` and a running sum.
 
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::plane::{Plane, extend};
@@ -44,17 +45,24 @@ fn vertical(weights: BoxWeights, outside: Outside, src: &Plane, dst: &mut Plane)
         }
         for (y, result) in (begin..).zip(rows.chunks_mut(width)) {
             let (before, after, leaving) = (row_at(y - radius - 1), row_at(y + radius + 1), row_at(y - radius));
-            for ((((result, sum), &before), &after), &leaving) in
-                result.iter_mut().zip(&mut sums).zip(before).zip(after).zip(leaving)
-            {
-                *result = weights.mean(*sum, u32::from(before) + u32::from(after));
-                *sum = *sum + u32::from(after) - u32::from(leaving);
-            }
+            move_down(weights, [before, after, leaving], &mut sums, result);
         }
     });
 }
 
+/// One row of means; the sums move on by a row.
+#[multiversion(targets("x86_64+avx2"))]
+fn move_down(weights: BoxWeights, [before, after, leaving]: [&[u8]; 3], sums: &mut [u32], result: &mut [u8]) {
+    for ((((result, sum), &before), &after), &leaving) in
+        result.iter_mut().zip(sums).zip(before).zip(after).zip(leaving)
+    {
+        *result = weights.mean(*sum, u32::from(before) + u32::from(after));
+        *sum = *sum + u32::from(after) - u32::from(leaving);
+    }
+}
+
 impl BoxWeights {
+    #[inline(always)]
     fn mean(self, inside: u32, ends: u32) -> u8 {
         ((inside * self.inner + ends * self.edge + (1 << 23)) >> 24) as u8
     }

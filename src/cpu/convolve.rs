@@ -1,5 +1,7 @@
 //! A weighted sum of the neighbourhood, in the order and with the roundings of Pillow's `Filter.c`.
 
+use multiversion::multiversion;
+
 use super::plane::{Plane, extend};
 use crate::filters::{Kernel, KernelOrder, Outside};
 
@@ -22,19 +24,25 @@ pub(super) fn convolve(kernel: &Kernel, outside: Outside, src: &Plane, dst: &mut
             extend(row, cols / 2, cols - 1 - cols / 2, outside, &mut extended, width);
             samples.clear();
             samples.extend(extended.iter().map(|&sample| f32::from(sample)));
-            row_sums.fill(0.0);
-            // A tap of zero adds nothing.
-            for (i, &coefficient) in coefficients.iter().enumerate().filter(|&(_, &coefficient)| coefficient != 0.0) {
-                for (sum, sample) in row_sums.iter_mut().zip(&samples[i..]) {
-                    *sum += sample * coefficient;
-                }
-            }
-            for (sum, row_sum) in sums.iter_mut().zip(&row_sums) {
-                *sum += row_sum;
-            }
+            add_row(coefficients, &samples, &mut row_sums, &mut sums);
         }
         for (sample, sum) in result.iter_mut().zip(&sums) {
             *sample = *sum as u8;
         }
     });
+}
+
+/// Adds a row of the kernel to each sum, summed from left to right first.
+#[multiversion(targets("x86_64+avx2"))]
+fn add_row(coefficients: &[f32], samples: &[f32], row_sums: &mut [f32], sums: &mut [f32]) {
+    row_sums.fill(0.0);
+    // A tap of zero adds nothing.
+    for (i, &coefficient) in coefficients.iter().enumerate().filter(|&(_, &coefficient)| coefficient != 0.0) {
+        for (sum, sample) in row_sums.iter_mut().zip(&samples[i..]) {
+            *sum += sample * coefficient;
+        }
+    }
+    for (sum, row_sum) in sums.iter_mut().zip(row_sums) {
+        *sum += *row_sum;
+    }
 }

@@ -32,10 +32,8 @@ impl Program {
     /// Filters a frame: reads the planes of `source`, writes those of `target`.
     pub fn run(&mut self, source: &[PlaneBytes], target: &mut [PlaneBytesMut]) {
         for ((plane, from), to) in self.layout.planes.iter().zip(source).zip(target.iter_mut()) {
-            for y in 0..plane.height {
-                let row = &from.data[y * from.stride..][..plane.row_bytes];
-                to.data[y * to.stride..][..plane.row_bytes].copy_from_slice(row);
-            }
+            let rows = to.data.par_chunks_mut(to.stride).zip(from.data.par_chunks(from.stride)).take(plane.height);
+            rows.for_each(|(to, from)| to[..plane.row_bytes].copy_from_slice(&from[..plane.row_bytes]));
         }
         for index in 0..self.layout.components.len() {
             let component = self.layout.components[index];
@@ -43,12 +41,14 @@ impl Program {
             match (component.meaning, self.plan.chroma) {
                 (Meaning::Alpha, _) if !self.plan.alpha => {}
                 (Meaning::Chroma, Chroma::Keep) => {}
-                (Meaning::Chroma, Chroma::Neutral) => mix(&component, target, self.plan.mix, |_, _| 128),
+                (Meaning::Chroma, Chroma::Neutral) => {
+                    let grey = vec![128; component.width];
+                    mix(&component, target, self.plan.mix, |_| &grey);
+                }
                 _ => {
                     self.unpack(&component, &source[component.plane]);
                     self.filter();
-                    let filtered = &self.src;
-                    mix(&component, target, self.plan.mix, |x, y| filtered.samples[y * filtered.width + x]);
+                    mix(&component, target, self.plan.mix, |y| self.src.row(y));
                 }
             }
         }
@@ -61,7 +61,12 @@ impl Program {
             [self.base, self.src, self.dst] = std::array::from_fn(|_| Plane::new(width, height));
         }
         self.src.write_rows(|y, row| {
-            let samples = source.data[y * source.stride + component.offset..].iter().step_by(component.step);
+            let bytes = &source.data[y * source.stride + component.offset..];
+            if component.step == 1 {
+                row.copy_from_slice(&bytes[..width]);
+                return;
+            }
+            let samples = bytes.iter().step_by(component.step);
             for (sample, &byte) in row.iter_mut().zip(samples) {
                 *sample = byte;
             }
@@ -98,13 +103,18 @@ fn apply(pass: &Pass, base: &Plane, src: &Plane, dst: &mut Plane) {
     dst.keep(pass.keep, base);
 }
 
-/// Puts a component back, where the original already stands; `share` is the filtered samples', in 256ths.
-fn mix(component: &Component, target: &mut PlaneBytesMut, share: u32, filtered: impl Fn(usize, usize) -> u8 + Sync) {
+/// Puts a component back, where the original already stands; `share` is the share of its rows, `filtered`, in 256ths.
+fn mix<'a>(component: &Component, target: &mut PlaneBytesMut, share: u32, filtered: impl Fn(usize) -> &'a [u8] + Sync) {
     let rows = target.data.par_chunks_mut(target.stride).take(component.height).enumerate();
     rows.for_each(|(y, row)| {
-        let bytes = row[component.offset..].iter_mut().step_by(component.step).take(component.width);
-        for (x, byte) in bytes.enumerate() {
-            let sum = u32::from(*byte) * (256 - share) + u32::from(filtered(x, y)) * share;
+        let row = &mut row[component.offset..];
+        let filtered = filtered(y);
+        if share == 256 && component.step == 1 {
+            row[..filtered.len()].copy_from_slice(filtered);
+            return;
+        }
+        for (byte, &sample) in row.iter_mut().step_by(component.step).zip(filtered) {
+            let sum = u32::from(*byte) * (256 - share) + u32::from(sample) * share;
             *byte = ((sum + 128) >> 8) as u8;
         }
     });

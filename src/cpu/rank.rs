@@ -1,5 +1,7 @@
 //! The `rank`-th smallest value of each window.
 
+use multiversion::multiversion;
+
 use super::plane::{Plane, extend};
 use crate::filters::Outside;
 
@@ -9,8 +11,8 @@ pub(super) fn rank(size: u32, rank: u32, outside: Outside, src: &Plane, dst: &mu
         let rows = window_rows(y, size, outside, src);
         match (size, rank as usize) {
             (3, 4) => median_of_nine(&rows, result),
-            (_, 0) => fold(&rows, size, result, u8::min),
-            (_, rank) if rank == size * size - 1 => fold(&rows, size, result, u8::max),
+            (_, 0) => fold(&rows, result, u8::min),
+            (_, rank) if rank == size * size - 1 => fold(&rows, result, u8::max),
             (_, rank) => histogram_rank(&rows, size, rank as u32, result),
         }
     });
@@ -30,7 +32,8 @@ fn window_rows(y: usize, size: usize, outside: Outside, src: &Plane) -> Vec<Vec<
 }
 
 /// The smallest or largest, first down the columns, then along the row.
-fn fold(rows: &[Vec<u8>], size: usize, result: &mut [u8], pick: impl Fn(u8, u8) -> u8) {
+fn fold(rows: &[Vec<u8>], result: &mut [u8], pick: impl Fn(u8, u8) -> u8) {
+    let size = rows.len();
     let mut column = rows[0].clone();
     for row in &rows[1..] {
         for (best, &sample) in column.iter_mut().zip(row) {
@@ -51,13 +54,16 @@ fn fold(rows: &[Vec<u8>], size: usize, result: &mut [u8], pick: impl Fn(u8, u8) 
 
 /// Of the sorted columns, the median of the largest smallest, the middle middle and the smallest largest
 /// (A. Paeth, "Median Finding on a 3 x 3 Grid", Graphics Gems, 1990).
+#[multiversion(targets("x86_64+avx2"))]
 fn median_of_nine(rows: &[Vec<u8>], result: &mut [u8]) {
     let length = result.len() + 2;
     let (mut low, mut middle, mut high) = (vec![0; length], vec![0; length], vec![0; length]);
+    let (above, own, below) = (&rows[0][..length], &rows[1][..length], &rows[2][..length]);
     for x in 0..length {
-        [low[x], middle[x], high[x]] = sorted(rows[0][x], rows[1][x], rows[2][x]);
+        [low[x], middle[x], high[x]] = sorted(above[x], own[x], below[x]);
     }
-    for (x, result) in result.iter_mut().enumerate() {
+    let (low, middle, high) = (&low[..length], &middle[..length], &high[..length]);
+    for (x, result) in result[..length - 2].iter_mut().enumerate() {
         let largest_low = low[x].max(low[x + 1]).max(low[x + 2]);
         let middle_middle = sorted(middle[x], middle[x + 1], middle[x + 2])[1];
         let smallest_high = high[x].min(high[x + 1]).min(high[x + 2]);
@@ -65,6 +71,7 @@ fn median_of_nine(rows: &[Vec<u8>], result: &mut [u8]) {
     }
 }
 
+#[inline(always)]
 fn sorted(a: u8, b: u8, c: u8) -> [u8; 3] {
     let (low, high) = (a.min(b), a.max(b));
     let (middle, high) = (high.min(c), high.max(c));

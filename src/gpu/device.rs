@@ -42,28 +42,26 @@ pub struct Gpu {
 }
 
 impl Gpu {
-    /// The process's GPU, opened if nobody holds it or it was lost; one in software only if that will do.
-    pub fn shared(software: bool) -> Result<Arc<Self>, GpuError> {
-        static SHARED: Mutex<Weak<Gpu>> = Mutex::new(Weak::new());
+    /// The process's GPU with `name` in its name, opened if nobody holds it or it was lost; one in software only if
+    /// that will do.
+    pub fn shared(name: &str, software: bool) -> Result<Arc<Self>, GpuError> {
+        static SHARED: Mutex<Vec<Weak<Gpu>>> = Mutex::new(Vec::new());
         let mut shared = lock(&SHARED);
-        let usable = |gpu: &Arc<Gpu>| gpu.check().is_ok() && (software || !gpu.is_software());
-        if let Some(gpu) = shared.upgrade().filter(usable) {
+        shared.retain(|gpu| gpu.strong_count() > 0);
+        let usable =
+            |gpu: &Arc<Gpu>| gpu.check().is_ok() && contains(&gpu.adapter, name) && (software || !gpu.is_software());
+        if let Some(gpu) = shared.iter().filter_map(Weak::upgrade).find(usable) {
             return Ok(gpu);
         }
-        let gpu = Arc::new(pollster::block_on(Self::open(software))?);
-        *shared = Arc::downgrade(&gpu);
+        let gpu = Arc::new(pollster::block_on(Self::open(name, software))?);
+        shared.push(Arc::downgrade(&gpu));
         Ok(gpu)
     }
 
-    async fn open(software: bool) -> Result<Self, GpuError> {
+    async fn open(name: &str, software: bool) -> Result<Self, GpuError> {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
         descriptor.backends = wgpu::Backends::VULKAN;
-        let instance = wgpu::Instance::new(descriptor);
-        let options = wgpu::RequestAdapterOptions {
-            power_preference: wgpu::PowerPreference::HighPerformance,
-            ..Default::default()
-        };
-        let adapter = instance.request_adapter(&options).await.map_err(|_| GpuError::NoAdapter)?;
+        let adapter = find_adapter(&wgpu::Instance::new(descriptor), name).await?;
         let info = adapter.get_info();
         if info.device_type == wgpu::DeviceType::Cpu && !software {
             return Err(GpuError::NoAdapter);
@@ -191,6 +189,27 @@ impl Gpu {
 }
 
 const BOX_BLUR: &str = include_str!("../../shaders/box_blur.wgsl");
+
+/// The fastest adapter, or the first with `name` in its name.
+async fn find_adapter(instance: &wgpu::Instance, name: &str) -> Result<wgpu::Adapter, GpuError> {
+    if name.is_empty() {
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        return instance.request_adapter(&options).await.map_err(|_| GpuError::NoAdapter);
+    }
+    let adapters = instance.enumerate_adapters(wgpu::Backends::VULKAN).await;
+    let present = adapters.iter().map(|adapter| adapter.get_info().name).collect::<Vec<_>>().join(", ");
+    adapters
+        .into_iter()
+        .find(|adapter| contains(&adapter.get_info(), name))
+        .ok_or_else(|| GpuError::NoSuchAdapter { name: name.to_owned(), present })
+}
+
+fn contains(adapter: &wgpu::AdapterInfo, name: &str) -> bool {
+    adapter.name.to_lowercase().contains(&name.to_lowercase())
+}
 
 /// Rounds half up once the sum is truncated; added in f64 as Pillow does.
 fn rounding_offset(offset: f32) -> f32 {

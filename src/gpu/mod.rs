@@ -14,6 +14,14 @@ pub enum GpuError {
     /// No Vulkan driver offers a device.
     #[error("no Vulkan device was found; install a driver (on Debian and Ubuntu: mesa-vulkan-drivers)")]
     NoAdapter,
+    /// No device has the name asked for.
+    #[error("adapter={name}: no GPU has this in its name; there are: {present}")]
+    NoSuchAdapter {
+        /// As asked for.
+        name: String,
+        /// The devices' names.
+        present: String,
+    },
     /// The device was found but could not be opened.
     #[error("{adapter} could not be opened: {reason}")]
     Open {
