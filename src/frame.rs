@@ -176,7 +176,7 @@ pub enum Rows {
 
 impl Rows {
     /// Of so many rows in all, how many there are.
-    fn count(self, all: usize) -> usize {
+    pub fn count(self, all: usize) -> usize {
         match self {
             Self::All => all,
             Self::Top => all.div_ceil(2),

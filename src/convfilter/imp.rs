@@ -319,7 +319,7 @@ impl VideoFilterImpl for ConvFilter {
         self.open_backend(&mut state).map_err(|error| self.fail(error))?;
         // Neighbouring rows of an interlaced frame are of different times.
         let parts: &[Rows] = if input.is_interlaced() { &[Rows::Top, Rows::Bottom] } else { &[Rows::All] };
-        for &rows in parts {
+        for &rows in parts.iter().filter(|rows| rows.count(input.height() as usize) > 0) {
             while let Err(error) = filter(&mut state, rows, input, output) {
                 self.recover(&mut state, error)?;
             }

@@ -101,6 +101,8 @@ pub struct Line {
     pub source: gst_app::AppSrc,
     pub sink: gst_app::AppSink,
     frames: u64,
+    /// Whether the frames must come from a GPU: were it to fail, the CPU would take over unseen.
+    on_gpu: bool,
 }
 
 impl Line {
@@ -117,6 +119,7 @@ impl Line {
             source: by_name("source").downcast().expect("an appsrc"),
             sink: by_name("sink").downcast().expect("an appsink"),
             frames: 0,
+            on_gpu: description.contains("backend=gpu"),
             pipeline,
         }
     }
@@ -138,6 +141,10 @@ impl Line {
         self.source.push_sample(sample).expect("the frame is taken");
         let sample = self.sink.try_pull_sample(gst::ClockTime::from_seconds(120));
         let sample = sample.unwrap_or_else(|| panic!("no frame came out: {:?}", self.error()));
+        if self.on_gpu {
+            let adapter: Option<String> = self.element.property("adapter-name");
+            assert!(!adapter.is_some_and(|name| name.starts_with("CPU, ")), "the GPU failed");
+        }
         let info = gst_video::VideoInfo::from_caps(sample.caps().expect("caps")).expect("video");
         let buffer = sample.buffer().expect("a buffer");
         let map = buffer.map_readable().expect("readable");
