@@ -10,12 +10,10 @@ use std::f32::consts::TAU;
 use tch::{Device, Kind, Tensor};
 
 use crate::Result;
-use crate::vgg::{Conv, Layer, Pooling, Vgg};
+use crate::vgg::{Conv, Layer, Vgg, pool};
 
 /// Convolutions and channels of each block.
 const BLOCKS: [(usize, i64); 4] = [(1, 24), (1, 48), (2, 96), (1, 96)];
-
-const POOLING: Pooling = Pooling::Max;
 
 const SEED: u64 = 1;
 
@@ -30,7 +28,7 @@ pub fn network(device: Device) -> Result<Vgg> {
     let mut convs = Vec::new();
     for (block, (count, out)) in (1..).zip(BLOCKS) {
         if block > 1 {
-            x = POOLING.apply(&x)?;
+            x = pool(&x)?;
         }
         for conv in 1..=count {
             let weight = orthogonal(&mut random, out, channels)?;
@@ -40,7 +38,7 @@ pub fn network(device: Device) -> Result<Vgg> {
             convs.push(Conv { weight: conv.weight.f_to_device(device)?, bias: conv.bias.f_to_device(device)?, ..conv });
         }
     }
-    Vgg::new(convs, POOLING, device)
+    Vgg::new(convs, device)
 }
 
 /// A convolution whose channels have unit variance on `x`, before the ReLU. It has no bias: with the mean taken out, the

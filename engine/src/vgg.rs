@@ -27,28 +27,14 @@ impl fmt::Display for Layer {
     }
 }
 
-/// How a block's result is halved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pooling {
-    /// The largest of 2 x 2, as VGG was trained.
-    Max,
-    /// The mean of 2 x 2, which some prefer for its smoother gradients.
-    Average,
-}
-
-impl Pooling {
-    /// `(1, C, H, W) -> (1, C, H / 2, W / 2)`, rounded down.
-    pub(crate) fn apply(self, x: &Tensor) -> Result<Tensor> {
-        let (_, _, height, width) = x.size4()?;
-        // A frame smaller than the network's reach stays as it is.
-        if height < 2 || width < 2 {
-            return Ok(x.shallow_clone());
-        }
-        Ok(match self {
-            Self::Max => x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
-            Self::Average => x.f_avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None)?,
-        })
+/// Halves a block's result, by the largest of 2 x 2: `(1, C, H, W) -> (1, C, H / 2, W / 2)`, rounded down.
+pub(crate) fn pool(x: &Tensor) -> Result<Tensor> {
+    let (_, _, height, width) = x.size4()?;
+    // A frame smaller than the network's reach stays as it is.
+    if height < 2 || width < 2 {
+        return Ok(x.shallow_clone());
     }
+    Ok(x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?)
 }
 
 /// A 3 x 3 convolution.
@@ -72,17 +58,15 @@ impl Conv {
 pub struct Vgg {
     /// In order.
     pub convs: Vec<Conv>,
-    /// Between blocks.
-    pub pooling: Pooling,
     mean: Tensor,
     std: Tensor,
 }
 
 impl Vgg {
     /// A network of these convolutions, on their device.
-    pub fn new(convs: Vec<Conv>, pooling: Pooling, device: Device) -> Result<Self> {
+    pub fn new(convs: Vec<Conv>, device: Device) -> Result<Self> {
         let channels = |values: &[f32]| Tensor::from_slice(values).f_view([1, 3, 1, 1])?.f_to_device(device);
-        Ok(Self { convs, pooling, mean: channels(&MEAN)?, std: channels(&STD)? })
+        Ok(Self { convs, mean: channels(&MEAN)?, std: channels(&STD)? })
     }
 
     /// The layers there are, in order.
@@ -113,7 +97,7 @@ impl Vgg {
                 break;
             }
             if conv.layer.block != block {
-                x = self.pooling.apply(&x)?;
+                x = pool(&x)?;
                 block = conv.layer.block;
             }
             x = conv.apply(&x)?.f_relu()?;

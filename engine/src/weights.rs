@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tch::{Device, Tensor};
 
-use crate::vgg::{Pooling, Vgg, assemble};
+use crate::vgg::{Vgg, assemble};
 use crate::{Error, Result};
 
 /// Reads a network: `features.N.weight` and `.bias` for each convolution. Depth and channels are read off the
@@ -18,7 +18,7 @@ pub fn load(path: &Path, device: Device) -> Result<Vgg> {
     let convs = pair_up(tensors)
         .and_then(|pairs| assemble(pairs, device))
         .map_err(|reason| Error::NotVgg { path: path.to_owned(), reason })?;
-    Vgg::new(convs, Pooling::Max, device)
+    Vgg::new(convs, device)
 }
 
 /// Weights with their biases, by the index in their names, in order.

@@ -5,22 +5,18 @@ mod common;
 use common::{picture, scratch, write_network};
 use style_engine::Error;
 use style_engine::session::Session;
-use style_engine_interface::{Parameters, warm_start};
+use style_engine_interface::Parameters;
 
-const PARAMETERS: Parameters = Parameters {
-    content_weight: 1.0,
-    style_weight: 100.0,
-    tv_weight: 4.0,
-    learning_rate: 0.03,
-    first_iterations: 30,
-    iterations: 5,
-    warm_start: warm_start::PREVIOUS,
-    size: 0,
-};
+const FIRST: u32 = 30;
+const NEXT: u32 = 5;
+
+fn parameters() -> Parameters {
+    Parameters { first_iterations: FIRST, iterations: NEXT, ..Parameters::default() }
+}
 
 fn session() -> Session {
     let mut session = Session::new(None, "cpu").unwrap();
-    session.set_parameters(PARAMETERS);
+    session.set_parameters(parameters());
     session.set_style(&picture(9, 50, 70)).unwrap();
     session
 }
@@ -41,7 +37,7 @@ fn the_result_is_the_same_every_time() {
 fn results_stay_in_range_and_size() {
     for (size, (height, width)) in [(0, (33, 47)), (24, (33, 47)), (64, (33, 47)), (0, (1, 1)), (8, (100, 3))] {
         let mut session = session();
-        session.set_parameters(Parameters { size, first_iterations: 3, ..PARAMETERS });
+        session.set_parameters(Parameters { size, first_iterations: 3, ..parameters() });
         let result = session.stylize(&picture(1, height, width)).unwrap();
         assert_eq!(result.size(), [1, 3, height, width]);
         assert!(result.min().double_value(&[]) >= 0.0 && result.max().double_value(&[]) <= 1.0);
@@ -69,10 +65,10 @@ fn reset_makes_the_next_frame_a_first_one() {
     let frame = picture(1, 32, 32);
     let first = session.stylize(&frame).unwrap();
     let _ = session.stylize(&frame).unwrap();
-    assert_eq!(session.stats().steps, PARAMETERS.iterations);
+    assert_eq!(session.stats().steps, NEXT);
     session.reset();
     assert!(session.stylize(&frame).unwrap().allclose(&first, 0.0, 1e-4, false));
-    assert_eq!((session.stats().steps, session.stats().frames), (PARAMETERS.first_iterations, 3));
+    assert_eq!((session.stats().steps, session.stats().frames), (FIRST, 3));
 }
 
 #[test]
@@ -88,7 +84,7 @@ fn any_depth_of_network_paints() {
         let path = folder.join("network.safetensors");
         write_network(&path, convs);
         let mut session = Session::new(Some(&path), "cpu").unwrap();
-        session.set_parameters(PARAMETERS);
+        session.set_parameters(parameters());
         session.set_style(&picture(9, 50, 70)).unwrap();
         let frame = picture(1, 40, 60);
         assert!(!session.stylize(&frame).unwrap().allclose(&frame, 0.0, 0.05, false));

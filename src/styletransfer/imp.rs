@@ -56,18 +56,19 @@ struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
+        let engine = Parameters::default();
         Self {
             style: String::new(),
             weights: String::new(),
             device: "auto".into(),
-            content_weight: 1.0,
-            style_weight: 100.0,
-            tv_weight: 4.0,
-            learning_rate: 0.03,
-            iterations: 4,
-            first_iterations: 60,
-            warm_start: WarmStart::Previous,
-            size: 0,
+            content_weight: engine.content_weight,
+            style_weight: engine.style_weight,
+            tv_weight: engine.tv_weight,
+            learning_rate: engine.learning_rate,
+            iterations: engine.iterations,
+            first_iterations: engine.first_iterations,
+            warm_start: WarmStart::default(),
+            size: engine.size,
         }
     }
 }

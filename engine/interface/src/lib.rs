@@ -83,6 +83,21 @@ pub struct Parameters {
     pub size: u32,
 }
 
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            content_weight: 1.0,
+            style_weight: 100.0,
+            tv_weight: 4.0,
+            learning_rate: 0.03,
+            first_iterations: 60,
+            iterations: 4,
+            warm_start: warm_start::PREVIOUS,
+            size: 0,
+        }
+    }
+}
+
 /// What became of the last frame.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
