@@ -15,13 +15,13 @@ use contact_sheet::Strip;
 use film::Film;
 use gst::prelude::*;
 
-/// The filters that the filtered film walks through, each for an equal share of its duration.
+/// The filters that the filtered film walks through, each for an equal share of its duration, with what they use.
 const FILTERS: [(&str, &str); 5] = [
-    ("contour", "filter=contour"),
-    ("emboss", "filter=emboss"),
-    ("kernel \"1 1 0; 1 1 -1; 0 -1 -1\"", "filter=kernel"),
-    ("gaussian-blur radius=6", "filter=gaussian-blur"),
-    ("edge-enhance-more", "filter=edge-enhance-more"),
+    ("contour", ""),
+    ("emboss", ""),
+    ("kernel", "\"1 1 0; 1 1 -1; 0 -1 -1\""),
+    ("gaussian-blur", "radius=6"),
+    ("edge-enhance-more", ""),
 ];
 
 /// The longer side at which a CPU paints in bearable time.
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
     let filtered = Film::new(&video, folder.join("filtered.mp4"), &convfilter)?;
     filtered.on_time(&convfilter, |convfilter, share| {
-        convfilter.set_property_from_str("filter", filter_at(share).1.trim_start_matches("filter="));
+        convfilter.set_property_from_str("filter", filter_at(share).0);
     });
     let filtered = filtered.run()?;
 
@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         FILTERS.len(),
         &[
             Strip { film: &video, caption: &|_| "source".into() },
-            Strip { film: &filtered.path, caption: &|share| filter_at(share).0.into() },
+            Strip { film: &filtered.path, caption: &|share| format!("{} {}", filter_at(share).0, filter_at(share).1) },
             Strip { film: &styled.path, caption: &|_| format!("styletransfer: {style_name}") },
         ],
     )?;
@@ -82,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The filter at a share (0..1) of the film's duration: its caption and its setting.
+/// The filter at a share (0..1) of the film's duration.
 fn filter_at(share: f64) -> (&'static str, &'static str) {
     FILTERS[((share * FILTERS.len() as f64) as usize).min(FILTERS.len() - 1)]
 }
