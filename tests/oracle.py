@@ -7,8 +7,6 @@ import sys
 import numpy as np
 from PIL import Image, ImageFilter
 
-PADDING = {"clamp": "edge", "zero": "constant", "mirror": "reflect"}
-
 FIXED = ["blur", "contour", "detail", "edge-enhance", "edge-enhance-more", "emboss", "find-edges", "smooth",
          "smooth-more", "sharpen"]
 

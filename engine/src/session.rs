@@ -20,6 +20,8 @@ pub struct Session {
     vgg: Vgg,
     style_layers: Vec<Layer>,
     content_layer: Layer,
+    /// Both, in order.
+    layers: Vec<Layer>,
     device: Device,
     network: String,
     parameters: Parameters,
@@ -58,12 +60,15 @@ impl Session {
         let content_layer =
             vgg.content_layer().ok_or_else(|| tch::TchError::Shape("a network without layers".into()))?;
         let style_layers = vgg.style_layers();
-        let deepest = style_layers.iter().copied().fold(content_layer, Layer::max);
+        let wanted = |layer: &Layer| style_layers.contains(layer) || *layer == content_layer;
+        let layers: Vec<_> = vgg.layers().filter(wanted).collect();
+        let deepest = layers.last().copied().unwrap_or(content_layer);
         let channels = vgg.convs[0].weight.size()[0];
         Ok(Self {
             network: format!("{origin} (to {deepest}, from {channels} channels)"),
             style_layers,
             content_layer,
+            layers,
             vgg,
             device,
             parameters: Parameters::default(),
@@ -120,7 +125,7 @@ impl Session {
 
         let (start, steps) = self.start(&content)?;
         let painted = self.optimise(&content, start, steps)?;
-        let result = resize(&painted.picture, [height, width])?.f_clamp(0.0, 1.0)?.f_to_device(Device::Cpu)?;
+        let result = resize(&painted.picture, [height, width])?.f_to_device(Device::Cpu)?;
         self.previous = Some(painted);
         self.stats.frames += 1;
         self.stats.steps = steps;
@@ -164,10 +169,7 @@ impl Session {
     }
 
     fn optimise(&mut self, content: &Tensor, mut painted: Painted, steps: u32) -> Result<Painted> {
-        let content = tch::no_grad(|| {
-            let features = self.vgg.features(content, &[self.content_layer])?;
-            features.into_iter().map(Target::new).collect::<Result<Vec<_>>>()
-        })?;
+        let content = tch::no_grad(|| Target::new(self.vgg.features(content, &[self.content_layer])?.remove(0)))?;
         for step in 0..steps {
             let picture = painted.picture.f_detach()?.f_set_requires_grad(true)?;
             let losses = self.losses(&picture, &content)?;
@@ -184,15 +186,12 @@ impl Session {
         Ok(painted)
     }
 
-    fn losses(&self, picture: &Tensor, content: &[Target]) -> Result<Losses> {
-        let mut wanted = self.style_layers.clone();
-        wanted.push(self.content_layer);
-        wanted.sort();
-        wanted.dedup();
-        let features = self.vgg.features(picture, &wanted)?;
-        let (mut style, mut content_loss) = (zero(self.device)?, zero(self.device)?);
+    fn losses(&self, picture: &Tensor, content: &Target) -> Result<Losses> {
+        let features = self.vgg.features(picture, &self.layers)?;
+        let zero = || Tensor::f_zeros([], (Kind::Float, self.device));
+        let (mut style, mut content_loss) = (zero()?, zero()?);
         let mut targets = self.style_targets.iter().flat_map(|(_, targets)| targets);
-        for (layer, features) in wanted.iter().zip(&features) {
+        for (layer, features) in self.layers.iter().zip(&features) {
             if self.style_layers.contains(layer)
                 && let Some(target) = targets.next()
             {
@@ -200,9 +199,7 @@ impl Session {
                 style = style.f_add(&distance.f_div_scalar(self.style_layers.len() as i64)?)?;
             }
             if *layer == self.content_layer {
-                for target in content {
-                    content_loss = content_loss.f_add(&relative_distance(features, target)?)?;
-                }
+                content_loss = relative_distance(features, content)?;
             }
         }
         Ok(Losses { style, content: content_loss, tv: total_variation(picture)? })
@@ -232,10 +229,6 @@ impl Losses {
         stats.tv_loss = self.tv.f_double_value(&[])?;
         Ok(())
     }
-}
-
-fn zero(device: Device) -> Result<Tensor> {
-    Ok(Tensor::f_zeros([], (Kind::Float, device))?)
 }
 
 /// The size at which to optimise: `size`, height then width, with its longer side brought down to `longest` (0: as is).

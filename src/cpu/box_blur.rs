@@ -3,7 +3,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::plane::{Plane, extend};
+use super::plane::Plane;
 use crate::filters::{Axis, BoxWeights, Outside};
 
 /// Rows that share a running sum; more of them start it less often, fewer keep more cores busy.
@@ -19,8 +19,7 @@ pub(super) fn box_blur(axis: Axis, weights: BoxWeights, outside: Outside, src: &
 fn horizontal(weights: BoxWeights, outside: Outside, src: &Plane, dst: &mut Plane) {
     let radius = weights.radius as usize;
     dst.write_rows(|y, result| {
-        let mut row = Vec::new();
-        extend(Some(src.row(y)), radius + 1, radius + 1, outside, &mut row, src.width);
+        let row = src.extended_row(y as isize, radius + 1, radius + 1, outside);
         let mut sum: u32 = row[1..2 * radius + 2].iter().map(|&sample| u32::from(sample)).sum();
         for (x, result) in result.iter_mut().enumerate() {
             let (before, after) = (u32::from(row[x]), u32::from(row[x + 2 * radius + 2]));

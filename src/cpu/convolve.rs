@@ -2,16 +2,14 @@
 
 use multiversion::multiversion;
 
-use super::plane::{Plane, extend};
+use super::plane::Plane;
 use crate::filters::{Kernel, KernelOrder, Outside};
 
 pub(super) fn convolve(kernel: &Kernel, outside: Outside, src: &Plane, dst: &mut Plane) {
     let (cols, rows) = (kernel.cols, kernel.rows());
     let width = src.width;
-    // Rounds half up once the sum is truncated; added in f64 as Pillow does.
-    let offset = (f64::from(kernel.offset) + 0.5) as f32;
+    let offset = kernel.rounding_offset();
     dst.write_rows(|y, result| {
-        let mut extended = Vec::new();
         let mut samples = Vec::new();
         let mut sums = vec![offset; width];
         let mut row_sums = vec![0.0f32; width];
@@ -20,8 +18,7 @@ pub(super) fn convolve(kernel: &Kernel, outside: Outside, src: &Plane, dst: &mut
                 KernelOrder::TopDown => j as isize - (rows / 2) as isize,
                 KernelOrder::BottomUp => (rows / 2) as isize - j as isize,
             };
-            let row = src.row_at(y as isize + dy, outside);
-            extend(row, cols / 2, cols - 1 - cols / 2, outside, &mut extended, width);
+            let extended = src.extended_row(y as isize + dy, cols / 2, cols - 1 - cols / 2, outside);
             samples.clear();
             samples.extend(extended.iter().map(|&sample| f32::from(sample)));
             add_row(coefficients, &samples, &mut row_sums, &mut sums);

@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::plane::{Plane, extend};
+use super::plane::Plane;
 use crate::filters::Outside;
 
 /// Up to this radius each sample of a window is compared with each, for many windows at a time; further out, a
@@ -62,11 +62,7 @@ fn moving_histogram(radius: usize, outside: Outside, src: &Plane, y: usize, begi
     let (row, reach) = (y as isize, radius as isize);
     let rows: Vec<Vec<u8>> = (row - reach..=row + reach)
         .filter(|row| whole || (0..src.height as isize).contains(row))
-        .map(|row| {
-            let mut extended = Vec::new();
-            extend(src.row_at(row, outside), radius, radius, outside, &mut extended, src.width);
-            extended
-        })
+        .map(|row| src.extended_row(row, radius, radius, outside))
         .collect();
     // The columns that count, in extended rows.
     let counts = |column: usize| whole || (radius..radius + src.width).contains(&column);

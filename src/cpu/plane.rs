@@ -26,6 +26,17 @@ impl Plane {
         resolve(y, self.height, outside).map(|y| self.row(y))
     }
 
+    /// Row `y`, wherever that is, with `before` and `after` samples more, as they are outside.
+    pub(super) fn extended_row(&self, y: isize, before: usize, after: usize, outside: Outside) -> Vec<u8> {
+        let Some(row) = self.row_at(y, outside) else { return vec![0; before + self.width + after] };
+        let at = |position: isize| resolve(position, self.width, outside).map_or(0, |x| row[x]);
+        let mut extended = Vec::with_capacity(before + self.width + after);
+        extended.extend((-(before as isize)..0).map(at));
+        extended.extend_from_slice(row);
+        extended.extend((self.width as isize..(self.width + after) as isize).map(at));
+        extended
+    }
+
     /// Writes each row with `write`, on all cores.
     pub(super) fn write_rows(&mut self, write: impl Fn(usize, &mut [u8]) + Sync) {
         self.samples.par_chunks_mut(self.width).enumerate().for_each(|(y, row)| write(y, row));
@@ -64,24 +75,4 @@ pub(super) fn resolve(position: isize, length: usize, outside: Outside) -> Optio
         }
         _ => Some(position.clamp(0, last) as usize),
     }
-}
-
-/// A row with `before` and `after` samples more, as they are outside; no row stands for zeros.
-pub(super) fn extend(
-    row: Option<&[u8]>,
-    before: usize,
-    after: usize,
-    outside: Outside,
-    extended: &mut Vec<u8>,
-    width: usize,
-) {
-    extended.clear();
-    let Some(row) = row else {
-        extended.resize(before + width + after, 0);
-        return;
-    };
-    let at = |position: isize| resolve(position, width, outside).map_or(0, |x| row[x]);
-    extended.extend((-(before as isize)..0).map(at));
-    extended.extend_from_slice(row);
-    extended.extend((width as isize..(width + after) as isize).map(at));
 }

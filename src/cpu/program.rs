@@ -4,8 +4,8 @@ use rayon::prelude::*;
 
 use super::plane::Plane;
 use super::{box_blur, convolve, mode, rank, unsharp};
-use crate::filters::{Chroma, Op, Pass, Plan};
-use crate::frame::{Component, Layout, Meaning, PlaneBytes, PlaneBytesMut};
+use crate::filters::{Op, Pass, Plan, Treatment};
+use crate::frame::{Component, Layout, PlaneBytes, PlaneBytesMut};
 
 /// A plan on the CPU, with the planes its frames pass through.
 pub struct Program {
@@ -38,14 +38,13 @@ impl Program {
         for index in 0..self.layout.components.len() {
             let component = self.layout.components[index];
             let target = &mut target[component.plane];
-            match (component.meaning, self.plan.chroma) {
-                (Meaning::Alpha, _) if !self.plan.alpha => {}
-                (Meaning::Chroma, Chroma::Keep) => {}
-                (Meaning::Chroma, Chroma::Neutral) => {
+            match self.plan.treatment(component.meaning) {
+                Treatment::Keep => {}
+                Treatment::Neutral => {
                     let grey = vec![128; component.width];
                     mix(&component, target, self.plan.mix, |_| &grey);
                 }
-                _ => {
+                Treatment::Filter => {
                     self.unpack(&component, &source[component.plane]);
                     self.filter();
                     mix(&component, target, self.plan.mix, |y| self.src.row(y));

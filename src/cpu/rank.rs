@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::plane::{Plane, extend};
+use super::plane::Plane;
 use crate::filters::Outside;
 
 pub(super) fn rank(size: u32, rank: u32, outside: Outside, src: &Plane, dst: &mut Plane) {
@@ -21,14 +21,7 @@ pub(super) fn rank(size: u32, rank: u32, outside: Outside, src: &Plane, dst: &mu
 /// The rows that the windows of row `y` see, each with what the first and last window see to its sides.
 fn window_rows(y: usize, size: usize, outside: Outside, src: &Plane) -> Vec<Vec<u8>> {
     let radius = size / 2;
-    (0..size)
-        .map(|j| {
-            let mut row = Vec::new();
-            let source = src.row_at((y + j) as isize - radius as isize, outside);
-            extend(source, radius, radius, outside, &mut row, src.width);
-            row
-        })
-        .collect()
+    (0..size).map(|j| src.extended_row((y + j) as isize - radius as isize, radius, radius, outside)).collect()
 }
 
 /// The smallest or largest, first down the columns, then along the row.

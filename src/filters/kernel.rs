@@ -63,6 +63,11 @@ impl Kernel {
         self.coefficients.len() / self.cols
     }
 
+    /// What a sum begins with, so that it is rounded half up once it is truncated; added in f64 as Pillow does.
+    pub fn rounding_offset(&self) -> f32 {
+        (f64::from(self.offset) + 0.5) as f32
+    }
+
     /// How far the window reaches. The anchor of an even side is its element `side / 2`.
     fn reach(&self) -> Margins {
         let (cols, rows) = (self.cols as u32, self.rows() as u32);

@@ -13,6 +13,8 @@ pub use border::{Border, Margins, Outside};
 pub use kernel::{FixedKernel, Kernel, KernelOrder};
 pub use rank::{max, median, min, mode, rank};
 
+use crate::frame::Meaning;
+
 /// What happens to a frame: filters one after the other, on some of its components.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
@@ -83,6 +85,17 @@ pub enum Axis {
     Vertical,
 }
 
+/// What becomes of a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Treatment {
+    /// It stays as it is.
+    Keep,
+    /// It is set to grey.
+    Neutral,
+    /// It is filtered.
+    Filter,
+}
+
 /// What becomes of a YUV frame's chroma.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Chroma {
@@ -108,6 +121,16 @@ impl Filter {
 }
 
 impl Plan {
+    /// What becomes of a component that means this.
+    pub fn treatment(&self, meaning: Meaning) -> Treatment {
+        match (meaning, self.chroma) {
+            (Meaning::Alpha, _) if !self.alpha => Treatment::Keep,
+            (Meaning::Chroma, Chroma::Keep) => Treatment::Keep,
+            (Meaning::Chroma, Chroma::Neutral) => Treatment::Neutral,
+            _ => Treatment::Filter,
+        }
+    }
+
     /// Whether frames come out as they went in.
     pub fn is_identity(&self) -> bool {
         self.filters.is_empty() || self.mix == 0

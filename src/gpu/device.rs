@@ -145,8 +145,7 @@ impl Gpu {
         match op {
             Op::Convolve(kernel) => {
                 let order = u32::from(kernel.order == KernelOrder::BottomUp);
-                let header =
-                    [kernel.cols as u32, kernel.rows() as u32, order, rounding_offset(kernel.offset).to_bits()];
+                let header = [kernel.cols as u32, kernel.rows() as u32, order, kernel.rounding_offset().to_bits()];
                 let params = header.into_iter().chain(kernel.coefficients.iter().map(|c| c.to_bits())).collect();
                 (&self.convolve, params)
             }
@@ -209,11 +208,6 @@ async fn find_adapter(instance: &wgpu::Instance, name: &str) -> Result<wgpu::Ada
 
 fn contains(adapter: &wgpu::AdapterInfo, name: &str) -> bool {
     adapter.name.to_lowercase().contains(&name.to_lowercase())
-}
-
-/// Rounds half up once the sum is truncated; added in f64 as Pillow does.
-fn rounding_offset(offset: f32) -> f32 {
-    (f64::from(offset) + 0.5) as f32
 }
 
 fn keep_first(slot: &Mutex<Option<String>>, message: String) {

@@ -39,11 +39,12 @@ impl Program {
     /// Prepares `plan` for frames of `layout`.
     pub fn new(gpu: Arc<Gpu>, layout: Layout, plan: &Plan) -> Result<Self, GpuError> {
         // The buffers hold every component, so that they serve each later plan too.
-        let Geometry { frame_bytes, component_bytes, uniforms, .. } = Geometry::new(&layout, Chroma::Filter, true);
+        let everything = Plan { chroma: Chroma::Filter, alpha: true, ..Plan::default() };
+        let Geometry { frame_bytes, component_bytes, uniforms, .. } = Geometry::new(&layout, &everything);
         gpu.check_size(frame_bytes.max(component_bytes))?;
         let buffer = |label, size, usage| gpu.buffer(label, size, usage);
         let mut program = Self {
-            geometry: Geometry::new(&layout, plan.chroma, plan.alpha),
+            geometry: Geometry::new(&layout, plan),
             uniforms: buffer("frame uniforms", size_of_val(&uniforms) as u64, Usage::UNIFORM | Usage::COPY_DST),
             input: buffer("input frame", frame_bytes, Usage::STORAGE | Usage::COPY_DST),
             components: ["components A", "components B", "components C"]
@@ -60,7 +61,7 @@ impl Program {
 
     /// Runs `plan` from the next frame on.
     pub fn set_plan(&mut self, plan: &Plan) -> Result<(), GpuError> {
-        self.geometry = Geometry::new(&self.layout, plan.chroma, plan.alpha);
+        self.geometry = Geometry::new(&self.layout, plan);
         self.gpu.queue.write_buffer(&self.uniforms, 0, bytemuck::bytes_of(&self.geometry.uniforms));
 
         let filtered = &self.geometry.uniforms.components[..self.geometry.components];

@@ -2,8 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::filters::Chroma;
-use crate::frame::{Layout, Meaning};
+use crate::filters::{Plan, Treatment};
+use crate::frame::Layout;
 
 /// A frame has at most this many components, and planes.
 const MAX: usize = 4;
@@ -58,7 +58,7 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    pub(super) fn new(layout: &Layout, chroma: Chroma, alpha: bool) -> Self {
+    pub(super) fn new(layout: &Layout, plan: &Plan) -> Self {
         let mut uniforms = Frame::default();
         let mut frame_words = 0;
         for (plane, of_layout) in uniforms.planes.iter_mut().zip(&layout.planes) {
@@ -75,11 +75,10 @@ impl Geometry {
             let plane = &mut uniforms.planes[of_layout.plane];
             let step = of_layout.step as u32;
             plane.period = plane.period.max(step);
-            let source = match (of_layout.meaning, chroma) {
-                (Meaning::Alpha, _) if !alpha => SOURCE_ORIGINAL,
-                (Meaning::Chroma, Chroma::Keep) => SOURCE_ORIGINAL,
-                (Meaning::Chroma, Chroma::Neutral) => SOURCE_NEUTRAL,
-                _ => {
+            let source = match plan.treatment(of_layout.meaning) {
+                Treatment::Keep => SOURCE_ORIGINAL,
+                Treatment::Neutral => SOURCE_NEUTRAL,
+                Treatment::Filter => {
                     let component = &mut uniforms.components[components];
                     *component = Component {
                         frame_offset: plane.offset * 4 + of_layout.offset as u32,
