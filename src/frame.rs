@@ -8,7 +8,7 @@ use gst_base::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 
 /// The formats both elements take and give, in the order of preference.
-pub const FORMATS: [VideoFormat; 22] = [
+pub const FORMATS: [VideoFormat; 28] = [
     VideoFormat::Rgba,
     VideoFormat::Bgra,
     VideoFormat::Argb,
@@ -31,6 +31,12 @@ pub const FORMATS: [VideoFormat; 22] = [
     VideoFormat::Nv12,
     VideoFormat::Nv21,
     VideoFormat::Gray8,
+    VideoFormat::Rgba64Le,
+    VideoFormat::Y44410le,
+    VideoFormat::I42210le,
+    VideoFormat::I42010le,
+    VideoFormat::P01010le,
+    VideoFormat::Gray16Le,
 ];
 
 /// The pad templates of an element that gives out the format it takes in.
@@ -64,6 +70,38 @@ pub enum Meaning {
     Alpha,
 }
 
+/// How a sample lies in memory: in one byte, or in two, the lower first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Depth {
+    /// Bits that count.
+    pub bits: u32,
+    /// Bits below them.
+    pub shift: u32,
+}
+
+impl Depth {
+    /// Bytes of a sample.
+    pub fn bytes(self) -> usize {
+        if self.bits > 8 { 2 } else { 1 }
+    }
+
+    /// The largest value.
+    pub fn max(self) -> u32 {
+        (1 << self.bits) - 1
+    }
+
+    /// The value of a colour difference that is none.
+    pub fn grey(self) -> u32 {
+        1 << (self.bits - 1)
+    }
+}
+
+impl Default for Depth {
+    fn default() -> Self {
+        Self { bits: 8, shift: 0 }
+    }
+}
+
 /// A grid of samples in a plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Component {
@@ -71,9 +109,9 @@ pub struct Component {
     pub meaning: Meaning,
     /// The plane they lie in.
     pub plane: usize,
-    /// Bytes from a row's start to the first sample.
+    /// Samples of any component from a row's start to the first of this one.
     pub offset: usize,
-    /// Bytes from a sample to its right neighbour.
+    /// Samples of any component from one of this one to its right neighbour.
     pub step: usize,
     /// Samples in a row.
     pub width: usize,
@@ -97,6 +135,8 @@ pub struct Layout {
     pub planes: Vec<Plane>,
     /// The components, in the format's order.
     pub components: Vec<Component>,
+    /// How each sample lies in memory.
+    pub depth: Depth,
 }
 
 /// A plane's bytes in memory.
@@ -119,6 +159,7 @@ impl Layout {
     /// The layout of frames of this format and size, whatever their strides.
     pub fn new(info: &VideoInfo) -> Self {
         let format = info.format_info();
+        let depth = Depth { bits: format.depth()[0], shift: format.shift()[0] };
         let components: Vec<Component> = (0..info.n_components() as u8)
             .map(|c| {
                 let index = usize::from(c);
@@ -129,8 +170,8 @@ impl Layout {
                         _ => Meaning::Light,
                     },
                     plane: format.plane()[index] as usize,
-                    offset: format.poffset()[index] as usize,
-                    step: format.pixel_stride()[index] as usize,
+                    offset: format.poffset()[index] as usize / depth.bytes(),
+                    step: format.pixel_stride()[index] as usize / depth.bytes(),
                     width: info.comp_width(c) as usize,
                     height: info.comp_height(c) as usize,
                 }
@@ -140,18 +181,18 @@ impl Layout {
             .map(|plane| {
                 let of_plane = || components.iter().filter(|c| c.plane == plane);
                 Plane {
-                    row_bytes: of_plane().map(|c| c.width * c.step).max().unwrap_or(0),
+                    row_bytes: of_plane().map(|c| c.width * c.step * depth.bytes()).max().unwrap_or(0),
                     height: of_plane().map(|c| c.height).max().unwrap_or(0),
                 }
             })
             .collect();
-        Self { planes, components }
+        Self { planes, components, depth }
     }
 
     /// The layout of a grey frame.
     pub fn grey(width: usize, height: usize) -> Self {
         let component = Component { meaning: Meaning::Light, plane: 0, offset: 0, step: 1, width, height };
-        Self { planes: vec![Plane { row_bytes: width, height }], components: vec![component] }
+        Self { planes: vec![Plane { row_bytes: width, height }], components: vec![component], depth: Depth::default() }
     }
 
     /// The layout of some of the frame's rows.
@@ -216,6 +257,15 @@ mod tests {
         let layout = layout(VideoFormat::Nv12);
         assert_eq!(layout.planes, [Plane { row_bytes: 5, height: 3 }, Plane { row_bytes: 6, height: 2 }]);
         assert_eq!(layout.components[2].meaning, Meaning::Chroma);
+    }
+
+    #[test]
+    fn deep_samples_are_two_bytes() {
+        let layout = layout(VideoFormat::P01010le);
+        assert_eq!(layout.depth, Depth { bits: 10, shift: 6 });
+        assert_eq!(layout.planes, [Plane { row_bytes: 10, height: 3 }, Plane { row_bytes: 12, height: 2 }]);
+        let grids: Vec<_> = layout.components.iter().map(|c| (c.offset, c.step, c.width)).collect();
+        assert_eq!(grids, [(0, 1, 5), (0, 2, 3), (1, 2, 3)]);
     }
 
     #[test]

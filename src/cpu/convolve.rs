@@ -4,11 +4,12 @@ use multiversion::multiversion;
 
 use super::plane::Plane;
 use crate::filters::{Kernel, KernelOrder, Outside};
+use crate::frame::Depth;
 
 pub(super) fn convolve(kernel: &Kernel, outside: Outside, src: &Plane, dst: &mut Plane) {
     let (cols, rows) = (kernel.cols, kernel.rows());
     let width = src.width;
-    let offset = kernel.rounding_offset();
+    let offset = kernel.rounding_offset(Depth::default());
     dst.write_rows(|y, result| {
         let mut samples = Vec::new();
         let mut sums = vec![offset; width];

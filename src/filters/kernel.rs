@@ -1,6 +1,7 @@
 //! Convolution kernels: Pillow's fixed ones, and the user's own.
 
 use super::{Border, Filter, FilterError, Margins, Op};
+use crate::frame::Depth;
 
 /// The longest side of a kernel.
 pub(super) const MAX_SIDE: usize = 63;
@@ -23,7 +24,7 @@ pub struct Kernel {
     pub coefficients: Vec<f32>,
     /// Which way the rows go.
     pub order: KernelOrder,
-    /// Added to every sum, in 8-bit levels.
+    /// Added to every sum, in 255ths of the largest value.
     pub offset: f32,
 }
 
@@ -64,8 +65,9 @@ impl Kernel {
     }
 
     /// What a sum begins with, so that it is rounded half up once it is truncated; added in f64 as Pillow does.
-    pub fn rounding_offset(&self) -> f32 {
-        (f64::from(self.offset) + 0.5) as f32
+    pub fn rounding_offset(&self, depth: Depth) -> f32 {
+        let offset = (f64::from(self.offset) * f64::from(depth.max()) / 255.0) as f32;
+        (f64::from(offset) + 0.5) as f32
     }
 
     /// How far the window reaches. The anchor of an even side is its element `side / 2`.

@@ -71,7 +71,7 @@ pub enum Op {
     Unsharp {
         /// The difference's weight, in hundredths.
         percent: i32,
-        /// A difference must be larger than this to count.
+        /// A difference must be larger than this to count, in 255ths of the largest value.
         threshold: i32,
     },
 }

@@ -6,6 +6,7 @@ use wgpu::util::DeviceExt;
 
 use super::GpuError;
 use crate::filters::{Axis, KernelOrder, Op};
+use crate::frame::Depth;
 use crate::sync::lock;
 
 /// The shaders' bindings, as in `shaders/frame.wgsl`.
@@ -145,7 +146,12 @@ impl Gpu {
         match op {
             Op::Convolve(kernel) => {
                 let order = u32::from(kernel.order == KernelOrder::BottomUp);
-                let header = [kernel.cols as u32, kernel.rows() as u32, order, kernel.rounding_offset().to_bits()];
+                let header = [
+                    kernel.cols as u32,
+                    kernel.rows() as u32,
+                    order,
+                    kernel.rounding_offset(Depth::default()).to_bits(),
+                ];
                 let params = header.into_iter().chain(kernel.coefficients.iter().map(|c| c.to_bits())).collect();
                 (&self.convolve, params)
             }
