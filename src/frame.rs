@@ -170,7 +170,8 @@ impl Layout {
                         _ => Meaning::Light,
                     },
                     plane: format.plane()[index] as usize,
-                    offset: format.poffset()[index] as usize / depth.bytes(),
+                    // Rounded up, since GStreamer gives 1 for the V of P010, where 2 bytes are meant.
+                    offset: (format.poffset()[index] as usize).div_ceil(depth.bytes()),
                     step: format.pixel_stride()[index] as usize / depth.bytes(),
                     width: info.comp_width(c) as usize,
                     height: info.comp_height(c) as usize,
