@@ -1,7 +1,8 @@
 // A weighted sum of the neighbourhood, in the order and with the roundings of Pillow's Filter.c: each row of the
 // kernel is summed from left to right, and the rows are added to the offset in turn. One invocation makes four samples.
 //
-// Parameters: columns, rows, 1 where row 0 weighs the lower row, f32 offset + 0.5, then the f32 coefficients.
+// Parameters: columns, rows, 1 where row 0 weighs the lower row; f32: what a sum begins with, what it is multiplied by
+// at the end, the coefficients (`Weights` in src/filters/kernel.rs).
 
 // a * b rounded to f32 before anything is added: a driver could fuse it with the addition, had it not to pass through
 // an integer operation whose operand the compiler cannot know.
@@ -26,10 +27,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let dy = select(j - rows / 2, rows / 2 - j, bottom_up);
         var row = vec4(0.0);
         for (var i = 0; i < cols; i++) {
-            let coefficient = bitcast<f32>(param(u32(4 + j * cols + i)));
+            let coefficient = bitcast<f32>(param(u32(5 + j * cols + i)));
             row += rounded_product(vec4<f32>(samples(c, x + i - cols / 2, y + dy)), coefficient);
         }
         sum += row;
     }
-    store(c, id.x, id.y, vec4<u32>(clamp(sum, vec4(0.0), vec4(255.0))));
+    let scaled = sum * bitcast<f32>(param(4u));
+    store(c, id.x, id.y, vec4<u32>(clamp(scaled, vec4(0.0), vec4(255.0))));
 }

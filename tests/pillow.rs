@@ -6,8 +6,8 @@ use common::random::Random;
 use common::{BACKENDS, Case, Frame, Line, pillow};
 use gst_video::VideoFormat;
 
-const SIZES: [(u32, u32); 12] =
-    [(1, 1), (1, 7), (2, 2), (5, 1), (3, 3), (4, 5), (5, 5), (7, 4), (16, 9), (33, 21), (66, 35), (131, 70)];
+const SIZES: [(u32, u32); 13] =
+    [(1, 1), (1, 7), (2, 2), (5, 1), (3, 3), (4, 5), (5, 5), (7, 4), (16, 9), (33, 21), (66, 35), (131, 70), (701, 45)];
 
 /// A frame of each size, in one stream whose caps change.
 fn frames(seed: u64) -> Vec<Frame> {

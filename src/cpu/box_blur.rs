@@ -1,68 +1,143 @@
-//! The mean over a box of fractional radius, with the integer weights of Pillow's `BoxBlur.c` and a running sum.
+//! The mean over a box of fractional radius, with the integer weights of Pillow's `BoxBlur.c`.
 
 use multiversion::multiversion;
-use rayon::prelude::*;
 
-use super::plane::Plane;
-use crate::filters::{Axis, BoxWeights, Outside};
+use super::band::{BLOCK, Band, block};
+use super::sample::Sample;
+use crate::filters::{Axis, BoxWeights};
+use crate::frame::Depth;
 
-/// Rows that share a running sum; more of them start it less often, fewer keep more cores busy.
-const BAND: usize = 64;
+/// Up to this radius adding up each box is faster than putting it together.
+const ADDED_RADIUS: u32 = 8;
 
-pub(super) fn box_blur(axis: Axis, weights: BoxWeights, outside: Outside, src: &Plane, dst: &mut Plane) {
-    match axis {
-        Axis::Horizontal => horizontal(weights, outside, src, dst),
-        Axis::Vertical => vertical(weights, outside, src, dst),
+/// Columns whose running sums move down together: few enough to stay in the nearest cache.
+const COLUMNS: usize = 32 * BLOCK;
+
+pub(super) fn box_blur<T: Sample>(axis: Axis, weights: BoxWeights, depth: Depth, src: &Band<T>, dst: &mut Band<T>) {
+    let largest_sum = (2 * weights.radius + 1) * depth.max();
+    match (axis, largest_sum <= u32::from(u16::MAX)) {
+        (Axis::Horizontal, true) => horizontal::<T, u16>(weights, src, dst),
+        (Axis::Horizontal, false) => horizontal::<T, u32>(weights, src, dst),
+        (Axis::Vertical, true) => vertical::<T, u16>(weights, src, dst),
+        (Axis::Vertical, false) => vertical::<T, u32>(weights, src, dst),
     }
 }
 
-fn horizontal(weights: BoxWeights, outside: Outside, src: &Plane, dst: &mut Plane) {
-    let radius = weights.radius as usize;
-    dst.write_rows(|y, result| {
-        let row = src.extended_row(y as isize, radius + 1, radius + 1, outside);
-        let mut sum: u32 = row[1..2 * radius + 2].iter().map(|&sample| u32::from(sample)).sum();
-        for (x, result) in result.iter_mut().enumerate() {
-            let (before, after) = (u32::from(row[x]), u32::from(row[x + 2 * radius + 2]));
-            *result = weights.mean(sum, before + after);
-            sum = sum + after - u32::from(row[x + 1]);
-        }
-    });
+fn horizontal<T: Sample, S: Sample>(weights: BoxWeights, src: &Band<T>, dst: &mut Band<T>) {
+    let channels = src.size.channels;
+    let mut scratch = [vec![], vec![], vec![]];
+    for y in dst.rows.clone() {
+        let row = src.wide_row(y as isize, weights.radius + 1);
+        dst.write_row(y, |result| match weights.radius {
+            0..=ADDED_RADIUS => added::<T, S>(weights, channels, row, result),
+            _ => doubled::<T, S>(weights, channels, row, &mut scratch, result),
+        });
+    }
 }
 
-fn vertical(weights: BoxWeights, outside: Outside, src: &Plane, dst: &mut Plane) {
-    let radius = weights.radius as isize;
-    let width = src.width;
-    dst.samples.par_chunks_mut(width * BAND).enumerate().for_each(|(band, rows)| {
-        let zeros = vec![0; width];
-        let row_at = |y: isize| src.row_at(y, outside).unwrap_or(&zeros);
-        let begin = (band * BAND) as isize;
-        let mut sums = vec![0u32; width];
-        for y in begin - radius..=begin + radius {
-            for (sum, &sample) in sums.iter_mut().zip(row_at(y)) {
-                *sum += u32::from(sample);
+/// A row of means, each box added up anew.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn added<T: Sample, S: Sample>(weights: BoxWeights, channels: usize, row: &[T], result: &mut [T]) {
+    let length = 2 * weights.radius as usize + 1;
+    for (at, result) in (0..).step_by(BLOCK).zip(result.as_chunks_mut::<BLOCK>().0) {
+        let at = |index: usize| block(row, at + index * channels);
+        let mut sums = [S::default(); BLOCK];
+        for index in 1..=length {
+            for (sum, sample) in sums.iter_mut().zip(at(index)) {
+                *sum = S::new(sum.value() + sample.value());
             }
         }
-        for (y, result) in (begin..).zip(rows.chunks_mut(width)) {
-            let (before, after, leaving) = (row_at(y - radius - 1), row_at(y + radius + 1), row_at(y - radius));
-            move_down(weights, [before, after, leaving], &mut sums, result);
+        let (before, after) = (at(0), at(length + 1));
+        *result = std::array::from_fn(|x| weights.mean(sums[x].value(), before[x].value() + after[x].value()));
+    }
+}
+
+/// A row of means over boxes of any length, put together from sums of 1, 2, 4, ... samples.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn doubled<T: Sample, S: Sample>(
+    weights: BoxWeights,
+    channels: usize,
+    row: &[T],
+    [runs, longer, sums]: &mut [Vec<S>; 3],
+    result: &mut [T],
+) {
+    let (length, width) = (2 * weights.radius as usize + 1, result.len());
+    let inside = &row[channels..][..width + (length - 1) * channels];
+    runs.clear();
+    runs.extend(inside.iter().map(|sample| S::new(sample.value())));
+    longer.resize(runs.len(), S::default());
+    sums.clear();
+    sums.resize(width, S::default());
+
+    let (mut run, mut covered) = (1, 0);
+    while covered < length {
+        if length & run != 0 {
+            add(&runs[covered * channels..], sums);
+            covered += run;
         }
-    });
+        for ((longer, &first), &second) in longer.iter_mut().zip(&*runs).zip(&runs[(run * channels).min(runs.len())..])
+        {
+            *longer = S::new(first.value() + second.value());
+        }
+        std::mem::swap(runs, longer);
+        run *= 2;
+    }
+    let ends = row.iter().zip(&row[(length + 1) * channels..]);
+    for ((result, sum), (before, after)) in result.iter_mut().zip(&*sums).zip(ends) {
+        *result = weights.mean(sum.value(), before.value() + after.value());
+    }
+}
+
+fn vertical<T: Sample, S: Sample>(weights: BoxWeights, src: &Band<T>, dst: &mut Band<T>) {
+    let radius = weights.radius as isize;
+    let width = dst.size.width.next_multiple_of(BLOCK);
+    for begin in (0..width).step_by(COLUMNS) {
+        let columns = begin..width.min(begin + COLUMNS);
+        let row_at = |y: isize| &src.wide_row(y, 0)[columns.clone()];
+        let first = dst.rows.start as isize;
+        let mut sums = vec![S::default(); columns.len()];
+        for y in first - radius..=first + radius {
+            add(row_at(y), &mut sums);
+        }
+        for y in dst.rows.clone() {
+            let centre = y as isize;
+            let rows = [centre - radius - 1, centre + radius + 1, centre - radius].map(row_at);
+            move_down(weights, rows, &mut sums, &mut dst.row_mut(y)[columns.clone()]);
+        }
+    }
+    dst.write_sides();
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn add<T: Sample, S: Sample>(samples: &[T], sums: &mut [S]) {
+    for (sum, sample) in sums.iter_mut().zip(samples) {
+        *sum = S::new(sum.value() + sample.value());
+    }
 }
 
 /// One row of means; the sums move on by a row.
-#[multiversion(targets("x86_64+avx2"))]
-fn move_down(weights: BoxWeights, [before, after, leaving]: [&[u8]; 3], sums: &mut [u32], result: &mut [u8]) {
-    for ((((result, sum), &before), &after), &leaving) in
-        result.iter_mut().zip(sums).zip(before).zip(after).zip(leaving)
-    {
-        *result = weights.mean(*sum, u32::from(before) + u32::from(after));
-        *sum = *sum + u32::from(after) - u32::from(leaving);
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn move_down<T: Sample, S: Sample>(
+    weights: BoxWeights,
+    [before, after, leaving]: [&[T]; 3],
+    sums: &mut [S],
+    result: &mut [T],
+) {
+    for ((((result, sum), before), after), leaving) in result.iter_mut().zip(sums).zip(before).zip(after).zip(leaving) {
+        *result = weights.mean(sum.value(), before.value() + after.value());
+        *sum = S::new(sum.value() + after.value() - leaving.value());
     }
 }
 
 impl BoxWeights {
+    /// In two halves, as sums of 16-bit samples would not fit.
     #[inline(always)]
-    fn mean(self, inside: u32, ends: u32) -> u8 {
-        ((inside * self.inner + ends * self.edge + (1 << 23)) >> 24) as u8
+    fn mean<T: Sample>(self, inside: u32, ends: u32) -> T {
+        let weigh = |inside, ends| inside * self.inner + ends * self.edge;
+        if size_of::<T>() == 1 {
+            return T::new((weigh(inside, ends) + (1 << 23)) >> 24);
+        }
+        let low = weigh(inside & 255, ends & 255) + (1 << 23);
+        T::new((weigh(inside >> 8, ends >> 8) + (low >> 8)) >> 16)
     }
 }

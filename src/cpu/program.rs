@@ -1,120 +1,192 @@
 //! A plan made ready for frames of one layout.
 
+use std::ops::Range;
+use std::sync::Mutex;
+
 use rayon::prelude::*;
 
-use super::plane::Plane;
+use super::band::{Band, rows_seen};
+use super::rank::Selector;
+use super::sample::Sample;
+use super::sheet::{Sheet, Stored};
 use super::{box_blur, convolve, mode, rank, unsharp};
-use crate::filters::{Op, Pass, Plan, Treatment};
-use crate::frame::{Component, Layout, PlaneBytes, PlaneBytesMut};
+use crate::filters::{Margins, Op, Outside, Pass, Plan};
+use crate::frame::{Depth, Layout, PlaneBytes, PlaneBytesMut};
+use crate::sync::lock;
 
-/// A plan on the CPU, with the planes its frames pass through.
+/// A plan on the CPU, with the memory its frames pass through.
 pub struct Program {
     layout: Layout,
-    plan: Plan,
-    /// What a filter began with, what the pass before wrote, and what the pass writes.
-    base: Plane,
-    src: Plane,
-    dst: Plane,
+    /// The sheets of each plane.
+    sheets: Vec<Vec<Sheet>>,
+    steps: Vec<Step>,
+    /// One for each thread.
+    scratch: Vec<Mutex<Scratch>>,
 }
+
+/// A pass ready to run.
+struct Step {
+    pass: Pass,
+    /// Whether a filter begins here.
+    begins: bool,
+    /// How a rank filter finds its value.
+    selector: Option<Selector>,
+}
+
+/// What a thread works in: what a filter began with, what the pass before wrote, and what the pass writes.
+#[derive(Default)]
+struct Scratch {
+    bytes: [Band<u8>; 3],
+    words: [Band<u16>; 3],
+}
+
+/// Some rows of a plane, which are filtered together through all passes, so that they stay in a core's cache.
+struct Job<'a> {
+    plane: usize,
+    rows: Range<usize>,
+    source: &'a PlaneBytes<'a>,
+    target: PlaneBytesMut<'a>,
+}
+
+/// A job has at least so many rows, and so many times those that its windows see besides.
+const LEAST_ROWS: usize = 16;
+const ROWS_PER_HALO: usize = 8;
 
 impl Program {
     /// Prepares `plan` for frames of `layout`.
     pub fn new(layout: Layout, plan: &Plan) -> Self {
-        let [base, src, dst] = Default::default();
-        Self { layout, plan: plan.clone(), base, src, dst }
+        let scratch = (0..rayon::current_num_threads()).map(|_| Mutex::default()).collect();
+        let mut program = Self { layout, sheets: Vec::new(), steps: Vec::new(), scratch };
+        program.set_plan(plan);
+        program
     }
 
     /// Runs `plan` from the next frame on.
     pub fn set_plan(&mut self, plan: &Plan) {
-        self.plan = plan.clone();
+        let planes = 0..self.layout.planes.len();
+        self.sheets = planes.map(|plane| Sheet::of_plane(plane, &self.layout, plan)).collect();
+        let passes = plan.filters.iter().flat_map(|filter| filter.passes.iter().enumerate());
+        let step = |(index, pass): (usize, &Pass)| Step {
+            pass: pass.clone(),
+            begins: index == 0,
+            selector: match pass.op {
+                Op::Rank { size, rank } => Some(Selector::new(size, rank)),
+                _ => None,
+            },
+        };
+        self.steps = passes.map(step).collect();
     }
 
     /// Filters a frame: reads the planes of `source`, writes those of `target`.
-    pub fn run(&mut self, source: &[PlaneBytes], target: &mut [PlaneBytesMut]) {
-        for ((plane, from), to) in self.layout.planes.iter().zip(source).zip(target.iter_mut()) {
-            let rows = to.data.par_chunks_mut(to.stride).zip(from.data.par_chunks(from.stride)).take(plane.height);
-            rows.for_each(|(to, from)| to[..plane.row_bytes].copy_from_slice(&from[..plane.row_bytes]));
-        }
-        for index in 0..self.layout.components.len() {
-            let component = self.layout.components[index];
-            let target = &mut target[component.plane];
-            match self.plan.treatment(component.meaning) {
-                Treatment::Keep => {}
-                Treatment::Neutral => {
-                    let grey = vec![128; component.width];
-                    mix(&component, target, self.plan.mix, |_| &grey);
-                }
-                Treatment::Filter => {
-                    self.unpack(&component, &source[component.plane]);
-                    self.filter();
-                    mix(&component, target, self.plan.mix, |y| self.src.row(y));
-                }
-            }
-        }
-    }
-
-    /// Gathers a component into a plane of its own.
-    fn unpack(&mut self, component: &Component, source: &PlaneBytes) {
-        let (width, height) = (component.width, component.height);
-        if (self.src.width, self.src.height) != (width, height) {
-            [self.base, self.src, self.dst] = std::array::from_fn(|_| Plane::new(width, height));
-        }
-        self.src.write_rows(|y, row| {
-            let bytes = &source.data[y * source.stride + component.offset..];
-            if component.step == 1 {
-                row.copy_from_slice(&bytes[..width]);
-                return;
-            }
-            let samples = bytes.iter().step_by(component.step);
-            for (sample, &byte) in row.iter_mut().zip(samples) {
-                *sample = byte;
+    pub fn run(&self, source: &[PlaneBytes], target: &mut [PlaneBytesMut]) {
+        let planes = source.iter().zip(target).enumerate();
+        let jobs: Vec<_> = planes.flat_map(|(plane, (source, target))| self.jobs(plane, source, target)).collect();
+        jobs.into_par_iter().for_each(|job| {
+            let mut scratch = lock(&self.scratch[rayon::current_thread_index().unwrap_or(0) % self.scratch.len()]);
+            match self.layout.depth.bytes() {
+                1 => self.run_job(job, &mut scratch.bytes),
+                _ => self.run_job(job, &mut scratch.words),
             }
         });
     }
 
-    /// Filters `src`, where the result is left.
-    fn filter(&mut self) {
-        for filter in &self.plan.filters {
-            let Some((first, others)) = filter.passes.split_first() else { continue };
-            apply(first, &self.src, &self.src, &mut self.dst);
-            std::mem::swap(&mut self.src, &mut self.dst);
-            // What the filter began with is now in `dst`, and lasts until its end in `base`.
-            if !others.is_empty() {
-                std::mem::swap(&mut self.base, &mut self.dst);
+    /// A plane's rows, shared out.
+    fn jobs<'a>(
+        &self,
+        plane: usize,
+        source: &'a PlaneBytes<'a>,
+        target: &'a mut PlaneBytesMut,
+    ) -> impl Iterator<Item = Job<'a>> {
+        let (height, stride) = (self.layout.planes[plane].height, target.stride);
+        let halo: u32 = self.steps.iter().map(|step| step.pass.op.reach()).map(|reach| reach.up + reach.down).sum();
+        let share = height.div_ceil(self.scratch.len()).max(1);
+        let rows = (halo as usize * ROWS_PER_HALO).max(LEAST_ROWS).min(share);
+        target.data.chunks_mut(stride * rows).take(height.div_ceil(rows)).enumerate().map(move |(index, data)| Job {
+            plane,
+            rows: index * rows..height.min((index + 1) * rows),
+            source,
+            target: PlaneBytesMut { data, stride },
+        })
+    }
+
+    fn run_job<T: Stored>(&self, job: Job, bands: &mut [Band<T>; 3]) {
+        let row_bytes = self.layout.planes[job.plane].row_bytes;
+        let source_row = |y: usize| &job.source.data[y * job.source.stride..][..row_bytes];
+        let rows = || job.rows.clone().zip((0..).step_by(job.target.stride));
+        let sheets = &self.sheets[job.plane];
+        let target = job.target.data;
+        if sheets.len() > 1 {
+            // Between components there may be bytes of none.
+            rows().for_each(|(y, at)| target[at..][..row_bytes].copy_from_slice(source_row(y)));
+        }
+        for sheet in sheets {
+            let packer = sheet.packer();
+            let mut pack = |(y, at), filtered| packer.pack(source_row(y), filtered, &mut target[at..][..row_bytes]);
+            if sheet.is_filtered() {
+                self.filter(sheet, job.rows.clone(), source_row, bands);
+                rows().for_each(|(y, at)| pack((y, at), bands[SRC].row(y)));
+            } else {
+                let nothing = vec![T::default(); sheet.size.width];
+                rows().for_each(|row| pack(row, &nothing));
             }
-            for pass in others {
-                apply(pass, &self.base, &self.src, &mut self.dst);
-                std::mem::swap(&mut self.src, &mut self.dst);
+        }
+    }
+
+    /// Filters some rows of a sheet, and leaves them in `bands[SRC]`.
+    fn filter<'a, T: Stored>(
+        &self,
+        sheet: &Sheet,
+        rows: Range<usize>,
+        source_row: impl Fn(usize) -> &'a [u8],
+        bands: &mut [Band<T>; 3],
+    ) {
+        let size = sheet.size;
+        let layout_for = |step: Option<&Step>| match step {
+            Some(Step { pass, .. }) => (pass.op.reach(), pass.outside),
+            None => (Margins::default(), Outside::default()),
+        };
+        // The rows that go into each pass; the last pass makes those asked for.
+        let mut inputs = vec![rows.clone()];
+        for step in self.steps.iter().rev() {
+            let (reach, outside) = layout_for(Some(step));
+            inputs.push(rows_seen(inputs[inputs.len() - 1].clone(), reach, outside, size.height));
+        }
+        inputs.reverse();
+
+        let (reach, outside) = layout_for(self.steps.first());
+        bands[SRC].lay_out(size, inputs[0].clone(), reach, outside);
+        inputs[0].clone().for_each(|y| bands[SRC].write_row(y, |row| sheet.unpack(source_row(y), row)));
+        for (index, step) in self.steps.iter().enumerate() {
+            let (reach, outside) = layout_for(self.steps.get(index + 1));
+            let [base, src, dst] = bands;
+            dst.lay_out(size, inputs[index + 1].clone(), reach, outside);
+            let base = if step.begins { &*src } else { &*base };
+            step.run(sheet.depth, base, src, dst);
+            bands.swap(SRC, DST);
+            // What the filter began with is now in the last band, and lasts until its end in the first.
+            if step.begins {
+                bands.swap(BASE, DST);
             }
         }
     }
 }
 
-fn apply(pass: &Pass, base: &Plane, src: &Plane, dst: &mut Plane) {
-    let outside = pass.outside;
-    match &pass.op {
-        Op::Convolve(kernel) => convolve::convolve(kernel, outside, src, dst),
-        Op::BoxBlur(axis, weights) => box_blur::box_blur(*axis, *weights, outside, src, dst),
-        Op::Rank { size, rank } => rank::rank(*size, *rank, outside, src, dst),
-        Op::Mode { radius } => mode::mode(*radius, outside, src, dst),
-        Op::Unsharp { percent, threshold } => unsharp::unsharp(*percent, *threshold, base, src, dst),
-    }
-    dst.keep(pass.keep, base);
-}
+const BASE: usize = 0;
+const SRC: usize = 1;
+const DST: usize = 2;
 
-/// Puts a component back, where the original already stands; `share` is the share of its rows, `filtered`, in 256ths.
-fn mix<'a>(component: &Component, target: &mut PlaneBytesMut, share: u32, filtered: impl Fn(usize) -> &'a [u8] + Sync) {
-    let rows = target.data.par_chunks_mut(target.stride).take(component.height).enumerate();
-    rows.for_each(|(y, row)| {
-        let row = &mut row[component.offset..];
-        let filtered = filtered(y);
-        if share == 256 && component.step == 1 {
-            row[..filtered.len()].copy_from_slice(filtered);
-            return;
+impl Step {
+    fn run<T: Sample>(&self, depth: Depth, base: &Band<T>, src: &Band<T>, dst: &mut Band<T>) {
+        match (&self.pass.op, &self.selector) {
+            (Op::Convolve(kernel), _) => convolve::convolve(kernel, depth, src, dst),
+            (Op::BoxBlur(axis, weights), _) => box_blur::box_blur(*axis, *weights, depth, src, dst),
+            (Op::Rank { size, rank }, Some(selector)) => rank::rank(*size, *rank, selector, depth, src, dst),
+            (Op::Rank { .. }, None) => {}
+            (Op::Mode { radius }, _) => mode::mode(*radius, depth, src, dst),
+            (Op::Unsharp { percent, threshold }, _) => {
+                unsharp::unsharp(*percent, *threshold, depth, base, src, dst);
+            }
         }
-        for (byte, &sample) in row.iter_mut().step_by(component.step).zip(filtered) {
-            let sum = u32::from(*byte) * (256 - share) + u32::from(sample) * share;
-            *byte = ((sum + 128) >> 8) as u8;
-        }
-    });
+        dst.keep(self.pass.keep, base);
+    }
 }

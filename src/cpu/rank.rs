@@ -2,105 +2,95 @@
 
 use multiversion::multiversion;
 
-use super::plane::Plane;
-use crate::filters::Outside;
+use super::band::{BLOCK, Band, Size, block};
+use super::histogram::{Histogram, Windows};
+use super::median::{median_of_9, median_of_25};
+use super::network::Network;
+use super::sample::Sample;
+use crate::frame::Depth;
 
-pub(super) fn rank(size: u32, rank: u32, outside: Outside, src: &Plane, dst: &mut Plane) {
-    let size = size as usize;
-    dst.write_rows(|y, result| {
-        let rows = window_rows(y, size, outside, src);
-        match (size, rank as usize) {
-            (3, 4) => median_of_nine(&rows, result),
-            (_, 0) => fold(&rows, result, u8::min),
-            (_, rank) if rank == size * size - 1 => fold(&rows, result, u8::max),
-            (_, rank) => histogram_rank(&rows, size, rank as u32, result),
-        }
-    });
+/// Up to this side a network is faster than a histogram.
+const NETWORK_SIZE: usize = 25;
+
+/// How to find the value.
+pub(super) enum Selector {
+    /// The smallest.
+    Smallest,
+    /// The largest.
+    Largest,
+    /// The median of 3 x 3.
+    MedianOf9,
+    /// The median of 5 x 5.
+    MedianOf25,
+    /// A network of exchanges.
+    Network(Network),
+    /// A histogram that moves along.
+    Histogram,
 }
 
-/// The rows that the windows of row `y` see, each with what the first and last window see to its sides.
-fn window_rows(y: usize, size: usize, outside: Outside, src: &Plane) -> Vec<Vec<u8>> {
+impl Selector {
+    pub(super) fn new(size: u32, rank: u32) -> Self {
+        match (size as usize, rank as usize) {
+            (_, 0) => Self::Smallest,
+            (size, rank) if rank == size * size - 1 => Self::Largest,
+            (3, 4) => Self::MedianOf9,
+            (5, 12) => Self::MedianOf25,
+            (size, rank) if size <= NETWORK_SIZE => Self::Network(Network::new(size, rank)),
+            _ => Self::Histogram,
+        }
+    }
+}
+
+pub(super) fn rank<T: Sample>(
+    size: u32,
+    rank: u32,
+    selector: &Selector,
+    depth: Depth,
+    src: &Band<T>,
+    dst: &mut Band<T>,
+) {
     let radius = size / 2;
-    (0..size).map(|j| src.extended_row((y + j) as isize - radius as isize, radius, radius, outside)).collect()
-}
-
-/// The smallest or largest, first down the columns, then along the row.
-fn fold(rows: &[Vec<u8>], result: &mut [u8], pick: impl Fn(u8, u8) -> u8) {
-    let size = rows.len();
-    let mut column = rows[0].clone();
-    for row in &rows[1..] {
-        for (best, &sample) in column.iter_mut().zip(row) {
-            *best = pick(*best, sample);
-        }
-    }
-    // Ever longer runs, each from two of half its length.
-    let mut length = 1;
-    while length < size {
-        let step = length.min(size - length);
-        for x in 0..column.len() - step {
-            column[x] = pick(column[x], column[x + step]);
-        }
-        length += step;
-    }
-    result.copy_from_slice(&column[..result.len()]);
-}
-
-/// Of the sorted columns, the median of the largest smallest, the middle middle and the smallest largest
-/// (A. Paeth, "Median Finding on a 3 x 3 Grid", Graphics Gems, 1990).
-#[multiversion(targets("x86_64+avx2"))]
-fn median_of_nine(rows: &[Vec<u8>], result: &mut [u8]) {
-    let length = result.len() + 2;
-    let (mut low, mut middle, mut high) = (vec![0; length], vec![0; length], vec![0; length]);
-    let (above, own, below) = (&rows[0][..length], &rows[1][..length], &rows[2][..length]);
-    for x in 0..length {
-        [low[x], middle[x], high[x]] = sorted(above[x], own[x], below[x]);
-    }
-    let (low, middle, high) = (&low[..length], &middle[..length], &high[..length]);
-    for (x, result) in result[..length - 2].iter_mut().enumerate() {
-        let largest_low = low[x].max(low[x + 1]).max(low[x + 2]);
-        let middle_middle = sorted(middle[x], middle[x + 1], middle[x + 2])[1];
-        let smallest_high = high[x].min(high[x + 1]).min(high[x + 2]);
-        *result = sorted(largest_low, middle_middle, smallest_high)[1];
-    }
-}
-
-#[inline(always)]
-fn sorted(a: u8, b: u8, c: u8) -> [u8; 3] {
-    let (low, high) = (a.min(b), a.max(b));
-    let (middle, high) = (high.min(c), high.max(c));
-    [low.min(middle), low.max(middle), high]
-}
-
-/// Moves a histogram along the row, and in it the value with `rank` samples before it (T. Huang, G. Yang, G. Tang, "A
-/// Fast Two-Dimensional Median Filtering Algorithm", IEEE TASSP 27, 1979).
-fn histogram_rank(rows: &[Vec<u8>], size: usize, rank: u32, result: &mut [u8]) {
-    let mut histogram = [0u32; 256];
-    let mut value = 0usize;
-    // How many samples of the window are smaller than `value`.
-    let mut below = 0u32;
-    for row in rows {
-        for &sample in &row[..size] {
-            histogram[usize::from(sample)] += 1;
-        }
-    }
-    for x in 0..result.len() {
-        if x > 0 {
-            for row in rows {
-                let (leaving, entering) = (usize::from(row[x - 1]), usize::from(row[x - 1 + size]));
-                histogram[leaving] -= 1;
-                histogram[entering] += 1;
-                below -= u32::from(leaving < value);
-                below += u32::from(entering < value);
+    let Size { width, channels, .. } = src.size;
+    let (mut column, mut slots) = (Vec::new(), Vec::new());
+    let mut histogram = Histogram::new(depth);
+    for y in dst.rows.clone() {
+        let first = y as isize - radius as isize;
+        let rows: Vec<_> = (first..first + size as isize).map(|y| src.wide_row(y, radius)).collect();
+        dst.write_row(y, |result| match selector {
+            Selector::Smallest => fold::<T, false>(&rows, channels, &mut column, result),
+            Selector::Largest => fold::<T, true>(&rows, channels, &mut column, result),
+            Selector::MedianOf9 => median_of_9(&rows, channels, result),
+            Selector::MedianOf25 => median_of_25(&rows, channels, &mut slots, result),
+            Selector::Network(network) => network.run(&rows, channels, &mut slots, result),
+            Selector::Histogram => {
+                let windows = Windows { rows: &rows, cols: size as usize, channels, counted: 0..usize::MAX };
+                let pixels = 0..width / channels;
+                histogram.move_along(&windows, pixels, result, |histogram| Some(histogram.select(rank)));
             }
+        });
+    }
+}
+
+/// The smallest or the largest, first down the columns, then along the row.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn fold<T: Sample, const LARGEST: bool>(rows: &[&[T]], channels: usize, column: &mut Vec<T>, result: &mut [T]) {
+    let pick = if LARGEST { T::max } else { T::min };
+    let reach = (rows.len() - 1) * channels;
+    column.resize(result.len() + reach + BLOCK, T::default());
+    for (at, column) in (0..).step_by(BLOCK).zip(column.as_chunks_mut::<BLOCK>().0) {
+        let mut best = *block(rows[0], at);
+        for row in &rows[1..] {
+            let row = block(row, at);
+            best = std::array::from_fn(|x| pick(best[x], row[x]));
         }
-        while below > rank {
-            value -= 1;
-            below -= histogram[value];
+        *column = best;
+    }
+    for (at, result) in (0..).step_by(BLOCK).zip(result.as_chunks_mut::<BLOCK>().0) {
+        let mut best = *block(column, at);
+        for shift in (channels..=reach).step_by(channels) {
+            let column = block(column, at + shift);
+            best = std::array::from_fn(|x| pick(best[x], column[x]));
         }
-        while below + histogram[value] <= rank {
-            below += histogram[value];
-            value += 1;
-        }
-        result[x] = value as u8;
+        *result = best;
     }
 }

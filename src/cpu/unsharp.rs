@@ -1,15 +1,35 @@
 //! What the filter began with, plus its difference from its blurred self where that is larger than a threshold.
 
-use super::plane::Plane;
+use multiversion::multiversion;
 
-pub(super) fn unsharp(percent: i32, threshold: i32, base: &Plane, src: &Plane, dst: &mut Plane) {
-    dst.write_rows(|y, result| {
-        for ((result, &before), &blurred) in result.iter_mut().zip(base.row(y)).zip(src.row(y)) {
-            let difference = i32::from(before) - i32::from(blurred);
-            *result = match difference.abs() > threshold {
-                true => (i32::from(before) + difference * percent / 100).clamp(0, 255) as u8,
-                false => before,
-            };
-        }
-    });
+use super::band::Band;
+use super::sample::Sample;
+use crate::frame::Depth;
+
+pub(super) fn unsharp<T: Sample>(
+    percent: i32,
+    threshold: i32,
+    depth: Depth,
+    base: &Band<T>,
+    src: &Band<T>,
+    dst: &mut Band<T>,
+) {
+    // A difference of this many levels counts, that of one more would not.
+    let threshold = (threshold * depth.max() as i32).div_euclid(255);
+    for y in dst.rows.clone() {
+        dst.write_row(y, |result| sharpen(percent, threshold, depth.max(), base.row(y), src.row(y), result));
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn sharpen<T: Sample>(percent: i32, threshold: i32, max: u32, base: &[T], blurred: &[T], result: &mut [T]) {
+    // A larger difference would saturate all the same, and could overflow.
+    let limit = i32::MAX / percent.abs().max(1);
+    for ((result, before), blurred) in result.iter_mut().zip(base).zip(blurred) {
+        let before = before.value() as i32;
+        let difference = before - blurred.value() as i32;
+        let added = difference.clamp(-limit, limit) * percent / 100;
+        let sharpened = if difference.abs() > threshold { before + added } else { before };
+        *result = T::new(sharpened.clamp(0, max as i32) as u32);
+    }
 }

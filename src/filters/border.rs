@@ -10,10 +10,11 @@ pub enum Border {
 }
 
 /// What a window sees outside the plane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Outside {
     /// The plane's edge samples continue.
+    #[default]
     Clamp = 0,
     /// Zeros.
     Zero = 1,
@@ -21,6 +22,23 @@ pub enum Outside {
     Mirror = 2,
     /// Nothing: the window ends at the edge. Only the mode filter can do with fewer samples.
     Nothing = 3,
+}
+
+impl Outside {
+    /// Which of `length` samples is seen at `position`; nothing stands for a zero.
+    pub fn resolve(self, position: isize, length: usize) -> Option<usize> {
+        let last = length as isize - 1;
+        let inside = (0..=last).contains(&position);
+        match self {
+            _ if inside => Some(position as usize),
+            Self::Zero => None,
+            Self::Mirror if last > 0 => {
+                let distance = position.unsigned_abs() % (2 * last as usize);
+                Some(distance.min(2 * last as usize - distance))
+            }
+            _ => Some(position.clamp(0, last) as usize),
+        }
+    }
 }
 
 /// How far something reaches from a sample, or from a plane's edges, in samples.

@@ -15,17 +15,33 @@ pub enum KernelOrder {
     BottomUp,
 }
 
-/// A convolution: `clip(offset + sum of coefficients * samples)`, rounded half up.
+/// A convolution: `clip(offset + sum of coefficients * samples / scale)`, rounded half up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernel {
     /// Columns of the kernel.
     pub cols: usize,
-    /// Coefficients, already divided by the scale, row by row.
-    pub coefficients: Vec<f32>,
+    /// Coefficients, row by row.
+    coefficients: Vec<f32>,
+    /// What they are divided by.
+    scale: f32,
     /// Which way the rows go.
-    pub order: KernelOrder,
+    order: KernelOrder,
     /// Added to every sum, in 255ths of the largest value.
-    pub offset: f32,
+    offset: f32,
+}
+
+/// How a kernel is computed: `clip((start + sum of coefficients * samples) * reciprocal)`, truncated. In f32, each row of
+/// the kernel is summed from left to right, and the rows are added to the start in turn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights {
+    /// Coefficients, row by row.
+    pub coefficients: Vec<f32>,
+    /// What a sum begins with.
+    pub start: f32,
+    /// What it is multiplied by at the end.
+    pub reciprocal: f32,
+    /// Whether the coefficients are integers, and no sum is rounded, in whatever order it is taken.
+    pub exact: bool,
 }
 
 impl Kernel {
@@ -51,12 +67,12 @@ impl Kernel {
         Ok(Self::new(cols, &rows.concat(), scale, offset, order))
     }
 
-    /// The sum is taken in f64 and the division done in f32, as Pillow does.
     fn new(cols: usize, coefficients: &[f64], scale: f64, offset: f64, order: KernelOrder) -> Self {
+        // The sum is taken in f64, as Pillow does.
         let sum: f64 = coefficients.iter().sum();
         let scale = [scale, sum].into_iter().find(|&s| s != 0.0).unwrap_or(1.0) as f32;
-        let coefficients = coefficients.iter().map(|&c| c as f32 / scale).collect();
-        Self { cols, coefficients, order, offset: offset as f32 }
+        let coefficients = coefficients.iter().map(|&c| c as f32).collect();
+        Self { cols, coefficients, scale, order, offset: offset as f32 }
     }
 
     /// Rows of the kernel.
@@ -64,14 +80,63 @@ impl Kernel {
         self.coefficients.len() / self.cols
     }
 
-    /// What a sum begins with, so that it is rounded half up once it is truncated; added in f64 as Pillow does.
-    pub fn rounding_offset(&self, depth: Depth) -> f32 {
-        let offset = (f64::from(self.offset) * f64::from(depth.max()) / 255.0) as f32;
-        (f64::from(offset) + 0.5) as f32
+    /// How many rows below the sample the row is that this row of the kernel weighs.
+    pub fn row_offset(&self, row: usize) -> isize {
+        let from_anchor = row as isize - (self.rows() / 2) as isize;
+        match self.order {
+            KernelOrder::TopDown => from_anchor,
+            KernelOrder::BottomUp => -from_anchor,
+        }
+    }
+
+    /// How to compute it for samples of this depth: exactly where its numbers are integers and that is how it is meant,
+    /// else with Pillow's roundings.
+    pub fn weights(&self, depth: Depth) -> Weights {
+        self.integers(depth).unwrap_or_else(|| Weights {
+            coefficients: self.coefficients.iter().map(|c| c / self.scale).collect(),
+            // The half rounds; it is added in f64, as Pillow does.
+            start: (f64::from(self.offset_at(depth)) + 0.5) as f32,
+            reciprocal: 1.0,
+            exact: false,
+        })
+    }
+
+    fn offset_at(&self, depth: Depth) -> f32 {
+        (f64::from(self.offset) * f64::from(depth.max()) / 255.0) as f32
+    }
+
+    /// The sum of integers, whose quotient is rounded once: what a kernel of any size means. In the sizes that Pillow
+    /// has, its own roundings must come to the same.
+    fn integers(&self, depth: Depth) -> Option<Weights> {
+        let (scale, offset) = (self.scale.abs(), self.offset_at(depth));
+        let sign = self.scale.signum();
+        // A quotient that is no whole number is this far from one. With a quarter of it added, the rounding errors of the
+        // reciprocal and of the product with it do not matter.
+        let gap = 1.0 / scale;
+        let sums = depth.max() as f32 * self.coefficients.iter().map(|c| c.abs()).sum::<f32>();
+        let start = scale * offset + scale / 2.0 + 0.25;
+        let largest = sums + start.abs();
+        let whole = self.coefficients.iter().chain([&scale, &offset]).all(|number| number.fract() == 0.0);
+        // f32 holds every quarter up to 2^22.
+        let held = largest < (1 << 22) as f32 && (depth.max() as f32 + 1.0) * f32::EPSILON < gap / 4.0;
+        let pillows = self.cols == self.rows() && [3, 5].contains(&self.cols);
+        let exact = || {
+            // A power of two makes every step of Pillow's exact. An odd divisor leaves no quotient at a half, where its
+            // rounding errors would count.
+            let roundings = (self.cols + self.rows() + 3) as f32;
+            let error = largest * gap * f32::EPSILON / 2.0 * roundings;
+            scale.log2().fract() == 0.0 || (scale % 2.0 == 1.0 && error < gap / 4.0)
+        };
+        (whole && held && (!pillows || exact())).then(|| Weights {
+            coefficients: self.coefficients.iter().map(|c| c * sign).collect(),
+            start,
+            reciprocal: 1.0 / scale,
+            exact: true,
+        })
     }
 
     /// How far the window reaches. The anchor of an even side is its element `side / 2`.
-    fn reach(&self) -> Margins {
+    pub fn reach(&self) -> Margins {
         let (cols, rows) = (self.cols as u32, self.rows() as u32);
         let (before, after) = (rows / 2, rows - 1 - rows / 2);
         let (up, down) = match self.order {
@@ -83,7 +148,7 @@ impl Kernel {
 
     /// This kernel as a filter.
     pub fn filter(self, border: Border) -> Filter {
-        let gain: f32 = self.coefficients.iter().sum();
+        let gain = self.coefficients.iter().sum::<f32>() / self.scale;
         let keeps_level = self.offset == 0.0 && (gain - 1.0).abs() < 1e-3;
         let reach = self.reach();
         Filter { keeps_level, ..Filter::new(vec![Op::Convolve(self)], border, reach) }
@@ -166,12 +231,13 @@ mod tests {
     fn reads_rows_and_columns() {
         let kernel = parse("1, 2 3;4 5,6;").unwrap();
         assert_eq!((kernel.rows(), kernel.cols), (2, 3));
-        assert_eq!(kernel.coefficients, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0].map(|c| c / 21.0));
+        assert_eq!(kernel.coefficients, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(kernel.scale, 21.0);
     }
 
     #[test]
     fn a_sum_of_zero_leaves_the_coefficients() {
-        assert_eq!(parse("-1 0 1").unwrap().coefficients, [-1.0, 0.0, 1.0]);
+        assert_eq!(parse("-1 0 1").unwrap().scale, 1.0);
     }
 
     #[test]
@@ -188,6 +254,15 @@ mod tests {
         let shifting: Vec<_> =
             FIXED.iter().filter(|f| !f.kernel().filter(Border::Copy).keeps_level).map(|f| f.nick).collect();
         assert_eq!(shifting, ["contour", "emboss", "find-edges"]);
+    }
+
+    #[test]
+    fn integers_are_summed_as_such_where_pillow_rounds_alike() {
+        let is_exact = |kernel: &Kernel| kernel.weights(Depth::default()).exact;
+        let inexact: Vec<_> = FIXED.iter().filter(|f| !is_exact(&f.kernel())).map(|f| f.nick).collect();
+        assert_eq!(inexact, ["detail", "smooth-more"]);
+        assert!(is_exact(&parse("1 2; 3 4").unwrap()), "no size of Pillow's");
+        assert!(!is_exact(&parse("1 2.5 3").unwrap()));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod rank;
 
 pub use blur::{BoxWeights, box_blur, gaussian_blur, unsharp_mask};
 pub use border::{Border, Margins, Outside};
-pub use kernel::{FixedKernel, Kernel, KernelOrder};
+pub use kernel::{FixedKernel, Kernel, KernelOrder, Weights};
 pub use rank::{max, median, min, mode, rank};
 
 use crate::frame::Meaning;
@@ -106,6 +106,20 @@ pub enum Chroma {
     Keep,
     /// Set to grey.
     Neutral,
+}
+
+impl Op {
+    /// How far its window reaches.
+    pub fn reach(&self) -> Margins {
+        match self {
+            Self::Convolve(kernel) => kernel.reach(),
+            Self::BoxBlur(Axis::Horizontal, weights) => Margins::symmetric(weights.radius + 1, 0),
+            Self::BoxBlur(Axis::Vertical, weights) => Margins::symmetric(0, weights.radius + 1),
+            Self::Rank { size, .. } => Margins::symmetric(size / 2, size / 2),
+            Self::Mode { radius } => Margins::symmetric(*radius, *radius),
+            Self::Unsharp { .. } => Margins::default(),
+        }
+    }
 }
 
 impl Filter {

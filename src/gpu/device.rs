@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use wgpu::util::DeviceExt;
 
 use super::GpuError;
-use crate::filters::{Axis, KernelOrder, Op};
+use crate::filters::{Axis, Op};
 use crate::frame::Depth;
 use crate::sync::lock;
 
@@ -145,15 +145,11 @@ impl Gpu {
     pub(super) fn stage(&self, op: &Op) -> (&Stage, Vec<u32>) {
         match op {
             Op::Convolve(kernel) => {
-                let order = u32::from(kernel.order == KernelOrder::BottomUp);
-                let header = [
-                    kernel.cols as u32,
-                    kernel.rows() as u32,
-                    order,
-                    kernel.rounding_offset(Depth::default()).to_bits(),
-                ];
-                let params = header.into_iter().chain(kernel.coefficients.iter().map(|c| c.to_bits())).collect();
-                (&self.convolve, params)
+                let weights = kernel.weights(Depth::default());
+                let bottom_up = kernel.row_offset(0) > 0;
+                let header = [kernel.cols as u32, kernel.rows() as u32, u32::from(bottom_up)];
+                let floats = [weights.start, weights.reciprocal].into_iter().chain(weights.coefficients);
+                (&self.convolve, header.into_iter().chain(floats.map(f32::to_bits)).collect())
             }
             Op::BoxBlur(axis, weights) => {
                 let stage = match axis {

@@ -1,0 +1,364 @@
+"""Prints a Markdown table of how long convfilter and its peers take for a frame of 1920 x 1080. Run by scripts/bench.
+
+All filter the same picture, with all cores. The time of a frame is that of a long run less that of a short one, divided
+by the frames between them: that takes off starting and stopping. The programs take turns, forward and backward, so that
+a machine that gets slower or faster does so for all; the table has medians.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+import cv2
+import numpy as np
+import PIL
+from PIL import Image, ImageFilter
+
+WIDTH, HEIGHT = 1920, 1080
+CORES = len(os.sched_getaffinity(0))
+
+
+# What to measure: each row is one operation, and how each program is asked for it.
+
+
+class Row(NamedTuple):
+    name: str
+    convfilter: str
+    pillow: list[ImageFilter.Filter] = []
+    opencv: Callable[[np.ndarray, np.ndarray], object] | None = None  # from, to
+    ffmpeg: str | None = None
+    gstreamer: dict[str, tuple[str, str]] = {}  # for a format: the format that the element takes, and the element
+
+
+def kernel(side: int) -> Row:
+    """Random weights: no kernel of ones or of two passes, so no short cut."""
+    weights = np.random.default_rng(side).integers(-2, 10, (side, side))
+    shares = (weights / weights.sum()).astype(np.float32)
+    rows = [" ".join(map(str, row)) for row in weights]
+    flat, bottom_up = " ".join(rows), weights[::-1].ravel().tolist()
+    return Row(
+        f"kernel {side}",
+        convfilter=f'filter=kernel kernel="{"; ".join(rows)}"',
+        pillow=[ImageFilter.Kernel((side, side), bottom_up)] if side <= 5 else [],
+        opencv=lambda image, out: cv2.filter2D(image, -1, shares, dst=out),
+        ffmpeg=f"convolution={':'.join(f'{plane}m={flat}' for plane in range(4))}" if side <= 7 else None,
+    )
+
+
+def gaussian(radius: int) -> Row:
+    side = 6 * radius + 1
+    element = f"cvsmooth type=gaussian color={radius} kernel-width={side} kernel-height={side}"
+    return Row(
+        f"gaussian {radius}",
+        convfilter=f"filter=gaussian-blur radius={radius}",
+        pillow=[ImageFilter.GaussianBlur(radius)],
+        opencv=lambda image, out: cv2.GaussianBlur(image, (0, 0), radius, dst=out),
+        ffmpeg=f"gblur=sigma={radius}",
+        gstreamer={"RGBA": ("RGB", element)},
+    )
+
+
+# cvsmooth has a median, too, but that fails in GStreamer 1.22.
+def median(side: int, gstreamer: dict[str, tuple[str, str]] = {}) -> Row:
+    return Row(
+        f"median {side}",
+        convfilter=f"filter=median size={side}",
+        pillow=[ImageFilter.MedianFilter(side)],
+        opencv=lambda image, out: cv2.medianBlur(image, side, dst=out),
+        ffmpeg=f"median=radius={side // 2}",
+        gstreamer=gstreamer,
+    )
+
+
+def opencv_unsharp(image: np.ndarray, out: np.ndarray) -> None:
+    cv2.GaussianBlur(image, (0, 0), 2, dst=out)
+    cv2.addWeighted(image, 2.5, out, -1.5, 0, dst=out)
+
+
+FFMPEG_UNSHARP = "unsharp=lx=13:ly=13:la=1.5:cx=13:cy=13:ca=1.5"
+
+ROWS = [
+    kernel(3),
+    kernel(5),
+    kernel(7),
+    kernel(15),
+    gaussian(2),
+    gaussian(10),
+    Row(
+        "box 5",
+        convfilter="filter=box-blur radius=5",
+        pillow=[ImageFilter.BoxBlur(5)],
+        opencv=lambda image, out: cv2.blur(image, (11, 11), dst=out),
+        ffmpeg="avgblur=sizeX=5",
+        gstreamer={"RGBA": ("RGB", "cvsmooth type=blur kernel-width=11 kernel-height=11")},
+    ),
+    Row(
+        "unsharp mask",
+        convfilter="filter=unsharp-mask radius=2 percent=150 threshold=3",
+        pillow=[ImageFilter.UnsharpMask(2, 150, 3)],
+        opencv=opencv_unsharp,
+        ffmpeg=FFMPEG_UNSHARP,
+    ),
+    median(3, gstreamer={"I420": ("I420", "videomedian filtersize=9 lum-only=false")}),
+    median(5),
+    median(7),
+    Row(
+        "min 5",
+        convfilter="filter=min size=5",
+        pillow=[ImageFilter.MinFilter(5)],
+        opencv=lambda image, out: cv2.erode(image, np.ones((5, 5)), dst=out),
+        ffmpeg="erosion,erosion",
+        gstreamer={"RGBA": ("RGBA", "cverode iterations=2")},
+    ),
+    Row(
+        "rank 5",
+        convfilter="filter=rank size=5 rank=6",
+        pillow=[ImageFilter.RankFilter(5, 6)],
+        ffmpeg="median=radius=2:percentile=0.25",
+    ),
+    Row(
+        "mode 3",
+        convfilter="filter=mode size=3",
+        pillow=[ImageFilter.ModeFilter(3)],
+    ),
+    Row(
+        "chain",
+        convfilter='chain="median; gaussian-blur, radius=2; unsharp-mask, radius=2, percent=150, threshold=3"',
+        pillow=[ImageFilter.MedianFilter(3), ImageFilter.GaussianBlur(2), ImageFilter.UnsharpMask(2, 150, 3)],
+        opencv=lambda image, out: opencv_unsharp(cv2.GaussianBlur(cv2.medianBlur(image, 3), (0, 0), 2), out),
+        ffmpeg=f"median=radius=1,gblur=sigma=2,{FFMPEG_UNSHARP}",
+    ),
+]
+
+NOTES = f"""\
+- Each runs as fast as it can on {CORES} cores. convfilter, FFmpeg and GStreamer's elements take one frame at a time.
+  OpenCV and Pillow, called from Python, take {CORES} at a time: Pillow filters a frame on one core, and OpenCV often
+  does, too. The pipelines' sources and sinks cost less than 0.01 ms.
+- All four channels of RGBA are filtered (`alpha=true`), and the three planes of I420, each at its own size. FFmpeg has
+  no such filters for packed RGBA: it gets the four channels as planes (yuva444p), and no conversion is counted.
+- kernel 3: 3 x 3 random integers, divided by their sum. gaussian 2: radius 2. box 5: radius 5, which is 11 x 11.
+  unsharp mask: radius 2, percent 150, threshold 3. rank 5: rank=6 of 5 x 5. chain: median 3, gaussian 2, unsharp mask.
+- convfilter's bytes are Pillow's. Of the others, medians, min and rank are the same inside the borders, kernels up to
+  rounding; the rest only resembles. FFmpeg: gblur is recursive, avgblur rounds down, unsharp is 13 x 13 at most, has no
+  threshold and leaves alpha; min 5 is erosion twice. OpenCV: Gaussian weights, where Pillow's are three boxes; no
+  threshold. GStreamer: cvsmooth, with its distribution's OpenCV, takes RGB: three channels, not four.
+- spread: (slowest - fastest) / median of the repetitions, the larger of convfilter cpu's and the fastest peer's.
+- ratio: the fastest peer's time / convfilter cpu's: above 1, convfilter is faster.
+"""
+
+
+# The picture: waves and edges under noise, in the layouts that the programs take.
+
+
+def picture() -> np.ndarray:
+    """Four planes."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    noise = np.random.default_rng(1)
+    planes = []
+    for i in range(4):
+        waves = 60 * np.sin(x / (90 + 40 * i) + y / 170) + 40 * np.cos(y / (50 + 30 * i) - x / 260)
+        edges = 40 * np.sign(np.sin(x / 61 + i) * np.sin(y / 47))
+        planes.append(128 + waves + edges + noise.normal(0, 5, x.shape))
+    return np.clip(planes, 0, 255).astype(np.uint8)
+
+
+PICTURE = picture()
+IMAGES = {
+    "RGBA": [np.ascontiguousarray(PICTURE.transpose(1, 2, 0))],
+    "RGB": [np.ascontiguousarray(PICTURE[:3].transpose(1, 2, 0))],
+    "I420": [PICTURE[0], *(np.ascontiguousarray(plane[::2, ::2]) for plane in PICTURE[1:3])],
+}
+IMAGES |= {"yuva444p": PICTURE, "yuv420p": IMAGES["I420"]}
+FORMATS = ["RGBA", "I420"]
+FFMPEG_FORMATS = {"RGBA": "yuva444p", "I420": "yuv420p"}
+FILES = tempfile.TemporaryDirectory()
+
+
+def picture_file(layout: str) -> str:
+    file = Path(FILES.name, layout)
+    if not file.exists():
+        file.write_bytes(b"".join(image.tobytes() for image in IMAGES[layout]))
+    return str(file)
+
+
+# The programs: each makes what runs a row on so many frames of a format, or None where it has no such filter.
+
+Run = Callable[[int], object]
+
+
+def gst_launch(layout: str, element: str) -> Run:
+    size = sum(image.nbytes for image in IMAGES[layout])
+    command = (
+        f"gst-launch-1.0 --quiet filesrc location={picture_file(layout)} blocksize={size} num-buffers=1"
+        f" ! rawvideoparse format={layout.lower()} width={WIDTH} height={HEIGHT}"
+        f" ! imagefreeze num-buffers=%d ! {element} ! fakesink sync=false"
+    )
+    return lambda frames: execute(command % frames)
+
+
+def convfilter(backend: str) -> Callable[[Row, str], Run]:
+    return lambda row, layout: gst_launch(layout, f"convfilter backend={backend} alpha=true {row.convfilter}")
+
+
+def gstreamer(row: Row, layout: str) -> Run | None:
+    return gst_launch(*row.gstreamer[layout]) if layout in row.gstreamer else None
+
+
+def ffmpeg(row: Row, layout: str) -> Run | None:
+    command = (
+        f"ffmpeg -nostdin -v error -f rawvideo -pix_fmt {FFMPEG_FORMATS[layout]} -s {WIDTH}x{HEIGHT}"
+        f" -i {picture_file(FFMPEG_FORMATS[layout])} -filter_threads {CORES} -vf 'loop=%d:1,{row.ffmpeg}' -f null -"
+    )
+    return (lambda frames: execute(command % (frames - 1))) if row.ffmpeg else None
+
+
+def opencv(row: Row, layout: str) -> Run | None:
+    """Every thread writes its frames to the same place, as an application would."""
+    thread = threading.local()
+
+    def frame(_: int) -> None:
+        if not hasattr(thread, "out"):
+            thread.out = [np.empty_like(image) for image in IMAGES[layout]]
+        for image, out in zip(IMAGES[layout], thread.out):
+            row.opencv(image, out)
+
+    return in_threads(frame) if row.opencv else None
+
+
+def pillow(row: Row, layout: str) -> Run | None:
+    images = [Image.fromarray(image) for image in IMAGES[layout]]
+
+    def frame(_: int) -> None:
+        for image in images:
+            for pillow_filter in row.pillow:
+                image = image.filter(pillow_filter)
+
+    return in_threads(frame) if row.pillow else None
+
+
+def execute(command: str) -> None:
+    subprocess.run(shlex.split(command), check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def in_threads(frame: Callable[[int], None]) -> Run:
+    def run(frames: int) -> None:
+        with ThreadPoolExecutor(CORES) as pool:
+            list(pool.map(frame, range(frames)))
+
+    return run
+
+
+# Measuring.
+
+
+def seconds(run: Run, frames: int) -> float:
+    start = time.perf_counter()
+    run(frames)
+    return time.perf_counter() - start
+
+
+def milliseconds(run: Run, frames: int, least: float) -> tuple[float, int]:
+    """A frame's time, from a run of `frames` or as many more as last `least` seconds, and of how many it was."""
+    short = seconds(run, CORES)
+    while (spent := seconds(run, CORES + frames) - short) < least:
+        frames *= 3
+    return 1000 * spent / frames, frames
+
+
+def measure(rows: list[Row], programs: dict, repetitions: int, least: float) -> dict:
+    """The milliseconds per frame of every repetition, by row name, format and program."""
+    runs = {
+        (row.name, layout, name): run
+        for row in rows
+        for layout in FORMATS
+        for name, program in programs.items()
+        if (run := program(row, layout))
+    }
+    # Multiples of CORES keep all threads busy.
+    frames, times = dict.fromkeys(runs, CORES), defaultdict(list)
+    for repetition in range(repetitions):
+        for cell in list(runs)[:: -1 if repetition % 2 else 1]:
+            spent, frames[cell] = milliseconds(runs[cell], frames[cell], least)
+            times[cell].append(spent)
+            print(f"{repetition + 1}/{repetitions}", *cell, f"{spent:.2f} ms", sep=", ", file=sys.stderr)
+    return times
+
+
+# The table.
+
+
+def table(rows: list[Row], programs: dict, times: dict) -> str:
+    lines = [["format", "operation", *programs, "spread", "ratio"]]
+    lines.append(["---"] * 2 + ["---:"] * (len(lines[0]) - 2))
+    for layout in FORMATS:
+        for row in rows:
+            found = {name: times[row.name, layout, name] for name in programs if (row.name, layout, name) in times}
+            medians = {name: statistics.median(values) for name, values in found.items()}
+            ours = "convfilter cpu"
+            peers = [name for name in medians if not name.startswith("convfilter")]
+            best = min(peers, key=medians.get)
+            spread = max((max(found[name]) - min(found[name])) / medians[name] for name in (ours, best))
+            cells = [f"{medians[name]:.2f}" if name in medians else "-" for name in programs]
+            if "GStreamer" in medians:
+                cells[list(programs).index("GStreamer")] += f" ({row.gstreamer[layout][1].split()[0]})"
+            ratio = f"{medians[best] / medians[ours]:.2f} ({best})"
+            lines.append([layout, row.name, *cells, f"{spread:.0%}", ratio])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def printed(pattern: str, command: str) -> str:
+    output = subprocess.run(shlex.split(command), check=True, text=True, capture_output=True).stdout
+    return re.search(pattern, output, re.MULTILINE)[1].strip()
+
+
+def gpu_name() -> str:
+    frame = "videotestsrc num-buffers=1 ! convfilter backend=gpu filter=smooth ! fakesink"
+    return printed("adapter-name = (.*)", f"gst-launch-1.0 --verbose {frame}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench conv")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, shorter ones, and not the GPU")
+    parser.add_argument("--no-gpu", action="store_true", help="not the GPU")
+    parser.add_argument("--only", metavar="NAMES", help='these rows: "median 5,box 5"')
+    options = parser.parse_args()
+
+    rows = ROWS
+    if options.only:
+        names = [name.strip() for name in options.only.split(",")]
+        rows = [row for row in ROWS if row.name in names]
+        if len(rows) < len(names):
+            parser.error(f"the rows are: {', '.join(row.name for row in ROWS)}")
+
+    programs = {"convfilter cpu": convfilter("cpu")}
+    if not (options.quick or options.no_gpu):
+        programs[f"convfilter gpu: {gpu_name()}"] = convfilter("gpu")
+    programs |= {"FFmpeg": ffmpeg, "OpenCV": opencv, "Pillow": pillow, "GStreamer": gstreamer}
+
+    cv2.setNumThreads(CORES)
+    times = measure(rows, programs, *((2, 0.2) if options.quick else (3, 0.6)))
+
+    cpu = printed("^Model name:(.*)", "lscpu")
+    versions = [
+        f"convfilter {printed('^ *Version(.*)', 'gst-inspect-1.0 stylefilter')}",
+        f"FFmpeg {printed('^ffmpeg version ([^ ]*)', 'ffmpeg -version')}",
+        f"OpenCV {cv2.__version__}",
+        f"Pillow {PIL.__version__}",
+        printed("^(GStreamer .*)", "gst-launch-1.0 --version"),
+    ]
+    print(f"Milliseconds per frame of {WIDTH} x {HEIGHT}, on {cpu}, {CORES} cores: {', '.join(versions)}.\n")
+    print(f"{table(rows, programs, times)}\n\n{NOTES}", end="")
+
+
+main()

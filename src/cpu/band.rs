@@ -1,0 +1,151 @@
+//! Some rows of a sheet, with what windows see around them: few enough to stay in a core's cache.
+
+use std::ops::Range;
+
+use super::sample::Sample;
+use crate::filters::{Margins, Outside};
+
+/// Operations work on whole blocks of so many samples, in registers: rows end with room for them.
+pub(super) const BLOCK: usize = 64;
+
+/// The block of a row that begins at a sample.
+#[inline(always)]
+pub(super) fn block<T>(row: &[T], at: usize) -> &[T; BLOCK] {
+    &row[at..].as_chunks().0[0]
+}
+
+/// Where a row of blocks is to begin, so that none is split between two lines of the cache.
+pub(super) fn first_aligned<T>(samples: &[T]) -> usize {
+    samples.as_ptr().align_offset(BLOCK)
+}
+
+/// The size of a sheet: samples of one component, or of several that lie interleaved in a plane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    /// Samples in a row, of all channels.
+    pub(super) width: usize,
+    /// Rows.
+    pub(super) height: usize,
+    /// Samples from one to its right neighbour.
+    pub(super) channels: usize,
+}
+
+/// Rows of a sheet.
+#[derive(Default)]
+pub(super) struct Band<T> {
+    pub(super) size: Size,
+    /// The rows that are there.
+    pub(super) rows: Range<usize>,
+    /// What windows see outside the sheet, and how far they reach.
+    outside: Outside,
+    reach: Margins,
+    /// Samples from a row's start to the sheet's first column, and from row to row.
+    left: usize,
+    stride: usize,
+    /// The first row's first sample.
+    begin: usize,
+    samples: Vec<T>,
+    /// A row of zeros, with its sides.
+    zeros: Vec<T>,
+}
+
+impl<T: Sample> Band<T> {
+    /// Makes room for `rows`, seen through windows that reach this far.
+    pub(super) fn lay_out(&mut self, size: Size, rows: Range<usize>, reach: Margins, outside: Outside) {
+        self.left = (reach.left as usize * size.channels).next_multiple_of(BLOCK);
+        let right = reach.right as usize * size.channels;
+        // Windows of whole blocks of samples are read, and where they overlap again in whole blocks.
+        self.stride = (self.left + size.width + right).next_multiple_of(BLOCK) + 2 * BLOCK;
+        self.samples.resize(self.stride * rows.len() + BLOCK, T::default());
+        self.begin = first_aligned(&self.samples);
+        self.zeros.resize(self.stride, T::default());
+        (self.size, self.rows, self.reach, self.outside) = (size, rows, reach, outside);
+    }
+
+    /// What windows see outside the sheet.
+    pub(super) fn outside(&self) -> Outside {
+        self.outside
+    }
+
+    fn at(&self, y: usize) -> usize {
+        self.begin + (y - self.rows.start) * self.stride
+    }
+
+    /// Row `y` of the sheet.
+    pub(super) fn row(&self, y: usize) -> &[T] {
+        &self.samples[self.at(y) + self.left..][..self.size.width]
+    }
+
+    /// Row `y`, wherever that is, from `reach` samples left of the sheet on.
+    pub(super) fn wide_row(&self, y: isize, reach: u32) -> &[T] {
+        let skip = self.left - reach as usize * self.size.channels;
+        match self.outside.resolve(y, self.size.height) {
+            Some(y) => &self.samples[self.at(y) + skip..][..self.stride - skip],
+            None => &self.zeros[skip..],
+        }
+    }
+
+    /// Writes row `y`, up to whole blocks, with `write`, and then what lies to its sides.
+    pub(super) fn write_row(&mut self, y: usize, write: impl FnOnce(&mut [T])) {
+        write(self.row_mut(y));
+        self.write_sides_of(y);
+    }
+
+    /// Row `y` up to whole blocks, after which [`Self::write_sides`] is due.
+    pub(super) fn row_mut(&mut self, y: usize) -> &mut [T] {
+        let blocks = self.size.width.next_multiple_of(BLOCK);
+        let at = self.at(y) + self.left;
+        &mut self.samples[at..][..blocks]
+    }
+
+    /// Writes what lies to the sides of every row.
+    pub(super) fn write_sides(&mut self) {
+        self.rows.clone().for_each(|y| self.write_sides_of(y));
+    }
+
+    fn write_sides_of(&mut self, y: usize) {
+        let at = self.at(y);
+        let row = &mut self.samples[at..][..self.stride];
+        let Size { width, channels, .. } = self.size;
+        let pixels = (width / channels) as isize;
+        let (before, after) = ((self.reach.left) as isize, self.reach.right as isize);
+        let index = |pixel: isize| (self.left as isize + pixel * channels as isize) as usize;
+        for outer in (-before..0).chain(pixels..pixels + after) {
+            let inner = self.outside.resolve(outer, pixels as usize);
+            for channel in 0..channels {
+                let sample = inner.map(|inner| row[index(inner as isize) + channel]);
+                row[index(outer) + channel] = sample.unwrap_or_default();
+            }
+        }
+    }
+
+    /// Puts back the samples of `base` at the sheet's edges.
+    pub(super) fn keep(&mut self, margins: Margins, base: &Self) {
+        if margins == Margins::default() {
+            return;
+        }
+        let Size { width, height, channels } = self.size;
+        let left = (margins.left as usize * channels).min(width);
+        let right = width.saturating_sub(margins.right as usize * channels).max(left);
+        for y in self.rows.clone() {
+            let (row, before) = (&mut self.row_mut(y)[..width], base.row(y));
+            if y < margins.up as usize || y + margins.down as usize >= height {
+                row.copy_from_slice(before);
+            } else {
+                row[..left].copy_from_slice(&before[..left]);
+                row[right..].copy_from_slice(&before[right..]);
+            }
+        }
+        self.write_sides();
+    }
+}
+
+/// The rows of a sheet that windows see from `rows`.
+pub(super) fn rows_seen(rows: Range<usize>, reach: Margins, outside: Outside, height: usize) -> Range<usize> {
+    let (first, last) = (rows.start as isize - reach.up as isize, rows.end as isize + reach.down as isize);
+    let seen = |y| outside.resolve(y, height);
+    let (start, end) = (rows.start, rows.end);
+    // Between the rows themselves nothing is new.
+    let around = (first..start as isize).chain(end as isize..last).filter_map(seen);
+    around.fold(rows, |seen, y| seen.start.min(y)..seen.end.max(y + 1))
+}

@@ -1,0 +1,104 @@
+//! How often each value comes in a window that moves along a row.
+
+use std::ops::Range;
+
+use super::sample::Sample;
+use crate::frame::Depth;
+
+/// The windows of a row of pixels.
+pub(super) struct Windows<'a, T> {
+    /// The rows that they see, from the first one's first column on.
+    pub(super) rows: &'a [&'a [T]],
+    /// Columns of a window.
+    pub(super) cols: usize,
+    /// Samples from one to its right neighbour.
+    pub(super) channels: usize,
+    /// Which samples of the rows count.
+    pub(super) counted: Range<usize>,
+}
+
+/// Counts in two tiers: each of the coarse one sums up some of the fine one (T. Huang, G. Yang, G. Tang, "A Fast
+/// Two-Dimensional Median Filtering Algorithm", IEEE TASSP 27, 1979, moves one along a row).
+pub(super) struct Histogram {
+    /// Bits of a value that tell apart those which share a coarse count.
+    fine_bits: u32,
+    fine: Vec<u32>,
+    coarse: Vec<u32>,
+}
+
+impl Histogram {
+    pub(super) fn new(depth: Depth) -> Self {
+        let fine_bits = depth.bits / 2;
+        Self { fine_bits, fine: vec![0; 1 << depth.bits], coarse: vec![0; 1 << (depth.bits - fine_bits)] }
+    }
+
+    /// Moves the windows of some pixels along, and writes what `evaluate` makes of each one's counts, if anything.
+    pub(super) fn move_along<T: Sample>(
+        &mut self,
+        windows: &Windows<T>,
+        pixels: Range<usize>,
+        result: &mut [T],
+        evaluate: impl Fn(&Self) -> Option<u32>,
+    ) {
+        let Windows { cols, channels, .. } = *windows;
+        for channel in 0..channels {
+            self.fine.fill(0);
+            self.coarse.fill(0);
+            for column in pixels.start..pixels.start + cols - 1 {
+                self.count(windows, column * channels + channel, |n| *n += 1);
+            }
+            for x in pixels.clone() {
+                self.count(windows, (x + cols - 1) * channels + channel, |n| *n += 1);
+                if let Some(value) = evaluate(self) {
+                    result[x * channels + channel] = T::new(value);
+                }
+                self.count(windows, x * channels + channel, |n| *n -= 1);
+            }
+        }
+    }
+
+    fn count<T: Sample>(&mut self, windows: &Windows<T>, at: usize, change: fn(&mut u32)) {
+        if windows.counted.contains(&at) {
+            for row in windows.rows {
+                let value = row[at].value() as usize;
+                change(&mut self.fine[value]);
+                change(&mut self.coarse[value >> self.fine_bits]);
+            }
+        }
+    }
+
+    /// The `rank`-th smallest value.
+    pub(super) fn select(&self, rank: u32) -> u32 {
+        let (coarse, below) = find(&self.coarse, rank);
+        let (fine, _) = find(&self.fine[coarse << self.fine_bits..][..1 << self.fine_bits], rank - below);
+        ((coarse << self.fine_bits) + fine) as u32
+    }
+
+    /// The most frequent value, the smallest of several, if it comes three times or more.
+    pub(super) fn mode(&self) -> Option<u32> {
+        let (mut most, mut winner) = (2, None);
+        for (coarse, (&sum, fine)) in self.coarse.iter().zip(self.fine.chunks(1 << self.fine_bits)).enumerate() {
+            if sum > most {
+                let largest = fine.iter().copied().max().unwrap_or(0);
+                if largest > most {
+                    most = largest;
+                    let index = fine.iter().position(|&count| count == largest);
+                    winner = index.map(|index| ((coarse << self.fine_bits) + index) as u32);
+                }
+            }
+        }
+        winner
+    }
+}
+
+/// The index with no more than `rank` counted before it, and more with it; and how many are before it.
+fn find(counts: &[u32], rank: u32) -> (usize, u32) {
+    let mut below = 0;
+    for (index, &count) in counts.iter().enumerate() {
+        if below + count > rank {
+            return (index, below);
+        }
+        below += count;
+    }
+    (counts.len() - 1, below)
+}

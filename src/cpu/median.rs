@@ -1,0 +1,123 @@
+//! The medians of 3 x 3 and 5 x 5 windows in registers.
+
+use multiversion::multiversion;
+
+use super::band::{BLOCK, block};
+use super::sample::Sample;
+
+/// Windows that are worked on at a time, so that their columns stay in the nearest cache.
+const CHUNK: usize = 8 * BLOCK;
+
+/// Of the sorted columns, the median of the largest smallest, the middle middle and the smallest largest
+/// (A. Paeth, "Median Finding on a 3 x 3 Grid", Graphics Gems, 1990).
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub(super) fn median_of_9<T: Sample>(rows: &[&[T]], channels: usize, result: &mut [T]) {
+    let in_window = |index: usize, at| block(rows[index % 3], at + index / 3 * channels);
+    map_blocks(result.len(), in_window, &mut [result], |[a, b, c, d, e, f, g, h, i]: [T; 9]| {
+        let [mut first, mut second, mut third] = [[a, b, c], [d, e, f], [g, h, i]];
+        sort_3(&mut first);
+        sort_3(&mut second);
+        sort_3(&mut third);
+        let mut middle = [first[1], second[1], third[1]];
+        sort_3(&mut middle);
+        let largest_low = first[0].max(second[0]).max(third[0]);
+        let smallest_high = first[2].min(second[2]).min(third[2]);
+        let mut candidates = [largest_low, middle[1], smallest_high];
+        sort_3(&mut candidates);
+        [candidates[1]]
+    });
+}
+
+/// Sorted columns, merged to sorted pairs of columns, which are shared by the windows that they are in. Of two pairs and a column the median is found among the values
+/// that can be it.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+pub(super) fn median_of_25<T: Sample>(rows: &[&[T]], channels: usize, slots: &mut Vec<Vec<T>>, result: &mut [T]) {
+    make_room(slots, 15, 2 * channels);
+    let (columns, pairs) = slots.split_at_mut(5);
+    for (chunk, result) in result.chunks_mut(CHUNK).enumerate() {
+        let length = result.len() + 4 * channels;
+        map_blocks(
+            length,
+            |row, at| block(rows[row], chunk * CHUNK + at),
+            columns,
+            |mut column: [T; 5]| {
+                sort_5(&mut column);
+                column
+            },
+        );
+        let in_column = |index: usize, at| block(&columns[index % 5], at + index / 5 * channels);
+        map_blocks(length - channels, in_column, pairs, |mut pair: [T; 10]| {
+            merge_5(&mut pair);
+            MERGED_5.map(|index| pair[index])
+        });
+        let in_window = |index: usize, at| match index {
+            0..20 => block(&pairs[index % 10], at + index / 10 * 2 * channels),
+            _ => block(&columns[index - 20], at + 4 * channels),
+        };
+        map_blocks(result.len(), in_window, &mut [result], |mut window: [T; 25]| {
+            merge_10(&mut window);
+            let pairs = MERGED_10.map(|index| window[index]);
+            let column = &window[20..];
+            // The 13th smallest of the 20 and the 5, of which the first so many are among the smaller 12.
+            let largest = |from_column: usize| pairs[5 - from_column].max(column[from_column - 1]);
+            [pairs[5].min(largest(1)).min(largest(2)).min(largest(3)).min(largest(4)).min(largest(5))]
+        });
+    }
+}
+
+fn make_room<T: Sample>(slots: &mut Vec<Vec<T>>, count: usize, reach: usize) {
+    slots.resize_with(count, Vec::new);
+    slots.iter_mut().for_each(|slot| slot.resize(CHUNK + 2 * reach + 2 * BLOCK, T::default()));
+}
+
+/// Writes to `outputs` what `map` makes of the inputs, from block to block.
+#[inline(always)]
+fn map_blocks<'a, T: Sample, const I: usize, const O: usize>(
+    length: usize,
+    input: impl Fn(usize, usize) -> &'a [T; BLOCK],
+    outputs: &mut [impl AsMut<[T]>],
+    map: impl Fn([T; I]) -> [T; O],
+) {
+    for at in (0..length).step_by(BLOCK) {
+        let inputs: [_; I] = std::array::from_fn(|index| input(index, at));
+        let mut results = [[T::default(); BLOCK]; O];
+        for x in 0..BLOCK {
+            let values = map(std::array::from_fn(|index| inputs[index][x]));
+            for (result, value) in results.iter_mut().zip(values) {
+                result[x] = value;
+            }
+        }
+        for (output, result) in outputs.iter_mut().zip(&results) {
+            output.as_mut()[at..][..BLOCK].copy_from_slice(result);
+        }
+    }
+}
+
+/// A function that puts the smaller value of each pair first. Spelled out, as a loop over pairs would stay one.
+macro_rules! network {
+    ($(#[$doc:meta])* $name:ident, $count:literal: $(($low:literal, $high:literal)),* $(,)?) => {
+        $(#[$doc])*
+        #[inline(always)]
+        fn $name<T: Sample>(values: &mut [T; $count]) {
+            $((values[$low], values[$high]) =
+                (values[$low].min(values[$high]), values[$low].max(values[$high]));)*
+        }
+    };
+}
+
+network!(sort_3, 3: (0, 1), (1, 2), (0, 1));
+network!(sort_5, 5: (0, 3), (1, 4), (0, 2), (1, 3), (0, 1), (2, 4), (1, 2), (3, 4), (2, 3));
+network!(
+    /// Merges two sorted lists (K. Batcher, "Sorting Networks and Their Applications", AFIPS 1968), to be read in the
+    /// order of `MERGED_5`.
+    merge_5, 10: (0, 5), (1, 6), (2, 7), (3, 8), (4, 9), (4, 5), (2, 4), (3, 6), (7, 5), (1, 2), (3, 4), (6, 7), (8, 5)
+);
+const MERGED_5: [usize; 10] = [0, 1, 2, 3, 4, 6, 7, 8, 5, 9];
+network!(
+    /// Merges two sorted lists before the last 5 values, as far as it takes for the 8th to the 13th smallest, which then
+    /// stand at `MERGED_10`.
+    merge_10, 25:
+    (0, 10), (1, 11), (2, 12), (3, 13), (4, 14), (5, 15), (6, 16), (7, 17), (8, 18), (9, 19), (8, 10), (9, 11), (4, 8),
+    (5, 9), (6, 12), (7, 13), (14, 10), (15, 11), (6, 8), (7, 9), (12, 14), (13, 15), (7, 8), (9, 12), (13, 14),
+);
+const MERGED_10: [usize; 6] = [7, 8, 9, 12, 13, 14];

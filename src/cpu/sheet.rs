@@ -1,0 +1,205 @@
+//! Parts of a frame that are filtered together, and how they come out of the frame's bytes and back into them.
+
+use multiversion::multiversion;
+
+use super::band::{BLOCK, Size};
+use super::sample::Sample;
+use crate::filters::{Plan, Treatment};
+use crate::frame::{Component, Depth, Layout};
+
+/// A sample as it lies in a frame.
+pub(super) trait Stored: Sample {
+    /// Reads the first of these bytes.
+    fn read(bytes: &[u8]) -> Self;
+
+    /// Writes the first of these bytes.
+    fn write(self, bytes: &mut [u8]);
+
+    /// Reads samples that lie side by side, and the value of each so many bits up.
+    fn read_all(bytes: &[u8], shift: u32, samples: &mut [Self]);
+
+    /// Writes samples side by side, the value of each so many bits up.
+    fn write_all(samples: &[Self], shift: u32, bytes: &mut [u8]);
+}
+
+impl Stored for u8 {
+    #[inline(always)]
+    fn read(bytes: &[u8]) -> Self {
+        bytes[0]
+    }
+
+    #[inline(always)]
+    fn write(self, bytes: &mut [u8]) {
+        bytes[0] = self;
+    }
+
+    fn read_all(bytes: &[u8], _shift: u32, samples: &mut [Self]) {
+        samples[..bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn write_all(samples: &[Self], _shift: u32, bytes: &mut [u8]) {
+        bytes.copy_from_slice(&samples[..bytes.len()]);
+    }
+}
+
+impl Stored for u16 {
+    #[inline(always)]
+    fn read(bytes: &[u8]) -> Self {
+        Self::from_le_bytes([bytes[0], bytes[1]])
+    }
+
+    #[inline(always)]
+    fn write(self, bytes: &mut [u8]) {
+        bytes[..2].copy_from_slice(&self.to_le_bytes());
+    }
+
+    fn read_all(bytes: &[u8], shift: u32, samples: &mut [Self]) {
+        for (sample, bytes) in samples.iter_mut().zip(bytes.chunks_exact(2)) {
+            *sample = Self::read(bytes) >> shift;
+        }
+    }
+
+    fn write_all(samples: &[Self], shift: u32, bytes: &mut [u8]) {
+        for (sample, bytes) in samples.iter().zip(bytes.chunks_exact_mut(2)) {
+            (sample << shift).write(bytes);
+        }
+    }
+}
+
+/// All components of a plane, where they take turns at every sample; else one of them.
+pub(super) struct Sheet {
+    pub(super) size: Size,
+    pub(super) depth: Depth,
+    /// Samples from a row's start to the first, and from pixel to pixel.
+    offset: usize,
+    step: usize,
+    /// What becomes of each channel.
+    treatments: Vec<Treatment>,
+    /// The filtered frame's share of the result, in 256ths.
+    mix: u32,
+}
+
+impl Sheet {
+    /// The sheets of a plane.
+    pub(super) fn of_plane(plane: usize, layout: &Layout, plan: &Plan) -> Vec<Self> {
+        let components: Vec<_> = layout.components.iter().filter(|component| component.plane == plane).collect();
+        let Some(first) = components.first() else { return Vec::new() };
+        let together = components.iter().all(|component| component.step == first.step);
+        let sheet = |offset: usize, channels: usize, of: &Component, treatments| Self {
+            size: Size { width: of.width * channels, height: of.height, channels },
+            depth: layout.depth,
+            offset,
+            step: of.step,
+            treatments,
+            mix: plan.mix,
+        };
+        let treatment = |component: &Component| plan.treatment(component.meaning);
+        if together {
+            let at = |channel| components.iter().find(|component| component.offset == channel);
+            let treatments = (0..first.step).map(|channel| at(channel).map_or(Treatment::Keep, |c| treatment(c)));
+            return vec![sheet(0, first.step, first, treatments.collect())];
+        }
+        components.iter().map(|component| sheet(component.offset, 1, component, vec![treatment(component)])).collect()
+    }
+
+    pub(super) fn is_filtered(&self) -> bool {
+        self.treatments.contains(&Treatment::Filter)
+    }
+
+    fn is_contiguous(&self) -> bool {
+        self.step == self.size.channels
+    }
+
+    /// Gathers a row.
+    pub(super) fn unpack<T: Stored>(&self, bytes: &[u8], row: &mut [T]) {
+        let Depth { shift, .. } = self.depth;
+        if self.is_contiguous() {
+            return T::read_all(bytes, shift, row);
+        }
+        let samples = bytes[self.offset * size_of::<T>()..].chunks(size_of::<T>()).step_by(self.step);
+        for (sample, bytes) in row[..self.size.width].iter_mut().zip(samples) {
+            *sample = T::new(T::read(bytes).value() >> shift);
+        }
+    }
+
+    /// Puts rows back, mixed with what was there before.
+    pub(super) fn packer<T: Stored>(&self) -> Packer<'_, T> {
+        let whole = self.mix == 256 && self.is_contiguous();
+        if whole && self.treatments.iter().all(|&treatment| treatment == Treatment::Filter) {
+            Packer::Copy(self)
+        } else if whole && self.depth.shift == 0 && BLOCK.is_multiple_of(self.step) {
+            let mask = |treatment, value: u32| {
+                let at = |index| self.treatments[index % self.step] == treatment;
+                std::array::from_fn(|index| T::new(if at(index) { value } else { 0 }))
+            };
+            let filter = mask(Treatment::Filter, u32::MAX);
+            let keep = mask(Treatment::Keep, u32::MAX);
+            let grey = mask(Treatment::Neutral, self.depth.grey());
+            Packer::Choose(Masks { filter, keep, grey })
+        } else {
+            Packer::Mix(self)
+        }
+    }
+
+    fn mix<T: Stored>(&self, before: &[u8], filtered: &[T], result: &mut [u8]) {
+        let Depth { shift, .. } = self.depth;
+        let channels = self.size.channels;
+        for (index, &filtered) in filtered[..self.size.width].iter().enumerate() {
+            let (pixel, channel) = (index / channels, index % channels);
+            let at = (self.offset + pixel * self.step + channel) * size_of::<T>();
+            let sample = match self.treatments[channel] {
+                Treatment::Keep => {
+                    T::read(&before[at..]).write(&mut result[at..]);
+                    continue;
+                }
+                Treatment::Neutral => self.depth.grey(),
+                Treatment::Filter => filtered.value(),
+            };
+            let before = T::read(&before[at..]).value() >> shift;
+            let mixed = (before * (256 - self.mix) + sample * self.mix + 128) >> 8;
+            T::new(mixed << shift).write(&mut result[at..]);
+        }
+    }
+}
+
+/// How rows are put back.
+pub(super) enum Packer<'a, T> {
+    /// Every sample is a filtered one.
+    Copy(&'a Sheet),
+    /// Each is from one of the two, or grey.
+    Choose(Masks<T>),
+    /// Each is a mixture.
+    Mix(&'a Sheet),
+}
+
+/// For a block of samples, which bits come from where.
+pub(super) struct Masks<T> {
+    filter: [T; BLOCK],
+    keep: [T; BLOCK],
+    grey: [T; BLOCK],
+}
+
+impl<T: Stored> Packer<'_, T> {
+    pub(super) fn pack(&self, before: &[u8], filtered: &[T], result: &mut [u8]) {
+        match self {
+            Self::Copy(sheet) => T::write_all(filtered, sheet.depth.shift, result),
+            Self::Choose(masks) => choose(masks, before, filtered, result),
+            Self::Mix(sheet) => sheet.mix(before, filtered, result),
+        }
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn choose<T: Stored>(Masks { filter, keep, grey }: &Masks<T>, before: &[u8], filtered: &[T], result: &mut [u8]) {
+    let bytes = BLOCK * size_of::<T>();
+    for ((before, filtered), result) in before.chunks(bytes).zip(filtered.chunks(BLOCK)).zip(result.chunks_mut(bytes)) {
+        let samples = before.chunks_exact(size_of::<T>()).zip(filtered);
+        let masks = filter.iter().zip(keep).zip(grey);
+        for ((result, (before, sample)), ((filter, keep), grey)) in
+            result.chunks_exact_mut(size_of::<T>()).zip(samples).zip(masks)
+        {
+            let chosen = sample.value() & filter.value() | T::read(before).value() & keep.value() | grey.value();
+            T::new(chosen).write(result);
+        }
+    }
+}
