@@ -7,9 +7,9 @@ use common::{BACKENDS, Case, Frame, Line, pillow, sample};
 use gst_video::VideoFormat::{self, *};
 use gst_video::VideoInfo;
 
-const FORMATS: [VideoFormat; 22] = [
+const FORMATS: [VideoFormat; 28] = [
     Rgba, Bgra, Argb, Abgr, Rgbx, Bgrx, Xrgb, Xbgr, Rgb, Bgr, Gbr, Ayuv, Y444, Y42b, Yuy2, Uyvy, Yvyu, I420, Yv12,
-    Nv12, Nv21, Gray8,
+    Nv12, Nv21, Gray8, Rgba64Le, Y44410le, I42210le, I42010le, P01010le, Gray16Le,
 ];
 
 const SIZES: [(u32, u32); 4] = [(1, 1), (13, 7), (64, 48), (321, 33)];
@@ -17,36 +17,66 @@ const SIZES: [(u32, u32); 4] = [(1, 1), (13, 7), (64, 48), (321, 33)];
 fn random_frame(format: VideoFormat, (width, height): (u32, u32)) -> Frame {
     let mut frame = Frame { format, width, height, bytes: Vec::new() };
     frame.bytes = Random(u64::from(width * height) + 1).bytes(frame.info().size());
+    let (bits, shift) = (frame.info().format_info().depth()[0], frame.info().format_info().shift()[0]);
+    if bits > 8 {
+        for sample in frame.bytes.chunks_exact_mut(2) {
+            let value = u16::from_le_bytes([sample[0], sample[1]]) >> (16 - bits);
+            sample.copy_from_slice(&(value << shift).to_le_bytes());
+        }
+    }
     frame
 }
 
-/// A component's samples, row by row.
-fn component(frame: &Frame, index: u8) -> Vec<u8> {
-    let info = frame.info();
-    let plane = info.format_info().plane()[usize::from(index)] as usize;
-    let (start, stride) = (info.comp_offset(index), info.stride()[plane] as usize);
-    let (width, height) = (info.comp_width(index) as usize, info.comp_height(index) as usize);
-    let step = info.comp_pstride(index) as usize;
-    (0..height).flat_map(|y| (0..width).map(move |x| start + y * stride + x * step)).map(|at| frame.bytes[at]).collect()
+/// The largest value of a sample.
+fn largest(frame: &Frame) -> u32 {
+    (1 << frame.info().format_info().depth()[0]) - 1
 }
 
-/// What the components should become under a filter that keeps levels (`chroma` none) or makes chroma grey.
-fn expected(frame: &Frame, filter: &str, chroma: Option<u8>) -> Vec<Vec<u8>> {
+/// A component's samples, row by row, those of more than 8 bits as two bytes.
+fn component(frame: &Frame, index: u8) -> Vec<u8> {
     let info = frame.info();
-    let cases: Vec<_> = (0..info.n_components() as u8)
-        .map(|index| Case {
-            request: format!("{{\"filter\": \"{filter}\"}}"),
-            mode: "L",
-            width: info.comp_width(index),
-            height: info.comp_height(index),
-            bytes: component(frame, index),
-        })
-        .collect();
+    let format = info.format_info();
+    let (plane, shift) = (format.plane()[usize::from(index)] as usize, format.shift()[0]);
+    let sample_bytes = if largest(frame) > 255 { 2 } else { 1 };
+    // Of P010, GStreamer gives V's offset in samples.
+    let start = info.offset()[plane] + (format.poffset()[usize::from(index)] as usize).next_multiple_of(sample_bytes);
+    let stride = info.stride()[plane] as usize;
+    let (width, height) = (info.comp_width(index) as usize, info.comp_height(index) as usize);
+    let step = info.comp_pstride(index) as usize;
+    let places = (0..height).flat_map(|y| (0..width).map(move |x| start + y * stride + x * step));
+    match sample_bytes {
+        1 => places.map(|at| frame.bytes[at]).collect(),
+        _ => places
+            .flat_map(|at| (u16::from_le_bytes([frame.bytes[at], frame.bytes[at + 1]]) >> shift).to_le_bytes())
+            .collect(),
+    }
+}
+
+/// One component for Pillow or NumPy; `request` is without its braces.
+fn case<'a>(frame: &Frame, index: u8, request: &str) -> Case<'a> {
+    let largest = largest(frame);
+    let (mode, depth) =
+        if largest > 255 { ("I;16", format!(", \"largest\": {largest}")) } else { ("L", String::new()) };
+    Case {
+        request: format!("{{{request}{depth}}}"),
+        mode,
+        width: frame.info().comp_width(index),
+        height: frame.info().comp_height(index),
+        bytes: component(frame, index),
+    }
+}
+
+/// What the components should become under a filter that keeps levels, or one that makes chroma grey.
+fn expected(frame: &Frame, request: &str, keeps_level: bool) -> Vec<Vec<u8>> {
+    let info = frame.info();
+    let cases: Vec<_> = (0..info.n_components() as u8).map(|index| case(frame, index, request)).collect();
+    let grey = (largest(frame) / 2 + 1) as u16;
     let filtered = pillow(&cases).into_iter().zip(&cases).enumerate();
     filtered
-        .map(|(index, (filtered, case))| match (index, chroma) {
-            (3, _) => case.bytes.clone(),
-            (1 | 2, Some(grey)) if info.is_yuv() => vec![grey; filtered.len()],
+        .map(|(index, (filtered, case))| match index {
+            3 => case.bytes.clone(),
+            1 | 2 if info.is_yuv() && !keeps_level && case.mode == "L" => vec![grey as u8; filtered.len()],
+            1 | 2 if info.is_yuv() && !keeps_level => grey.to_le_bytes().repeat(filtered.len() / 2),
             _ => filtered,
         })
         .collect()
@@ -64,15 +94,50 @@ fn check(frame: &Frame, result: &Frame, filter: &str, expected: &[Vec<u8>]) {
 fn every_format_in_its_own_planes() {
     common::init();
     for format in FORMATS {
-        for (filter, chroma) in [("smooth", None), ("emboss", Some(128))] {
+        for (filter, keeps_level) in [("smooth", true), ("emboss", false)] {
             let lines = BACKENDS.map(|backend| format!("convfilter backend={backend} filter={filter}"));
             let mut lines = lines.map(|line| Line::playing(&line));
             for size in SIZES {
                 let frame = random_frame(format, size);
-                let expected = expected(&frame, filter, chroma);
+                let expected = expected(&frame, &format!("\"filter\": \"{filter}\""), keeps_level);
                 for line in &mut lines {
                     check(&frame, &line.push_pull(&frame), filter, &expected);
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_operation_on_deep_samples() {
+    common::init();
+    let operations = [
+        ("filter=detail", "\"filter\": \"detail\""),
+        ("filter=gaussian-blur radius=3.1", "\"filter\": \"gaussian-blur\", \"radius\": [3.1, 3.1]"),
+        ("filter=box-blur radius=20 radius-y=0.4", "\"filter\": \"box-blur\", \"radius\": [20, 0.4]"),
+        (
+            "filter=unsharp-mask radius=2 percent=150 threshold=3",
+            "\"filter\": \"unsharp-mask\", \"radius\": 2, \"percent\": 150, \"threshold\": 3",
+        ),
+        ("filter=median", "\"filter\": \"rank\", \"window\": 3, \"rank\": 4"),
+        ("filter=median size=5", "\"filter\": \"rank\", \"window\": 5, \"rank\": 12"),
+        ("filter=rank size=7 rank=9", "\"filter\": \"rank\", \"window\": 7, \"rank\": 9"),
+        ("filter=max size=5", "\"filter\": \"rank\", \"window\": 5, \"rank\": 24"),
+        ("filter=mode size=3", "\"filter\": \"mode\", \"window\": 3"),
+        ("filter=mode size=7", "\"filter\": \"mode\", \"window\": 7"),
+    ];
+    for format in [Gray16Le, I42010le, P01010le] {
+        let frame = random_frame(format, (70, 40));
+        // Few values, that the mode may find some often.
+        let coarse =
+            frame.bytes.iter().copied().enumerate().map(|(i, byte)| if i % 2 == 1 { byte & 3 } else { byte & 0xc0 });
+        let coarse = Frame { bytes: coarse.collect(), ..frame.clone() };
+        for (settings, request) in operations {
+            let frame = if request.contains("mode") { &coarse } else { &frame };
+            let expected = expected(frame, request, true);
+            for backend in BACKENDS {
+                let mut line = Line::playing(&format!("convfilter backend={backend} {settings}"));
+                check(frame, &line.push_pull(frame), settings, &expected);
             }
         }
     }
@@ -83,7 +148,7 @@ fn padded_strides() {
     common::init();
     for format in FORMATS {
         let frame = random_frame(format, (13, 7));
-        let expected = expected(&frame, "smooth", None);
+        let expected = expected(&frame, "\"filter\": \"smooth\"", true);
         for backend in BACKENDS {
             let mut line = Line::playing(&format!("convfilter backend={backend} filter=smooth"));
             check(&frame, &line.push_pull_sample(&padded(&frame)), "smooth", &expected);

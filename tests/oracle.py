@@ -1,5 +1,6 @@
 """What Pillow and NumPy make of pictures: reads requests, each a line of JSON and the picture's bytes, and writes the
-results. A request with a border is for NumPy, which pads the picture as it says."""
+results. A request with a border is for NumPy, which pads the picture as it says; of samples with more than 8 bits Pillow
+knows kernels alone, and NumPy does the rest."""
 
 import json
 import sys
@@ -43,31 +44,96 @@ def resolve(position, length, border):
 
 
 def by_numpy(plane, request):
-    """One plane, filtered as its definition says, window by window."""
+    """One plane, filtered as its definition says."""
     height, width = plane.shape
     rows, cols = request["window"]
     border = request["border"]
-    extended = np.concatenate([plane.reshape(-1), [0]])
-    result = plane.copy()
-    for y in range(height):
-        ys = [resolve(y + j - rows // 2, height, border) for j in range(rows)]
-        for x in range(width):
-            xs = [resolve(x + i - cols // 2, width, border) for i in range(cols)]
-            outside = ys[0] != y - rows // 2 or ys[-1] != y + rows - 1 - rows // 2 \
-                or xs[0] != x - cols // 2 or xs[-1] != x + cols - 1 - cols // 2
-            if border == "copy" and outside:
-                continue
-            window = np.array([[extended[-1 if min(i, j) < 0 else j * width + i] for i in xs] for j in ys])
-            if request["filter"] == "kernel":
-                total = (window * np.array(request["kernel"]).reshape(rows, cols)).sum() + request["offset"]
-                result[y, x] = np.clip(np.floor(total + 0.5), 0, 255)
-            else:
-                result[y, x] = np.sort(window, None)[request["rank"]]
+    extended = np.pad(plane, ((0, 1), (0, 1)))  # a zero at index -1
+    ys = [resolve(y - rows // 2, height, border) for y in range(height + rows - 1)]
+    xs = [resolve(x - cols // 2, width, border) for x in range(width + cols - 1)]
+    windows = np.lib.stride_tricks.sliding_window_view(extended[np.ix_(ys, xs)], (rows, cols))
+    if request["filter"] == "kernel":
+        kernel = np.array(request["kernel"]).reshape(rows, cols)
+        total = np.einsum("yxij,ij->yx", windows, kernel) + request["offset"]
+        result = np.clip(np.floor(total + 0.5), 0, 255).astype(int)
+    else:
+        result = np.sort(windows.reshape(height, width, -1), 2)[:, :, request["rank"]]
+    if border == "copy":
+        up, left = min(rows // 2, height), min(cols // 2, width)
+        down, right = max(height - (rows - 1 - rows // 2), up), max(width - (cols - 1 - cols // 2), left)
+        inside = np.zeros(plane.shape, bool)
+        inside[up:down, left:right] = True
+        result = np.where(inside, result, plane)
     return result
+
+
+def box_blur(plane, radius, axis):
+    """Pillow's BoxBlur.c for samples of any depth, along one axis."""
+    radius = np.float32(radius)
+    whole = int(radius)
+    inner = int(np.float32(2**24) / np.float32(radius * 2 + 1))
+    edge = (2**24 - (2 * whole + 1) * inner) // 2
+    padding = [(0, 0), (0, 0)]
+    padding[axis] = (whole + 1, whole + 1)
+    padded = np.pad(plane.astype(np.int64), padding, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * whole + 3, axis)
+    return (inner * windows[..., 1:-1].sum(-1) + edge * (windows[..., 0] + windows[..., -1]) + 2**23) >> 24
+
+
+def gaussian_blur(plane, sigma):
+    """Pillow's GaussianBlur: three boxes each way."""
+    sigma2 = np.float32(np.float32(sigma) ** 2 / np.float32(3))
+    length = np.float32(np.sqrt(12.0 * sigma2 + 1.0))
+    whole = np.float32(np.floor((float(length) - 1) / 2))
+    fraction = (2 * whole + 1) * (whole * (whole + 1) - 3 * sigma2) / (6 * (sigma2 - (whole + 1) * (whole + 1)))
+    for axis in (1, 1, 1, 0, 0, 0):
+        plane = box_blur(plane, whole + fraction, axis)
+    return plane
+
+
+def unsharp_mask(plane, request, largest):
+    plane = plane.astype(np.int64)
+    difference = plane - gaussian_blur(plane, request["radius"])
+    added = np.sign(difference) * (abs(difference) * request["percent"] // 100)
+    counts = abs(difference) * 255 > request["threshold"] * largest
+    return np.clip(np.where(counts, plane + added, plane), 0, largest)
+
+
+def mode(plane, size):
+    result = plane.copy()
+    for (y, x), _ in np.ndenumerate(plane):
+        window = plane[max(y - size // 2, 0):y + size // 2 + 1, max(x - size // 2, 0):x + size // 2 + 1]
+        values, counts = np.unique(window, return_counts=True)
+        if counts.max() > 2:
+            result[y, x] = values[counts.argmax()]
+    return result
+
+
+def deep(plane, request):
+    """A plane of samples up to request["largest"]."""
+    name, largest = request["filter"], request["largest"]
+    if name in FIXED:
+        size, scale, offset, kernel = filter_of(request).filterargs
+        offset = np.float32(offset * largest / 255)
+        picture = Image.fromarray(plane.astype(np.uint16)).filter(ImageFilter.Kernel(size, kernel, scale, offset))
+        return np.minimum(np.asarray(picture), largest)
+    if name == "gaussian-blur":
+        return gaussian_blur(plane, request["radius"][0])
+    if name == "box-blur":
+        return box_blur(box_blur(plane, request["radius"][0], 1), request["radius"][1], 0)
+    if name == "unsharp-mask":
+        return unsharp_mask(plane, request, largest)
+    if name == "mode":
+        return mode(plane, request["window"])
+    size = request["window"]
+    return by_numpy(plane.astype(int), {"filter": "rank", "border": "clamp", "window": [size, size], "rank": request["rank"]})
 
 
 def process(request, data):
     width, height = request["size"]
+    if "largest" in request:
+        plane = np.frombuffer(data, "<u2").reshape(height, width)
+        return deep(plane, request).astype("<u2").tobytes()
     if "border" in request:
         planes = np.frombuffer(data, np.uint8).reshape(height, width, -1).astype(int)
         filtered = [by_numpy(planes[:, :, band], request) for band in range(planes.shape[2])]
@@ -79,5 +145,6 @@ def process(request, data):
 for line in sys.stdin.buffer:
     request = json.loads(line)
     width, height = request["size"]
-    data = sys.stdin.buffer.read(width * height * len(request["mode"]))
+    channels = 2 if request["mode"] == "I;16" else len(request["mode"])
+    data = sys.stdin.buffer.read(width * height * channels)
     sys.stdout.buffer.write(process(request, data))

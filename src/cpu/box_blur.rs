@@ -8,7 +8,7 @@ use crate::filters::{Axis, BoxWeights};
 use crate::frame::Depth;
 
 /// Up to this radius adding up each box is faster than putting it together.
-const ADDED_RADIUS: u32 = 8;
+const ADDED_RADIUS: u32 = 12;
 
 /// Columns whose running sums move down together: few enough to stay in the nearest cache.
 const COLUMNS: usize = 32 * BLOCK;
