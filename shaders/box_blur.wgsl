@@ -19,15 +19,15 @@ fn horizontal(@builtin(global_invocation_id) id: vec3<u32>) {
         sum += sample_at(c, i32(begin) + d, y);
     }
     for (var x = begin; x < min(begin + SEGMENT, c.width); x += 4u) {
-        var word = vec4(0u);
+        var quad = vec4(0u);
         for (var i = 0u; i < 4u; i++) {
             let centre = i32(x + i);
             let before = sample_at(c, centre - radius - 1, y);
             let after = sample_at(c, centre + radius + 1, y);
-            word[i] = weighted(vec4(sum), vec4(before + after)).x;
+            quad[i] = weighted(vec4(sum), vec4(before + after)).x;
             sum += after - sample_at(c, centre - radius, y);
         }
-        store(c, x >> 2u, id.y, word);
+        store(c, x >> 2u, id.y, quad);
     }
 }
 
@@ -51,6 +51,13 @@ fn vertical(@builtin(global_invocation_id) id: vec3<u32>) {
     }
 }
 
+// The sum of a window's samples and that of its ends, each by its weight.
 fn weighted(inside: vec4<u32>, ends: vec4<u32>) -> vec4<u32> {
+    if wide {
+        // The lower byte of either sum by itself: their products would not fit into 32 bits.
+        let low = (inside & vec4(255u)) * param(1u) + (ends & vec4(255u)) * param(2u) + vec4(1u << 23u);
+        let high = (inside >> vec4(8u)) * param(1u) + (ends >> vec4(8u)) * param(2u);
+        return (high + (low >> vec4(8u))) >> vec4(16u);
+    }
     return (inside * param(1u) + ends * param(2u) + vec4(1u << 23u)) >> vec4(24u);
 }

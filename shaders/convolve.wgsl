@@ -31,5 +31,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
         sum += row;
     }
-    store(c, id.x, id.y, vec4<u32>(clamp(sum, vec4(0.0), vec4(255.0))));
+    store(c, id.x, id.y, vec4<u32>(clamp(sum, vec4(0.0), vec4(f32(frame.largest)))));
 }

@@ -1,15 +1,18 @@
 // Put before every other shader: what a frame looks like, and how its samples are read.
 //
-// Filters work on components (R, G, B, Y, U, V), each a plane of 8-bit samples of its own, four to a word, the first
-// in the lowest byte, rows padded to whole words. unpack.wgsl makes these planes from a frame, pack.wgsl a frame from
-// them. The structs are laid out as in src/gpu/uniforms.rs.
+// Filters work on components (R, G, B, Y, U, V), each a plane of its own, in quads: four samples in one word, or two to
+// a word where they are wide, the first in the lowest bits. Rows are padded to whole quads. unpack.wgsl makes these
+// planes from a frame, pack.wgsl a frame from them. The structs are laid out as in src/gpu/uniforms.rs.
+
+// Whether samples take two bytes.
+override wide = false;
 
 struct Component {
-    // In the frame: byte offset of the first sample, bytes from row to row, bytes from sample to sample.
+    // In the frame: the first sample, samples of any component from row to row and from one of this one to the next.
     frame_offset: u32,
     frame_pitch: u32,
     frame_step: u32,
-    // Its own plane: first word, words from row to row.
+    // Its own plane: first quad, quads from row to row.
     offset: u32,
     pitch: u32,
     // In samples.
@@ -18,13 +21,13 @@ struct Component {
     unused: u32,
 }
 
-// A plane of the frame, of which several components may share the bytes.
+// A plane of the frame, which several components may share.
 struct Plane {
-    // First word, words from row to row.
+    // First quad, quads from row to row.
     offset: u32,
     pitch: u32,
     height: u32,
-    // The bytes after which the order of components repeats, and the source of each of them (see pack.wgsl).
+    // The samples after which the order of components repeats, and the source of each of them (see pack.wgsl).
     period: u32,
     sources: vec4<u32>,
 }
@@ -32,6 +35,11 @@ struct Plane {
 struct Frame {
     components: array<Component, 4>,
     planes: array<Plane, 4>,
+    // The largest value, and the middle one, which is its highest bit alone.
+    largest: u32,
+    middle: u32,
+    // The bits of a sample below those that count.
+    shift: u32,
     // 0, which the compiler cannot know.
     zero: u32,
 }
@@ -55,13 +63,49 @@ fn param(index: u32) -> u32 {
     return params[5u + index];
 }
 
-fn base_byte(address: u32) -> u32 {
-    return (base[address >> 2u] >> ((address & 3u) * 8u)) & 255u;
+fn base_quad(index: u32) -> vec4<u32> {
+    if wide {
+        return halves(vec2(base[2u * index], base[2u * index + 1u]));
+    }
+    return unpack4xU8(base[index]);
+}
+
+fn src_quad(index: u32) -> vec4<u32> {
+    if wide {
+        return halves(vec2(src[2u * index], src[2u * index + 1u]));
+    }
+    return unpack4xU8(src[index]);
+}
+
+fn write_quad(index: u32, values: vec4<u32>) {
+    if wide {
+        let words = values.xz | (values.yw << vec2(16u));
+        dst[2u * index] = words.x;
+        dst[2u * index + 1u] = words.y;
+    } else {
+        dst[index] = pack4xU8(values);
+    }
+}
+
+fn halves(words: vec2<u32>) -> vec4<u32> {
+    return vec4(words & vec2(0xffffu), words >> vec2(16u)).xzyw;
+}
+
+// The sample of `base` at `address`, in samples.
+fn base_sample(address: u32) -> u32 {
+    if wide {
+        return (base[address >> 1u] >> ((address & 1u) * 16u)) & 0xffffu;
+    }
+    return (base[address >> 2u] >> ((address & 3u) * 8u)) & 0xffu;
 }
 
 // The sample at (x, y), which must lie in the plane.
 fn sample(c: Component, x: u32, y: u32) -> u32 {
-    return (src[c.offset + y * c.pitch + (x >> 2u)] >> ((x & 3u) * 8u)) & 255u;
+    let address = (c.offset + y * c.pitch) * 4u + x;
+    if wide {
+        return (src[address >> 1u] >> ((address & 1u) * 16u)) & 0xffffu;
+    }
+    return (src[address >> 2u] >> ((address & 3u) * 8u)) & 0xffu;
 }
 
 // Which of `length` samples stands at `position`, or -1 for a zero.
@@ -95,28 +139,30 @@ fn samples(c: Component, x: i32, y: i32) -> vec4<u32> {
     if x < 0 || x + 3 >= i32(c.width) || y < 0 || y >= i32(c.height) {
         return vec4(sample_at(c, x, y), sample_at(c, x + 1, y), sample_at(c, x + 2, y), sample_at(c, x + 3, y));
     }
-    let word = c.offset + u32(y) * c.pitch + (u32(x) >> 2u);
-    let shift = (u32(x) & 3u) * 8u;
-    if shift == 0u {
-        return unpack4xU8(src[word]);
+    let quad = c.offset + u32(y) * c.pitch + (u32(x) >> 2u);
+    let first = src_quad(quad);
+    switch u32(x) & 3u {
+        case 1u: { return vec4(first.yzw, src_quad(quad + 1u).x); }
+        case 2u: { return vec4(first.zw, src_quad(quad + 1u).xy); }
+        case 3u: { return vec4(first.w, src_quad(quad + 1u).xyz); }
+        default: { return first; }
     }
-    return unpack4xU8((src[word] >> shift) | (src[word + 1u] << (32u - shift)));
 }
 
-// The four samples of a word of row y, which may lie above or below the plane.
-fn column_samples(c: Component, word: u32, y: i32) -> vec4<u32> {
+// The four samples of a quad of row y, which may lie above or below the plane.
+fn column_samples(c: Component, quad: u32, y: i32) -> vec4<u32> {
     let row = resolve(y, i32(c.height));
     if row < 0 {
         return vec4(0u);
     }
-    return unpack4xU8(src[c.offset + u32(row) * c.pitch + word]);
+    return src_quad(c.offset + u32(row) * c.pitch + quad);
 }
 
-// Writes the four samples of a word of row y, but for those that the filter keeps.
-fn store(c: Component, word: u32, y: u32, values: vec4<u32>) {
-    let xs = vec4(word * 4u) + vec4(0u, 1u, 2u, 3u);
+// Writes the four samples of a quad of row y, but for those that the filter keeps.
+fn store(c: Component, quad: u32, y: u32, values: vec4<u32>) {
+    let xs = vec4(quad * 4u) + vec4(0u, 1u, 2u, 3u);
     let keep_row = y < params[3] || y + params[4] >= c.height;
     let keep = (xs < vec4(params[1])) | (xs + vec4(params[2]) >= vec4(c.width)) | vec4(keep_row);
-    let address = c.offset + y * c.pitch + word;
-    dst[address] = pack4xU8(select(values, unpack4xU8(base[address]), keep));
+    let index = c.offset + y * c.pitch + quad;
+    write_quad(index, select(values, base_quad(index), keep));
 }

@@ -26,6 +26,10 @@ fn most_frequent(c: Component, x: i32, y: i32) -> u32 {
         first = max(first, vec2(0));
         last = min(last, vec2(i32(c.width), i32(c.height)) - 1);
     }
+    let own = sample_at(c, x, y);
+    if wide {
+        return most_frequent_wide(c, first, last, own);
+    }
     for (var value = 0; value < 256; value++) {
         histogram[value] = 0u;
     }
@@ -35,7 +39,7 @@ fn most_frequent(c: Component, x: i32, y: i32) -> u32 {
         }
     }
     var most = 2u;
-    var winner = sample_at(c, x, y);
+    var winner = own;
     for (var value = 0u; value < 256u; value++) {
         if histogram[value] > most {
             most = histogram[value];
@@ -43,4 +47,31 @@ fn most_frequent(c: Component, x: i32, y: i32) -> u32 {
         }
     }
     return winner;
+}
+
+// A histogram would have too many values: counts each sample of the window by comparing it with every one.
+fn most_frequent_wide(c: Component, first: vec2<i32>, last: vec2<i32>, own: u32) -> u32 {
+    var most = 2u;
+    var winner = own;
+    for (var row = first.y; row <= last.y; row++) {
+        for (var column = first.x; column <= last.x; column++) {
+            let value = sample_at(c, column, row);
+            let count = count_of(c, first, last, value);
+            if count > most || (count == most && count > 2u && value < winner) {
+                most = count;
+                winner = value;
+            }
+        }
+    }
+    return winner;
+}
+
+fn count_of(c: Component, first: vec2<i32>, last: vec2<i32>, value: u32) -> u32 {
+    var count = 0u;
+    for (var row = first.y; row <= last.y; row++) {
+        for (var column = first.x; column <= last.x; column++) {
+            count += u32(sample_at(c, column, row) == value);
+        }
+    }
+    return count;
 }

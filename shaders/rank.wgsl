@@ -15,7 +15,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let y = i32(id.y);
 
     var value = vec4(0u);
-    for (var bit = 128u; bit > 0u; bit >>= 1u) {
+    for (var bit = frame.middle; bit > 0u; bit >>= 1u) {
         let candidate = value | vec4(bit);
         var below = vec4(0u);
         for (var dy = -radius; dy <= radius; dy++) {

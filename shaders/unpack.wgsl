@@ -1,4 +1,4 @@
-// Gathers each component of a frame into a plane of its own. One invocation makes one word, four samples.
+// Gathers each component of a frame into a plane of its own. One invocation makes a quad.
 
 @compute @workgroup_size(32, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -7,10 +7,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let row = c.frame_offset + id.y * c.frame_pitch;
-    var word = 0u;
+    var quad = vec4(0u);
     for (var i = 0u; i < 4u; i++) {
         let x = min(id.x * 4u + i, c.width - 1u);
-        word |= base_byte(row + x * c.frame_step) << (i * 8u);
+        quad[i] = base_sample(row + x * c.frame_step) >> frame.shift;
     }
-    dst[c.offset + id.y * c.pitch + id.x] = word;
+    write_quad(c.offset + id.y * c.pitch + id.x, quad);
 }

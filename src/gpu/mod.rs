@@ -2,6 +2,9 @@
 
 mod device;
 mod program;
+mod shaders;
+#[cfg(test)]
+mod tests;
 mod uniforms;
 
 pub use device::Gpu;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use wgpu::BufferUsages as Usage;
 
-use super::device::Stage;
-use super::uniforms::Geometry;
-use super::{Gpu, GpuError};
-use crate::filters::{Chroma, Margins, Pass, Plan};
-use crate::frame::{Layout, Plane, PlaneBytes, PlaneBytesMut};
+use super::shaders::{BOX_HORIZONTAL, BOX_VERTICAL, CONVOLVE, MODE, PACK, RANK, Shader, UNPACK, UNSHARP};
+use super::uniforms::{Geometry, quad_bytes};
+use super::{Gpu, GpuError, uniforms};
+use crate::filters::{Axis, Chroma, KernelOrder, Margins, Op, Pass, Plan};
+use crate::frame::{Depth, Layout, Plane, PlaneBytes, PlaneBytesMut};
 
 /// After this long without an answer the device counts as lost.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -66,32 +66,32 @@ impl Program {
 
         let filtered = &self.geometry.uniforms.components[..self.geometry.components];
         let [mut from, mut to, mut spare] = self.components.each_ref();
-        let mut dispatches = vec![self.dispatch(&self.gpu.unpack, filtered, &[], [&self.input, &self.input, from])];
+        let mut dispatches = vec![self.dispatch(&UNPACK, filtered, &[], [&self.input, &self.input, from])];
         for filter in &plan.filters {
             let base = from;
             for pass in &filter.passes {
-                let (stage, op) = self.gpu.stage(&pass.op);
-                dispatches.push(self.dispatch(stage, filtered, &params(pass, op), [base, from, to]));
+                let (shader, op) = shader(&pass.op, self.layout.depth);
+                dispatches.push(self.dispatch(shader, filtered, &params(pass, op), [base, from, to]));
                 // What the filter began with must last until its end.
                 (from, to, spare) = if from == base { (to, spare, from) } else { (to, from, spare) };
             }
         }
         let planes = &self.geometry.uniforms.planes[..self.geometry.planes];
-        dispatches.push(self.dispatch(&self.gpu.pack, planes, &[plan.mix], [&self.input, from, &self.output]));
+        dispatches.push(self.dispatch(&PACK, planes, &[plan.mix], [&self.input, from, &self.output]));
         self.dispatches = dispatches;
         self.gpu.check()
     }
 
     fn dispatch(
         &self,
-        stage: &Stage,
+        shader: &'static Shader,
         grids: &[impl Grid],
         params: &[u32],
         [base, from, to]: [&wgpu::Buffer; 3],
     ) -> Dispatch {
         // A binding cannot be empty.
         let params = if params.is_empty() { &[0] } else { params };
-        let params = self.gpu.buffer_with("pass parameters", bytemuck::cast_slice(params), Usage::STORAGE);
+        let params = self.gpu.buffer_with("pass parameters", params, Usage::STORAGE);
         let entries: Vec<_> = [&self.uniforms, base, from, to, &params]
             .into_iter()
             .zip(0..)
@@ -99,13 +99,13 @@ impl Program {
             .collect();
         let bindings = self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("pass"),
-            layout: &self.gpu.bindings,
+            layout: self.gpu.bindings(),
             entries: &entries,
         });
-        let words = grids.iter().map(Grid::pitch).max().unwrap_or(0);
+        let quads = grids.iter().map(Grid::pitch).max().unwrap_or(0);
         let rows = grids.iter().map(Grid::height).max().unwrap_or(0);
-        let workgroups = [words.div_ceil(stage.tile[0]), rows.div_ceil(stage.tile[1]), grids.len() as u32];
-        Dispatch { pipeline: stage.pipeline.clone(), bindings, workgroups }
+        let workgroups = [quads.div_ceil(shader.tile[0]), rows.div_ceil(shader.tile[1]), grids.len() as u32];
+        Dispatch { pipeline: self.gpu.pipeline(shader, self.layout.depth), bindings, workgroups }
     }
 
     /// Filters a frame: reads the planes of `source`, writes those of `target`.
@@ -163,8 +163,11 @@ impl Program {
 
     /// Each plane's first byte and bytes from row to row on the GPU, with its size.
     fn planes(&self) -> impl Iterator<Item = (usize, usize, &Plane)> {
+        let quad = quad_bytes(self.layout.depth);
         let on_gpu = self.geometry.uniforms.planes.iter();
-        on_gpu.zip(&self.layout.planes).map(|(gpu, plane)| (gpu.offset as usize * 4, gpu.pitch as usize * 4, plane))
+        on_gpu
+            .zip(&self.layout.planes)
+            .map(move |(gpu, plane)| (gpu.offset as usize * quad, gpu.pitch as usize * quad, plane))
     }
 }
 
@@ -172,6 +175,31 @@ impl Program {
 fn params(pass: &Pass, op: Vec<u32>) -> Vec<u32> {
     let Margins { left, right, up, down } = pass.keep;
     [pass.outside as u32, left, right, up, down].into_iter().chain(op).collect()
+}
+
+/// The shader that computes `op`, and its parameters.
+fn shader(op: &Op, depth: Depth) -> (&'static Shader, Vec<u32>) {
+    match op {
+        Op::Convolve(kernel) => {
+            let order = u32::from(kernel.order == KernelOrder::BottomUp);
+            let offset = kernel.rounding_offset(depth).to_bits();
+            let header = [kernel.cols as u32, kernel.rows() as u32, order, offset];
+            (&CONVOLVE, header.into_iter().chain(kernel.coefficients.iter().map(|c| c.to_bits())).collect())
+        }
+        Op::BoxBlur(axis, weights) => {
+            let shader = match axis {
+                Axis::Horizontal => &BOX_HORIZONTAL,
+                Axis::Vertical => &BOX_VERTICAL,
+            };
+            (shader, vec![weights.radius, weights.inner, weights.edge])
+        }
+        Op::Rank { size, rank } => (&RANK, vec![*size, *rank]),
+        Op::Mode { radius } => (&MODE, vec![*radius]),
+        Op::Unsharp { percent, threshold } => {
+            let limit = i32::MAX / percent.saturating_abs().max(1);
+            (&UNSHARP, [*percent, limit, *threshold].map(i32::cast_unsigned).to_vec())
+        }
+    }
 }
 
 /// The runs of bytes that make up a plane: offset at one stride, offset at the other, length.
@@ -184,13 +212,13 @@ fn spans(plane: &Plane, stride: usize, other_stride: usize) -> impl Iterator<Ite
     (0..rows).map(move |row| (row * stride, row * other_stride, length))
 }
 
-/// What a dispatch covers, in words and rows.
+/// What a dispatch covers, in quads and rows.
 trait Grid {
     fn pitch(&self) -> u32;
     fn height(&self) -> u32;
 }
 
-impl Grid for super::uniforms::Component {
+impl Grid for uniforms::Component {
     fn pitch(&self) -> u32 {
         self.pitch
     }
@@ -199,7 +227,7 @@ impl Grid for super::uniforms::Component {
     }
 }
 
-impl Grid for super::uniforms::Plane {
+impl Grid for uniforms::Plane {
     fn pitch(&self) -> u32 {
         self.pitch
     }
