@@ -15,22 +15,33 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let index = plane.offset + id.y * plane.pitch + id.x;
     var quad = base_quad(index);
+    // Which period of samples it is, and which place in it.
+    var group = id.x * 4u / plane.period;
+    var place = id.x * 4u % plane.period;
     for (var i = 0u; i < 4u; i++) {
-        quad[i] = result(plane, quad[i], id.x * 4u + i, id.y);
+        quad[i] = result(plane, quad[i], group, place, id.y);
+        place++;
+        if place == plane.period {
+            place = 0u;
+            group++;
+        }
     }
     write_quad(index, quad);
 }
 
-// What becomes of `original`, which is sample `column` of row y.
-fn result(plane: Plane, original: u32, column: u32, y: u32) -> u32 {
-    let source = plane.sources[column % plane.period];
+// What becomes of `original` at this place of row y.
+fn result(plane: Plane, original: u32, group: u32, place: u32, y: u32) -> u32 {
+    let source = plane.sources[place];
     if source == SOURCE_ORIGINAL {
         return original;
     }
     var filtered = frame.middle;
     if source != SOURCE_NEUTRAL {
         let c = frame.components[source - SOURCE_COMPONENT];
-        filtered = sample(c, min(column / c.frame_step, c.width - 1u), y);
+        // Packed 4:2:2 has two samples of luma in a period.
+        let x = select(group, group * 2u + place / 2u, c.frame_step < plane.period);
+        let column = min(x, c.width - 1u);
+        filtered = src_quad(index_of(c, i32(column / 4u), i32(y)))[column % 4u];
     }
     let before = original >> frame.shift;
     return ((before * (256u - params[0]) + filtered * params[0] + 128u) >> 8u) << frame.shift;

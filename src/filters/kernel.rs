@@ -71,7 +71,7 @@ impl Kernel {
     }
 
     /// How far the window reaches. The anchor of an even side is its element `side / 2`.
-    fn reach(&self) -> Margins {
+    pub fn reach(&self) -> Margins {
         let (cols, rows) = (self.cols as u32, self.rows() as u32);
         let (before, after) = (rows / 2, rows - 1 - rows / 2);
         let (up, down) = match self.order {

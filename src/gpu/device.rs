@@ -42,8 +42,12 @@ impl Gpu {
         if info.device_type == wgpu::DeviceType::Cpu && !software {
             return Err(GpuError::NoAdapter);
         }
+        // On a card of its own, shaders would reach for the host's memory through the bus.
+        let shared = matches!(info.device_type, wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::Cpu);
+        let mappable = if shared { wgpu::Features::MAPPABLE_PRIMARY_BUFFERS } else { wgpu::Features::empty() };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("stylefilter"),
+            required_features: adapter.features() & mappable,
             required_limits: adapter.limits(),
             ..Default::default()
         };
@@ -100,9 +104,14 @@ impl Gpu {
         GpuError::Failed { adapter: self.name(), reason: reason.to_string() }
     }
 
-    /// The pipeline that runs `shader` on samples of this depth.
-    pub(super) fn pipeline(&self, shader: &'static Shader, depth: Depth) -> wgpu::ComputePipeline {
-        self.pipelines.get(&self.device, shader, depth)
+    /// The pipeline that runs `shader` with these constants on samples of this depth.
+    pub(super) fn pipeline(&self, shader: &'static Shader, constants: &[u32], depth: Depth) -> wgpu::ComputePipeline {
+        self.pipelines.get(&self.device, shader, constants, depth)
+    }
+
+    /// Whether the host may write and read the very buffers that shaders use.
+    pub(super) fn shares_memory(&self) -> bool {
+        self.device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
     }
 
     pub(super) fn bindings(&self) -> &wgpu::BindGroupLayout {
@@ -114,12 +123,13 @@ impl Gpu {
         self.checked.get_or_init(check).clone()
     }
 
+    /// A new buffer; one that the host writes is mapped for that.
     pub(super) fn buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
             size,
             usage,
-            mapped_at_creation: false,
+            mapped_at_creation: usage.contains(wgpu::BufferUsages::MAP_WRITE),
         })
     }
 

@@ -11,13 +11,15 @@ pub(super) struct Shader {
     name: &'static str,
     source: &'static str,
     entry_point: &'static str,
+    /// What is given when a pipeline is made.
+    constants: &'static [&'static str],
     /// What one workgroup makes: quads by rows.
     pub(super) tile: [u32; 2],
 }
 
 /// The shader in `shaders/$name.wgsl`.
 macro_rules! shader {
-    ($name:literal, $entry_point:literal, $tile:expr) => {
+    ($name:literal, $entry_point:literal, $constants:expr, $tile:expr) => {
         Shader {
             name: $name,
             source: concat!(
@@ -25,19 +27,23 @@ macro_rules! shader {
                 include_str!(concat!("../../shaders/", $name, ".wgsl"))
             ),
             entry_point: $entry_point,
+            constants: &$constants,
             tile: $tile,
         }
     };
 }
 
-pub(super) static UNPACK: Shader = shader!("unpack", "main", [32, 4]);
-pub(super) static PACK: Shader = shader!("pack", "main", [32, 4]);
-pub(super) static CONVOLVE: Shader = shader!("convolve", "main", [32, 4]);
-pub(super) static BOX_HORIZONTAL: Shader = shader!("box_blur", "horizontal", [64, 16]);
-pub(super) static BOX_VERTICAL: Shader = shader!("box_blur", "vertical", [64, 64]);
-pub(super) static RANK: Shader = shader!("rank", "main", [32, 4]);
-pub(super) static MODE: Shader = shader!("mode", "main", [32, 4]);
-pub(super) static UNSHARP: Shader = shader!("unsharp", "main", [32, 4]);
+pub(super) static UNPACK: Shader = shader!("unpack", "main", [], [32, 4]);
+pub(super) static PACK: Shader = shader!("pack", "main", [], [32, 4]);
+pub(super) static EXTEND: Shader = shader!("extend", "main", [], [64, 1]);
+pub(super) static CONVOLVE: Shader = shader!("convolve", "main", ["cols", "rows"], [32, 4]);
+pub(super) static BOX_HORIZONTAL: Shader = shader!("box_blur", "horizontal", [], [64, 16]);
+pub(super) static BOX_VERTICAL: Shader = shader!("box_blur", "vertical", [], [64, 64]);
+pub(super) static RANK: Shader = shader!("rank", "main", ["size"], [32, 4]);
+pub(super) static EXTREME_HORIZONTAL: Shader = shader!("extreme", "horizontal", ["size"], [32, 4]);
+pub(super) static EXTREME_VERTICAL: Shader = shader!("extreme", "vertical", ["size"], [32, 4]);
+pub(super) static MODE: Shader = shader!("mode", "main", ["size"], [32, 4]);
+pub(super) static UNSHARP: Shader = shader!("unsharp", "main", [], [32, 4]);
 
 /// The shaders' bindings, as in `shaders/frame.wgsl`.
 const BINDINGS: [wgpu::BufferBindingType; 5] = [
@@ -55,8 +61,8 @@ pub(super) struct Pipelines {
     made: Mutex<HashMap<Key, wgpu::ComputePipeline>>,
 }
 
-/// A shader's name and entry point, and whether samples take two bytes.
-type Key = (&'static str, &'static str, bool);
+/// A shader's name and entry point, its constants, and whether samples take two bytes.
+type Key = (&'static str, &'static str, Vec<u32>, bool);
 
 impl Pipelines {
     pub(super) fn new(device: &wgpu::Device) -> Self {
@@ -80,27 +86,38 @@ impl Pipelines {
         Self { bindings, layout, made: Mutex::default() }
     }
 
-    /// The pipeline that runs `shader` on samples of this depth.
-    pub(super) fn get(&self, device: &wgpu::Device, shader: &'static Shader, depth: Depth) -> wgpu::ComputePipeline {
+    /// The pipeline that runs `shader` with these constants on samples of this depth.
+    pub(super) fn get(
+        &self,
+        device: &wgpu::Device,
+        shader: &'static Shader,
+        constants: &[u32],
+        depth: Depth,
+    ) -> wgpu::ComputePipeline {
         let wide = depth.bytes() > 1;
-        let key = (shader.name, shader.entry_point, wide);
-        lock(&self.made).entry(key).or_insert_with(|| self.make(device, shader, wide)).clone()
+        let key = (shader.name, shader.entry_point, constants.to_vec(), wide);
+        lock(&self.made).entry(key).or_insert_with(|| self.make(device, shader, constants, wide)).clone()
     }
 
-    fn make(&self, device: &wgpu::Device, shader: &'static Shader, wide: bool) -> wgpu::ComputePipeline {
+    fn make(
+        &self,
+        device: &wgpu::Device,
+        shader: &'static Shader,
+        constants: &[u32],
+        wide: bool,
+    ) -> wgpu::ComputePipeline {
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(shader.name),
             source: wgpu::ShaderSource::Wgsl(shader.source.into()),
         });
+        let own = shader.constants.iter().zip(constants).map(|(&name, &value)| (name, f64::from(value)));
+        let constants: Vec<_> = own.chain([("wide", f64::from(u8::from(wide)))]).collect();
         device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(shader.name),
             layout: Some(&self.layout),
             module: &module,
             entry_point: Some(shader.entry_point),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &[("wide", f64::from(u8::from(wide)))],
-                ..Default::default()
-            },
+            compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
             cache: None,
         })
     }
