@@ -1,30 +1,35 @@
 // Put before every other shader: what a frame looks like, and how its samples are read.
 //
-// Filters work on components (R, G, B, Y, U, V), each a plane of 8-bit samples of its own, four to a word, the first
-// in the lowest byte, rows padded to whole words. unpack.wgsl makes these planes from a frame, pack.wgsl a frame from
-// them. The structs are laid out as in src/gpu/uniforms.rs.
+// Filters work on components (R, G, B, Y, U, V), each a plane of its own, in quads: four samples in one word, or two to
+// a word where they are wide, the first in the lowest bits. Rows are padded to whole quads, and around each plane is
+// room for what windows see outside it: extend.wgsl writes that, so that no other shader needs to know where a plane
+// ends. unpack.wgsl makes the planes from a frame, pack.wgsl a frame from them. The structs are laid out as in
+// src/gpu/uniforms.rs.
+
+// Whether samples take two bytes.
+override wide = false;
 
 struct Component {
-    // In the frame: byte offset of the first sample, bytes from row to row, bytes from sample to sample.
+    // In the frame: the first sample, samples of any component from row to row and from one of this one to the next.
     frame_offset: u32,
     frame_pitch: u32,
     frame_step: u32,
-    // Its own plane: first word, words from row to row.
+    // Its own plane: first quad, quads from row to row.
     offset: u32,
     pitch: u32,
-    // In samples.
+    // In samples, and a row in quads.
     width: u32,
     height: u32,
-    unused: u32,
+    quads: u32,
 }
 
-// A plane of the frame, of which several components may share the bytes.
+// A plane of the frame, which several components may share.
 struct Plane {
-    // First word, words from row to row.
+    // First quad, quads from row to row.
     offset: u32,
     pitch: u32,
     height: u32,
-    // The bytes after which the order of components repeats, and the source of each of them (see pack.wgsl).
+    // The samples after which the order of components repeats, and the source of each of them (see pack.wgsl).
     period: u32,
     sources: vec4<u32>,
 }
@@ -32,6 +37,11 @@ struct Plane {
 struct Frame {
     components: array<Component, 4>,
     planes: array<Plane, 4>,
+    // The largest value, and the middle one, which is its highest bit alone.
+    largest: u32,
+    middle: u32,
+    // The bits of a sample below those that count.
+    shift: u32,
     // 0, which the compiler cannot know.
     zero: u32,
 }
@@ -42,81 +52,86 @@ struct Frame {
 // What the pass before wrote.
 @group(0) @binding(2) var<storage, read> src: array<u32>;
 @group(0) @binding(3) var<storage, read_write> dst: array<u32>;
-// The pass's parameters; a filter's begin with the five of `outside` and `keep` (src/filters/border.rs).
+// The pass's parameters; those of an operation begin with the margins in which it keeps what the filter began with.
 @group(0) @binding(4) var<storage, read> params: array<u32>;
-
-const OUTSIDE_CLAMP: u32 = 0u;
-const OUTSIDE_ZERO: u32 = 1u;
-const OUTSIDE_MIRROR: u32 = 2u;
-const OUTSIDE_NOTHING: u32 = 3u;
 
 // The parameters of the operation itself.
 fn param(index: u32) -> u32 {
-    return params[5u + index];
+    return params[4u + index];
 }
 
-fn base_byte(address: u32) -> u32 {
-    return (base[address >> 2u] >> ((address & 3u) * 8u)) & 255u;
+// Where in its plane's buffer a quad lies, or one beside the plane.
+fn index_of(c: Component, quad: i32, y: i32) -> u32 {
+    return u32(i32(c.offset) + y * i32(c.pitch) + quad);
 }
 
-// The sample at (x, y), which must lie in the plane.
-fn sample(c: Component, x: u32, y: u32) -> u32 {
-    return (src[c.offset + y * c.pitch + (x >> 2u)] >> ((x & 3u) * 8u)) & 255u;
+fn base_quad(index: u32) -> vec4<u32> {
+    if wide {
+        return halves(vec2(base[2u * index], base[2u * index + 1u]));
+    }
+    return unpack4xU8(base[index]);
 }
 
-// Which of `length` samples stands at `position`, or -1 for a zero.
-fn resolve(position: i32, length: i32) -> i32 {
-    if position >= 0 && position < length {
-        return position;
+fn src_quad(index: u32) -> vec4<u32> {
+    if wide {
+        return halves(vec2(src[2u * index], src[2u * index + 1u]));
     }
-    if params[0] == OUTSIDE_ZERO {
-        return -1;
-    }
-    if params[0] == OUTSIDE_MIRROR && length > 1 {
-        let period = 2 * (length - 1);
-        let distance = abs(position) % period;
-        return min(distance, period - distance);
-    }
-    return clamp(position, 0, length - 1);
+    return unpack4xU8(src[index]);
 }
 
-// The sample at (x, y), wherever that is.
-fn sample_at(c: Component, x: i32, y: i32) -> u32 {
-    let column = resolve(x, i32(c.width));
-    let row = resolve(y, i32(c.height));
-    if column < 0 || row < 0 {
-        return 0u;
+fn write_quad(index: u32, values: vec4<u32>) {
+    if wide {
+        let words = values.xz | (values.yw << vec2(16u));
+        dst[2u * index] = words.x;
+        dst[2u * index + 1u] = words.y;
+    } else {
+        dst[index] = pack4xU8(values);
     }
-    return sample(c, u32(column), u32(row));
 }
 
-// The samples at x .. x + 3 of row y, wherever they are.
-fn samples(c: Component, x: i32, y: i32) -> vec4<u32> {
-    if x < 0 || x + 3 >= i32(c.width) || y < 0 || y >= i32(c.height) {
-        return vec4(sample_at(c, x, y), sample_at(c, x + 1, y), sample_at(c, x + 2, y), sample_at(c, x + 3, y));
-    }
-    let word = c.offset + u32(y) * c.pitch + (u32(x) >> 2u);
-    let shift = (u32(x) & 3u) * 8u;
-    if shift == 0u {
-        return unpack4xU8(src[word]);
-    }
-    return unpack4xU8((src[word] >> shift) | (src[word + 1u] << (32u - shift)));
+fn halves(words: vec2<u32>) -> vec4<u32> {
+    return vec4(words & vec2(0xffffu), words >> vec2(16u)).xzyw;
 }
 
-// The four samples of a word of row y, which may lie above or below the plane.
-fn column_samples(c: Component, word: u32, y: i32) -> vec4<u32> {
-    let row = resolve(y, i32(c.height));
-    if row < 0 {
-        return vec4(0u);
+// Of the eight samples of two neighbouring quads the four from `first` on, which is 0 to 4.
+fn four_of(low: vec4<u32>, high: vec4<u32>, first: u32) -> vec4<u32> {
+    switch first {
+        case 0u: { return low; }
+        case 1u: { return vec4(low.yzw, high.x); }
+        case 2u: { return vec4(low.zw, high.xy); }
+        case 3u: { return vec4(low.w, high.xyz); }
+        default: { return high; }
     }
-    return unpack4xU8(src[c.offset + u32(row) * c.pitch + word]);
 }
 
-// Writes the four samples of a word of row y, but for those that the filter keeps.
-fn store(c: Component, word: u32, y: u32, values: vec4<u32>) {
-    let xs = vec4(word * 4u) + vec4(0u, 1u, 2u, 3u);
-    let keep_row = y < params[3] || y + params[4] >= c.height;
-    let keep = (xs < vec4(params[1])) | (xs + vec4(params[2]) >= vec4(c.width)) | vec4(keep_row);
-    let address = c.offset + y * c.pitch + word;
-    dst[address] = pack4xU8(select(values, unpack4xU8(base[address]), keep));
+// Writes a quad, but for those samples that the filter keeps.
+fn store(c: Component, quad: u32, y: u32, values: vec4<u32>) {
+    let index = index_of(c, i32(quad), i32(y));
+    let xs = vec4(quad * 4u) + vec4(0u, 1u, 2u, 3u);
+    let keep_row = y < params[2] || y + params[3] >= c.height;
+    let keep = (xs < vec4(params[0])) | (xs + vec4(params[1]) >= vec4(c.width)) | vec4(keep_row);
+    var result = values;
+    if any(keep) {
+        result = select(values, base_quad(index), keep);
+    }
+    write_quad(index, result);
+}
+
+// The windows of up to this side are held in registers, row by row.
+const SMALL: u32 = 5u;
+var<private> window: array<vec4<u32>, SMALL * SMALL>;
+
+// Reads the windows of the four samples of a quad.
+fn load_window(c: Component, at: vec2<u32>, size: u32) {
+    let radius = size / 2u;
+    for (var j = 0u; j < size; j++) {
+        let index = index_of(c, i32(at.x), i32(at.y) + i32(j) - i32(radius));
+        let before = src_quad(index - 1u);
+        let own = src_quad(index);
+        let after = src_quad(index + 1u);
+        for (var i = 0u; i < size; i++) {
+            let place = 4u + i - radius;
+            window[j * size + i] = select(four_of(own, after, place - 4u), four_of(before, own, place), place < 4u);
+        }
+    }
 }

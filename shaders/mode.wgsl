@@ -1,41 +1,85 @@
 // The most frequent value of each window, the smallest of several; the sample itself where none comes three times.
 // One invocation makes four samples.
 //
-// Parameters: how far the window reaches from its middle.
+// Parameters: 1 where the window ends at the plane's edges.
+
+// The window's side, odd.
+override size: u32;
+
+// Counts nowhere: no sample is as large.
+const NOTHING: u32 = 0xffffffffu;
 
 var<private> histogram: array<u32, 256>;
 
 @compute @workgroup_size(32, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let c = frame.components[id.z];
-    if id.x >= c.pitch || id.y >= c.height {
+    if id.x >= c.quads || id.y >= c.height {
         return;
     }
     var values = vec4(0u);
-    for (var i = 0; i < 4; i++) {
-        values[i] = most_frequent(c, i32(id.x) * 4 + i, i32(id.y));
+    if size <= SMALL {
+        values = most_frequent_of_small(c, id.xy);
+    } else {
+        for (var i = 0u; i < 4u; i++) {
+            values[i] = most_frequent(c, vec2<i32>(vec2(id.x * 4u + i, id.y)));
+        }
     }
     store(c, id.x, id.y, values);
 }
 
-fn most_frequent(c: Component, x: i32, y: i32) -> u32 {
-    let radius = i32(param(0u));
-    var first = vec2(x, y) - radius;
-    var last = vec2(x, y) + radius;
-    if params[0] == OUTSIDE_NOTHING {
+// Compares each sample of four small windows with every other.
+fn most_frequent_of_small(c: Component, at: vec2<u32>) -> vec4<u32> {
+    load_window(c, at, size);
+    let radius = size / 2u;
+    var winner = src_quad(index_of(c, i32(at.x), i32(at.y)));
+    if param(0u) == 1u {
+        for (var i = 0u; i < size * size; i++) {
+            let xs = vec4(at.x * 4u + i % size - radius) + vec4(0u, 1u, 2u, 3u);
+            let y = at.y + i / size - radius;
+            window[i] = select(vec4(NOTHING), window[i], (xs < vec4(c.width)) & vec4(y < c.height));
+        }
+    }
+    var most = vec4(2u);
+    for (var i = 0u; i < size * size; i++) {
+        let value = window[i];
+        var count = vec4(0u);
+        for (var j = 0u; j < size * size; j++) {
+            count += vec4<u32>(window[j] == value);
+        }
+        let wins = (value != vec4(NOTHING)) & more_frequent(count, value, most, winner);
+        most = select(most, count, wins);
+        winner = select(winner, value, wins);
+    }
+    return winner;
+}
+
+fn more_frequent(count: vec4<u32>, value: vec4<u32>, most: vec4<u32>, winner: vec4<u32>) -> vec4<bool> {
+    return (count > most) | ((count == most) & (count > vec4(2u)) & (value < winner));
+}
+
+fn most_frequent(c: Component, at: vec2<i32>) -> u32 {
+    let radius = i32(size / 2u);
+    var first = at - radius;
+    var last = at + radius;
+    if param(0u) == 1u {
         first = max(first, vec2(0));
         last = min(last, vec2(i32(c.width), i32(c.height)) - 1);
+    }
+    let own = sample(c, at.x, at.y);
+    if wide {
+        return most_frequent_wide(c, first, last, own);
     }
     for (var value = 0; value < 256; value++) {
         histogram[value] = 0u;
     }
-    for (var row = first.y; row <= last.y; row++) {
-        for (var column = first.x; column <= last.x; column++) {
-            histogram[sample_at(c, column, row)]++;
+    for (var y = first.y; y <= last.y; y++) {
+        for (var x = first.x; x <= last.x; x++) {
+            histogram[sample(c, x, y)]++;
         }
     }
     var most = 2u;
-    var winner = sample_at(c, x, y);
+    var winner = own;
     for (var value = 0u; value < 256u; value++) {
         if histogram[value] > most {
             most = histogram[value];
@@ -43,4 +87,35 @@ fn most_frequent(c: Component, x: i32, y: i32) -> u32 {
         }
     }
     return winner;
+}
+
+// A histogram would have too many values: compares each sample of the window with every other.
+fn most_frequent_wide(c: Component, first: vec2<i32>, last: vec2<i32>, own: u32) -> u32 {
+    var most = 2u;
+    var winner = own;
+    for (var y = first.y; y <= last.y; y++) {
+        for (var x = first.x; x <= last.x; x++) {
+            let value = sample(c, x, y);
+            let count = count_of(c, first, last, value);
+            if count > most || (count == most && count > 2u && value < winner) {
+                most = count;
+                winner = value;
+            }
+        }
+    }
+    return winner;
+}
+
+fn count_of(c: Component, first: vec2<i32>, last: vec2<i32>, value: u32) -> u32 {
+    var count = 0u;
+    for (var y = first.y; y <= last.y; y++) {
+        for (var x = first.x; x <= last.x; x++) {
+            count += u32(sample(c, x, y) == value);
+        }
+    }
+    return count;
+}
+
+fn sample(c: Component, x: i32, y: i32) -> u32 {
+    return src_quad(index_of(c, x >> 2u, y))[u32(x) & 3u];
 }

@@ -1,29 +1,57 @@
 // The rank-th smallest value of each window, found bit by bit: the largest value below which no more than `rank`
 // samples lie. One invocation makes four samples.
 //
-// Parameters: the window's side (odd), rank (from 0).
+// Parameters: rank (from 0).
+
+// The window's side, odd.
+override size: u32;
 
 @compute @workgroup_size(32, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let c = frame.components[id.z];
-    if id.x >= c.pitch || id.y >= c.height {
+    if id.x >= c.quads || id.y >= c.height {
         return;
     }
-    let radius = i32(param(0u) / 2u);
-    let rank = vec4(param(1u));
-    let x = i32(id.x * 4u);
-    let y = i32(id.y);
+    let rank = vec4(param(0u));
+    if size <= SMALL {
+        load_window(c, id.xy, size);
+    }
 
     var value = vec4(0u);
-    for (var bit = 128u; bit > 0u; bit >>= 1u) {
+    for (var bit = frame.middle; bit > 0u; bit >>= 1u) {
         let candidate = value | vec4(bit);
         var below = vec4(0u);
-        for (var dy = -radius; dy <= radius; dy++) {
-            for (var dx = -radius; dx <= radius; dx++) {
-                below += select(vec4(0u), vec4(1u), samples(c, x + dx, y + dy) < candidate);
+        if size <= SMALL {
+            for (var i = 0u; i < size * size; i++) {
+                below += vec4<u32>(window[i] < candidate);
             }
+        } else {
+            below = count_below(c, id.xy, candidate);
         }
         value = select(value, candidate, below <= rank);
     }
     store(c, id.x, id.y, value);
+}
+
+// How many samples of a large window are smaller than `candidate`.
+fn count_below(c: Component, at: vec2<u32>, candidate: vec4<u32>) -> vec4<u32> {
+    let radius = size / 2u;
+    let left = (radius + 3u) / 4u;
+    let first = left * 4u - radius;
+    var below = vec4(0u);
+    for (var j = 0u; j < size; j++) {
+        var index = index_of(c, i32(at.x) - i32(left), i32(at.y) + i32(j) - i32(radius));
+        var low = vec4(0u);
+        var high = src_quad(index);
+        for (var i = 0u; i < size; i++) {
+            let place = (first + i) % 4u;
+            if i == 0u || place == 0u {
+                low = high;
+                index++;
+                high = src_quad(index);
+            }
+            below += vec4<u32>(four_of(low, high, place) < candidate);
+        }
+    }
+    return below;
 }

@@ -47,7 +47,7 @@ impl Backend {
 
     fn open_gpu(adapter: &str, software: bool) -> Result<Self, GpuError> {
         let gpu = Gpu::shared(adapter, software)?;
-        if !is_exact(&gpu)? {
+        if !gpu.checked(|| is_exact(&gpu))? {
             return Err(GpuError::Inexact { adapter: gpu.name() });
         }
         Ok(Self::Gpu(gpu))

@@ -59,6 +59,16 @@ impl Margins {
     pub fn symmetric(x: u32, y: u32) -> Self {
         Self { left: x, right: x, up: y, down: y }
     }
+
+    /// The larger of the two to each side.
+    pub fn max(self, other: Self) -> Self {
+        Self {
+            left: self.left.max(other.left),
+            right: self.right.max(other.right),
+            up: self.up.max(other.up),
+            down: self.down.max(other.down),
+        }
+    }
 }
 
 impl Border {

@@ -1,43 +1,18 @@
-//! The process's one wgpu device, and the pipelines made on it.
+//! The process's one wgpu device.
 
-use std::sync::{Arc, Mutex, Weak};
-
-use wgpu::util::DeviceExt;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use super::GpuError;
-use crate::filters::{Axis, Op};
+use super::shaders::{Pipelines, Shader};
 use crate::frame::Depth;
 use crate::sync::lock;
 
-/// The shaders' bindings, as in `shaders/frame.wgsl`.
-const BINDINGS: [wgpu::BufferBindingType; 5] = [
-    wgpu::BufferBindingType::Uniform,
-    wgpu::BufferBindingType::Storage { read_only: true },
-    wgpu::BufferBindingType::Storage { read_only: true },
-    wgpu::BufferBindingType::Storage { read_only: false },
-    wgpu::BufferBindingType::Storage { read_only: true },
-];
-
-/// A compute pipeline, with how many samples (or words) one workgroup makes.
-pub(super) struct Stage {
-    pub(super) pipeline: wgpu::ComputePipeline,
-    /// Words by rows.
-    pub(super) tile: [u32; 2],
-}
-
-/// An open GPU with every pipeline. All elements of the process share one.
+/// An open GPU. All elements of the process share one.
 pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    pub(super) bindings: wgpu::BindGroupLayout,
-    pub(super) unpack: Stage,
-    pub(super) pack: Stage,
-    convolve: Stage,
-    box_horizontal: Stage,
-    box_vertical: Stage,
-    rank: Stage,
-    mode: Stage,
-    unsharp: Stage,
+    pipelines: Pipelines,
+    checked: OnceLock<Result<bool, GpuError>>,
     adapter: wgpu::AdapterInfo,
     error: Arc<Mutex<Option<String>>>,
 }
@@ -67,8 +42,12 @@ impl Gpu {
         if info.device_type == wgpu::DeviceType::Cpu && !software {
             return Err(GpuError::NoAdapter);
         }
+        // On a card of its own, shaders would reach for the host's memory through the bus.
+        let shared = matches!(info.device_type, wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::Cpu);
+        let mappable = if shared { wgpu::Features::MAPPABLE_PRIMARY_BUFFERS } else { wgpu::Features::empty() };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("stylefilter"),
+            required_features: adapter.features() & mappable,
             required_limits: adapter.limits(),
             ..Default::default()
         };
@@ -91,23 +70,7 @@ impl Gpu {
             }
         });
 
-        let bindings = bind_group_layout(&device);
-        let stages = Stages::new(&device, &bindings);
-        let gpu = Self {
-            unpack: stages.make("unpack", include_str!("../../shaders/unpack.wgsl"), "main", [32, 4]),
-            pack: stages.make("pack", include_str!("../../shaders/pack.wgsl"), "main", [32, 4]),
-            convolve: stages.make("convolve", include_str!("../../shaders/convolve.wgsl"), "main", [32, 4]),
-            box_horizontal: stages.make("box_blur", BOX_BLUR, "horizontal", [64, 16]),
-            box_vertical: stages.make("box_blur", BOX_BLUR, "vertical", [64, 64]),
-            rank: stages.make("rank", include_str!("../../shaders/rank.wgsl"), "main", [32, 4]),
-            mode: stages.make("mode", include_str!("../../shaders/mode.wgsl"), "main", [32, 4]),
-            unsharp: stages.make("unsharp", include_str!("../../shaders/unsharp.wgsl"), "main", [32, 4]),
-            device,
-            queue,
-            bindings,
-            adapter,
-            error,
-        };
+        let gpu = Self { pipelines: Pipelines::new(&device), checked: OnceLock::new(), device, queue, adapter, error };
         gpu.check()?;
         Ok(gpu)
     }
@@ -141,42 +104,42 @@ impl Gpu {
         GpuError::Failed { adapter: self.name(), reason: reason.to_string() }
     }
 
-    /// The pipeline that computes `op`, and its shader's parameters.
-    pub(super) fn stage(&self, op: &Op) -> (&Stage, Vec<u32>) {
-        match op {
-            Op::Convolve(kernel) => {
-                let weights = kernel.weights(Depth::default());
-                let bottom_up = kernel.row_offset(0) > 0;
-                let header = [kernel.cols as u32, kernel.rows() as u32, u32::from(bottom_up)];
-                let floats = [weights.start, weights.reciprocal].into_iter().chain(weights.coefficients);
-                (&self.convolve, header.into_iter().chain(floats.map(f32::to_bits)).collect())
-            }
-            Op::BoxBlur(axis, weights) => {
-                let stage = match axis {
-                    Axis::Horizontal => &self.box_horizontal,
-                    Axis::Vertical => &self.box_vertical,
-                };
-                (stage, vec![weights.radius, weights.inner, weights.edge])
-            }
-            Op::Rank { size, rank } => (&self.rank, vec![*size, *rank]),
-            Op::Mode { radius } => (&self.mode, vec![*radius]),
-            Op::Unsharp { percent, threshold } => {
-                (&self.unsharp, vec![percent.cast_unsigned(), threshold.cast_unsigned()])
-            }
-        }
+    /// The pipeline that runs `shader` with these constants on samples of this depth.
+    pub(super) fn pipeline(&self, shader: &'static Shader, constants: &[u32], depth: Depth) -> wgpu::ComputePipeline {
+        self.pipelines.get(&self.device, shader, constants, depth)
     }
 
+    /// Whether the host may write and read the very buffers that shaders use.
+    pub(super) fn shares_memory(&self) -> bool {
+        self.device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
+    }
+
+    pub(super) fn bindings(&self) -> &wgpu::BindGroupLayout {
+        &self.pipelines.bindings
+    }
+
+    /// What `check` found when it first ran on this device.
+    pub fn checked(&self, check: impl FnOnce() -> Result<bool, GpuError>) -> Result<bool, GpuError> {
+        self.checked.get_or_init(check).clone()
+    }
+
+    /// A new buffer; one that the host writes is mapped for that.
     pub(super) fn buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
             size,
             usage,
-            mapped_at_creation: false,
+            mapped_at_creation: usage.contains(wgpu::BufferUsages::MAP_WRITE),
         })
     }
 
-    pub(super) fn buffer_with(&self, label: &str, contents: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
-        self.device.create_buffer_init(&wgpu::util::BufferInitDescriptor { label: Some(label), contents, usage })
+    /// A buffer with these words in it.
+    pub(super) fn buffer_with(&self, label: &str, words: &[u32], usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        let contents = bytemuck::cast_slice(words);
+        // Not mapped at its creation: that panics once the device is lost.
+        let buffer = self.buffer(label, contents.len() as u64, usage | wgpu::BufferUsages::COPY_DST);
+        self.queue.write_buffer(&buffer, 0, contents);
+        buffer
     }
 
     /// Fails if no buffer of `needed` bytes can be bound.
@@ -188,8 +151,6 @@ impl Gpu {
         Ok(())
     }
 }
-
-const BOX_BLUR: &str = include_str!("../../shaders/box_blur.wgsl");
 
 /// The fastest adapter, or the first with `name` in its name.
 async fn find_adapter(instance: &wgpu::Instance, name: &str) -> Result<wgpu::Adapter, GpuError> {
@@ -214,50 +175,4 @@ fn contains(adapter: &wgpu::AdapterInfo, name: &str) -> bool {
 
 fn keep_first(slot: &Mutex<Option<String>>, message: String) {
     lock(slot).get_or_insert(message);
-}
-
-fn bind_group_layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
-    let entries: Vec<_> = BINDINGS
-        .into_iter()
-        .zip(0..)
-        .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
-            count: None,
-        })
-        .collect();
-    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("pass"), entries: &entries })
-}
-
-struct Stages<'a> {
-    device: &'a wgpu::Device,
-    layout: wgpu::PipelineLayout,
-}
-
-impl<'a> Stages<'a> {
-    fn new(device: &'a wgpu::Device, bindings: &wgpu::BindGroupLayout) -> Self {
-        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some("pass"),
-            bind_group_layouts: &[Some(bindings)],
-            ..Default::default()
-        });
-        Self { device, layout }
-    }
-
-    fn make(&self, label: &str, source: &str, entry_point: &str, tile: [u32; 2]) -> Stage {
-        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(label),
-            source: wgpu::ShaderSource::Wgsl([include_str!("../../shaders/frame.wgsl"), source].concat().into()),
-        });
-        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(label),
-            layout: Some(&self.layout),
-            module: &module,
-            entry_point: Some(entry_point),
-            compilation_options: Default::default(),
-            cache: None,
-        });
-        Stage { pipeline, tile }
-    }
 }

@@ -1,7 +1,10 @@
 //! How filters run on a GPU: the process's one device, the passes as compute shaders, frames up and down.
 
+mod buffers;
 mod device;
 mod program;
+mod shaders;
+mod steps;
 mod uniforms;
 
 pub use device::Gpu;

@@ -1,15 +1,14 @@
 //! A plan made ready for frames of one layout.
 
-use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wgpu::BufferUsages as Usage;
-
-use super::device::Stage;
-use super::uniforms::Geometry;
+use super::buffers::Buffers;
+use super::shaders::{EXTEND, PACK, Shader, UNPACK};
+use super::steps::{Step, steps};
+use super::uniforms::{Geometry, quad_bytes};
 use super::{Gpu, GpuError};
-use crate::filters::{Chroma, Margins, Pass, Plan};
+use crate::filters::{Margins, Outside, Plan};
 use crate::frame::{Layout, Plane, PlaneBytes, PlaneBytesMut};
 
 /// After this long without an answer the device counts as lost.
@@ -20,11 +19,7 @@ pub struct Program {
     gpu: Arc<Gpu>,
     layout: Layout,
     geometry: Geometry,
-    uniforms: wgpu::Buffer,
-    input: wgpu::Buffer,
-    components: [wgpu::Buffer; 3],
-    output: wgpu::Buffer,
-    download: wgpu::Buffer,
+    buffers: Buffers,
     dispatches: Vec<Dispatch>,
 }
 
@@ -38,74 +33,112 @@ struct Dispatch {
 impl Program {
     /// Prepares `plan` for frames of `layout`.
     pub fn new(gpu: Arc<Gpu>, layout: Layout, plan: &Plan) -> Result<Self, GpuError> {
-        // The buffers hold every component, so that they serve each later plan too.
-        let everything = Plan { chroma: Chroma::Filter, alpha: true, ..Plan::default() };
-        let Geometry { frame_bytes, component_bytes, uniforms, .. } = Geometry::new(&layout, &everything);
-        gpu.check_size(frame_bytes.max(component_bytes))?;
-        let buffer = |label, size, usage| gpu.buffer(label, size, usage);
-        let mut program = Self {
-            geometry: Geometry::new(&layout, plan),
-            uniforms: buffer("frame uniforms", size_of_val(&uniforms) as u64, Usage::UNIFORM | Usage::COPY_DST),
-            input: buffer("input frame", frame_bytes, Usage::STORAGE | Usage::COPY_DST),
-            components: ["components A", "components B", "components C"]
-                .map(|label| buffer(label, component_bytes, Usage::STORAGE)),
-            output: buffer("output frame", frame_bytes, Usage::STORAGE | Usage::COPY_SRC),
-            download: buffer("download", frame_bytes, Usage::MAP_READ | Usage::COPY_DST),
-            dispatches: Vec::new(),
-            gpu,
-            layout,
-        };
+        let geometry = Geometry::new(&layout, plan, Margins::default());
+        let buffers = Buffers::new(&gpu, &geometry)?;
+        let mut program = Self { gpu, layout, geometry, buffers, dispatches: Vec::new() };
         program.set_plan(plan)?;
         Ok(program)
     }
 
     /// Runs `plan` from the next frame on.
     pub fn set_plan(&mut self, plan: &Plan) -> Result<(), GpuError> {
-        self.geometry = Geometry::new(&self.layout, plan);
-        self.gpu.queue.write_buffer(&self.uniforms, 0, bytemuck::bytes_of(&self.geometry.uniforms));
+        let filters = steps(plan, self.layout.depth);
+        let reach = filters.iter().flatten().fold(Margins::default(), |reach, step| reach.max(step.reach));
+        self.geometry = Geometry::new(&self.layout, plan, reach);
+        if !self.buffers.hold(&self.geometry) {
+            self.buffers = Buffers::new(&self.gpu, &self.geometry)?;
+        }
+        self.gpu.queue.write_buffer(&self.buffers.uniforms, 0, bytemuck::bytes_of(&self.geometry.uniforms));
+        self.dispatches = self.dispatches(&filters, plan.mix);
+        self.gpu.check()
+    }
 
-        let filtered = &self.geometry.uniforms.components[..self.geometry.components];
-        let [mut from, mut to, mut spare] = self.components.each_ref();
-        let mut dispatches = vec![self.dispatch(&self.gpu.unpack, filtered, &[], [&self.input, &self.input, from])];
-        for filter in &plan.filters {
+    fn dispatches(&self, filters: &[Vec<Step>], mix: u32) -> Vec<Dispatch> {
+        let Buffers { input, components, output, .. } = &self.buffers;
+        let mut dispatches = Vec::new();
+        let mut from = input;
+        if !self.geometry.planar {
+            from = &components[0];
+            dispatches.push(self.dispatch(&UNPACK, &[], &[], self.component_grid(), [input, input, from]));
+        }
+        let mut left = filters.iter().map(Vec::len).sum::<usize>();
+        for filter in filters {
             let base = from;
-            for pass in &filter.passes {
-                let (stage, op) = self.gpu.stage(&pass.op);
-                dispatches.push(self.dispatch(stage, filtered, &params(pass, op), [base, from, to]));
+            for step in filter {
+                left -= 1;
                 // What the filter began with must last until its end.
-                (from, to, spare) = if from == base { (to, spare, from) } else { (to, from, spare) };
+                let free = components.iter().find(|&buffer| buffer != from && buffer != base);
+                let to = match free {
+                    Some(free) if left > 0 || !self.geometry.planar => free,
+                    _ => output,
+                };
+                if step.outside != Outside::Nothing && step.reach != Margins::default() {
+                    dispatches.push(self.extend(step, [to, to, from]));
+                }
+                let Margins { left, right, up, down } = step.keep;
+                let params = [&[left, right, up, down], &step.params[..]].concat();
+                let buffers = [base, from, to];
+                dispatches.push(self.dispatch(step.shader, &step.constants, &params, self.component_grid(), buffers));
+                from = to;
             }
         }
+        if !self.geometry.planar {
+            dispatches.push(self.dispatch(&PACK, &[], &[mix], self.plane_grid(), [input, from, output]));
+        }
+        dispatches
+    }
+
+    /// Writes what `step` sees outside the planes.
+    fn extend(&self, step: &Step, buffers: [&wgpu::Buffer; 3]) -> Dispatch {
+        let Margins { left, right, up, down } = step.reach;
+        let (left, right) = (left.div_ceil(4), right.div_ceil(4));
+        let components = &self.geometry.uniforms.components[..self.geometry.components];
+        let across = components.iter().map(|c| (up + down) * (left + c.quads + right));
+        let beside = components.iter().map(|c| c.height * (left + right + 1));
+        let quads = across.zip(beside).map(|(across, beside)| across + beside).max().unwrap_or(0);
+        let params = [step.outside as u32, left, right, up, down];
+        self.dispatch(&EXTEND, &[], &params, [quads, 1, components.len() as u32], buffers)
+    }
+
+    /// The quads, rows and number of the filtered components.
+    fn component_grid(&self) -> [u32; 3] {
+        let components = &self.geometry.uniforms.components[..self.geometry.components];
+        let quads = components.iter().map(|component| component.quads).max().unwrap_or(0);
+        let rows = components.iter().map(|component| component.height).max().unwrap_or(0);
+        [quads, rows, components.len() as u32]
+    }
+
+    /// The quads, rows and number of the planes.
+    fn plane_grid(&self) -> [u32; 3] {
         let planes = &self.geometry.uniforms.planes[..self.geometry.planes];
-        dispatches.push(self.dispatch(&self.gpu.pack, planes, &[plan.mix], [&self.input, from, &self.output]));
-        self.dispatches = dispatches;
-        self.gpu.check()
+        let quads = planes.iter().map(|plane| plane.pitch).max().unwrap_or(0);
+        let rows = planes.iter().map(|plane| plane.height).max().unwrap_or(0);
+        [quads, rows, planes.len() as u32]
     }
 
     fn dispatch(
         &self,
-        stage: &Stage,
-        grids: &[impl Grid],
+        shader: &'static Shader,
+        constants: &[u32],
         params: &[u32],
+        [quads, rows, count]: [u32; 3],
         [base, from, to]: [&wgpu::Buffer; 3],
     ) -> Dispatch {
         // A binding cannot be empty.
         let params = if params.is_empty() { &[0] } else { params };
-        let params = self.gpu.buffer_with("pass parameters", bytemuck::cast_slice(params), Usage::STORAGE);
-        let entries: Vec<_> = [&self.uniforms, base, from, to, &params]
+        let params = self.gpu.buffer_with("pass parameters", params, wgpu::BufferUsages::STORAGE);
+        let entries: Vec<_> = [&self.buffers.uniforms, base, from, to, &params]
             .into_iter()
             .zip(0..)
             .map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
             .collect();
         let bindings = self.gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("pass"),
-            layout: &self.gpu.bindings,
+            layout: self.gpu.bindings(),
             entries: &entries,
         });
-        let words = grids.iter().map(Grid::pitch).max().unwrap_or(0);
-        let rows = grids.iter().map(Grid::height).max().unwrap_or(0);
-        let workgroups = [words.div_ceil(stage.tile[0]), rows.div_ceil(stage.tile[1]), grids.len() as u32];
-        Dispatch { pipeline: stage.pipeline.clone(), bindings, workgroups }
+        let workgroups = [quads.div_ceil(shader.tile[0]), rows.div_ceil(shader.tile[1]), count];
+        Dispatch { pipeline: self.gpu.pipeline(shader, constants, self.layout.depth), bindings, workgroups }
     }
 
     /// Filters a frame: reads the planes of `source`, writes those of `target`.
@@ -116,33 +149,43 @@ impl Program {
     }
 
     fn upload(&self, source: &[PlaneBytes]) -> Result<(), GpuError> {
-        let size = NonZero::new(self.geometry.frame_bytes).ok_or_else(|| self.gpu.failed("the frame is empty"))?;
-        let mut staging = self
-            .gpu
-            .queue
-            .write_buffer_with(&self.input, 0, size)
-            .ok_or_else(|| self.gpu.failed("no memory for the frame's upload"))?;
+        let upload = &self.buffers.upload;
+        let mut mapped = upload.get_mapped_range_mut(..).map_err(|error| self.gpu.failed(error))?;
         for ((at, pitch, plane), bytes) in self.planes().zip(source) {
             for (from, to, length) in spans(plane, bytes.stride, pitch) {
-                staging.slice(at + to..at + to + length).copy_from_slice(&bytes.data[from..from + length]);
+                mapped.slice(at + to..at + to + length).copy_from_slice(&bytes.data[from..from + length]);
             }
         }
+        drop(mapped);
+        upload.unmap();
         Ok(())
     }
 
     fn submit(&self) -> wgpu::SubmissionIndex {
+        let Buffers { upload, input, output, download, .. } = &self.buffers;
+        let size = self.geometry.frame_bytes;
         let mut encoder =
             self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("frame") });
+        if upload != input {
+            encoder.copy_buffer_to_buffer(upload, 0, input, 0, size);
+        }
+        for kept in self.geometry.kept.iter().filter(|_| self.geometry.planar) {
+            encoder.copy_buffer_to_buffer(input, kept.start, output, kept.start, kept.end - kept.start);
+        }
+        let mut pass = encoder.begin_compute_pass(&Default::default());
         for dispatch in &self.dispatches {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
             pass.set_pipeline(&dispatch.pipeline);
             pass.set_bind_group(0, &dispatch.bindings, &[]);
             let [x, y, z] = dispatch.workgroups;
             pass.dispatch_workgroups(x, y, z);
         }
-        encoder.copy_buffer_to_buffer(&self.output, 0, &self.download, 0, self.geometry.frame_bytes);
-        // The callback has nothing to do: a failed mapping shows when the range is asked for.
-        encoder.map_buffer_on_submit(&self.download, wgpu::MapMode::Read, .., |_| ());
+        drop(pass);
+        if download != output {
+            encoder.copy_buffer_to_buffer(output, 0, download, 0, size);
+        }
+        // The callbacks have nothing to do: a failed mapping shows when the range is asked for.
+        encoder.map_buffer_on_submit(upload, wgpu::MapMode::Write, .., |_| ());
+        encoder.map_buffer_on_submit(download, wgpu::MapMode::Read, .., |_| ());
         self.gpu.queue.submit([encoder.finish()])
     }
 
@@ -150,28 +193,26 @@ impl Program {
         let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(TIMEOUT) };
         self.gpu.device.poll(wait).map_err(|error| self.gpu.failed(error))?;
         self.gpu.check()?;
-        let mapped = self.download.get_mapped_range(..).map_err(|error| self.gpu.failed(error))?;
+        let download = &self.buffers.download;
+        let mapped = download.get_mapped_range(..).map_err(|error| self.gpu.failed(error))?;
         for ((at, pitch, plane), bytes) in self.planes().zip(target) {
             for (to, from, length) in spans(plane, bytes.stride, pitch) {
                 bytes.data[to..to + length].copy_from_slice(&mapped[at + from..at + from + length]);
             }
         }
         drop(mapped);
-        self.download.unmap();
+        download.unmap();
         Ok(())
     }
 
     /// Each plane's first byte and bytes from row to row on the GPU, with its size.
     fn planes(&self) -> impl Iterator<Item = (usize, usize, &Plane)> {
+        let quad = quad_bytes(self.layout.depth);
         let on_gpu = self.geometry.uniforms.planes.iter();
-        on_gpu.zip(&self.layout.planes).map(|(gpu, plane)| (gpu.offset as usize * 4, gpu.pitch as usize * 4, plane))
+        on_gpu
+            .zip(&self.layout.planes)
+            .map(move |(gpu, plane)| (gpu.offset as usize * quad, gpu.pitch as usize * quad, plane))
     }
-}
-
-/// A pass's parameters for its shader: what it sees outside, what it keeps, then its operation's own.
-fn params(pass: &Pass, op: Vec<u32>) -> Vec<u32> {
-    let Margins { left, right, up, down } = pass.keep;
-    [pass.outside as u32, left, right, up, down].into_iter().chain(op).collect()
 }
 
 /// The runs of bytes that make up a plane: offset at one stride, offset at the other, length.
@@ -182,28 +223,4 @@ fn spans(plane: &Plane, stride: usize, other_stride: usize) -> impl Iterator<Ite
         height => (height, plane.row_bytes),
     };
     (0..rows).map(move |row| (row * stride, row * other_stride, length))
-}
-
-/// What a dispatch covers, in words and rows.
-trait Grid {
-    fn pitch(&self) -> u32;
-    fn height(&self) -> u32;
-}
-
-impl Grid for super::uniforms::Component {
-    fn pitch(&self) -> u32 {
-        self.pitch
-    }
-    fn height(&self) -> u32 {
-        self.height
-    }
-}
-
-impl Grid for super::uniforms::Plane {
-    fn pitch(&self) -> u32 {
-        self.pitch
-    }
-    fn height(&self) -> u32 {
-        self.height
-    }
 }
