@@ -10,9 +10,7 @@
 override wide = false;
 
 struct Component {
-    // In the frame: the first sample, samples of any component from row to row and from one of this one to the next.
-    frame_offset: u32,
-    frame_pitch: u32,
+    // In the frame: samples of any component from one of this one to its neighbour.
     frame_step: u32,
     // Its own plane: first quad, quads from row to row.
     offset: u32,
@@ -21,6 +19,7 @@ struct Component {
     width: u32,
     height: u32,
     quads: u32,
+    unused: vec2<u32>,
 }
 
 // A plane of the frame, which several components may share.
@@ -29,10 +28,15 @@ struct Plane {
     offset: u32,
     pitch: u32,
     height: u32,
-    // The samples after which the order of components repeats, and the source of each of them (see pack.wgsl).
+    // The samples after which the order of components repeats, and what becomes of each of them.
     period: u32,
     sources: vec4<u32>,
 }
+
+// What becomes of a sample: one of these, or SOURCE_COMPONENT + the index of the component that it is of.
+const SOURCE_ORIGINAL: u32 = 0u;
+const SOURCE_NEUTRAL: u32 = 1u;
+const SOURCE_COMPONENT: u32 = 2u;
 
 struct Frame {
     components: array<Component, 4>,

@@ -1,48 +1,69 @@
-// Puts the components back into a frame and mixes it with the original. One invocation makes a quad; z is the plane.
+// Puts the components back into a frame and mixes it with the original. One invocation makes four periods of a plane's
+// samples.
 //
-// params: the filtered frame's share, in 256ths.
-//
-// A sample's source is one of these, or SOURCE_COMPONENT + the index of a component.
-const SOURCE_ORIGINAL: u32 = 0u;
-const SOURCE_NEUTRAL: u32 = 1u;
-const SOURCE_COMPONENT: u32 = 2u;
+// params: the plane, the filtered frame's share in 256ths.
+
+override period: u32;
+
+// The four periods.
+var<private> quads: array<vec4<u32>, 4>;
 
 @compute @workgroup_size(32, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let plane = frame.planes[id.z];
-    if id.x >= plane.pitch || id.y >= plane.height {
+    let plane = frame.planes[params[0]];
+    if id.x * period >= plane.pitch || id.y >= plane.height {
         return;
     }
-    let index = plane.offset + id.y * plane.pitch + id.x;
-    var quad = base_quad(index);
-    // Which period of samples it is, and which place in it.
-    var group = id.x * 4u / plane.period;
-    var place = id.x * 4u % plane.period;
-    for (var i = 0u; i < 4u; i++) {
-        quad[i] = result(plane, quad[i], group, place, id.y);
-        place++;
-        if place == plane.period {
-            place = 0u;
-            group++;
+    let index = plane.offset + id.y * plane.pitch + id.x * period;
+    for (var i = 0u; i < period; i++) {
+        quads[i] = base_quad(index + i);
+    }
+    // Not a loop: with the places known, compilers keep the periods in registers.
+    put_in(plane, 0u, id.xy);
+    if period > 1u {
+        put_in(plane, 1u, id.xy);
+    }
+    if period > 2u {
+        put_in(plane, 2u, id.xy);
+    }
+    if period > 3u {
+        put_in(plane, 3u, id.xy);
+    }
+    for (var i = 0u; i < period; i++) {
+        if id.x * period + i < plane.pitch {
+            write_quad(index + i, quads[i]);
         }
     }
-    write_quad(index, quad);
 }
 
-// What becomes of `original` at this place of row y.
-fn result(plane: Plane, original: u32, group: u32, place: u32, y: u32) -> u32 {
+// Writes the samples of this place of the four periods.
+fn put_in(plane: Plane, place: u32, at: vec2<u32>) {
     let source = plane.sources[place];
-    if source == SOURCE_ORIGINAL {
-        return original;
+    if source == SOURCE_NEUTRAL {
+        mix_in(place, vec4(frame.middle));
+    } else if source >= SOURCE_COMPONENT {
+        mix_in(place, filtered(frame.components[source - SOURCE_COMPONENT], place, at));
     }
-    var filtered = frame.middle;
-    if source != SOURCE_NEUTRAL {
-        let c = frame.components[source - SOURCE_COMPONENT];
-        // Packed 4:2:2 has two samples of luma in a period.
-        let x = select(group, group * 2u + place / 2u, c.frame_step < plane.period);
-        let column = min(x, c.width - 1u);
-        filtered = src_quad(index_of(c, i32(column / 4u), i32(y)))[column % 4u];
+}
+
+// The component's samples for this place of the four periods.
+fn filtered(c: Component, place: u32, at: vec2<u32>) -> vec4<u32> {
+    if c.frame_step == period {
+        return src_quad(index_of(c, i32(at.x), i32(at.y)));
     }
-    let before = original >> frame.shift;
-    return ((before * (256u - params[0]) + filtered * params[0] + 128u) >> 8u) << frame.shift;
+    // The luma of packed 4:2:2 comes twice in a period.
+    let index = index_of(c, i32(at.x * 2u), i32(at.y));
+    let low = src_quad(index);
+    let high = src_quad(index + 1u);
+    return select(vec4(low.yw, high.yw), vec4(low.xz, high.xz), place < c.frame_step);
+}
+
+// Mixes these samples into this place of the four periods.
+fn mix_in(place: u32, values: vec4<u32>) {
+    for (var i = 0u; i < 4u; i++) {
+        let at = i * period + place;
+        let before = quads[at / 4u][at % 4u] >> frame.shift;
+        let mixed = (before * (256u - params[1]) + values[i] * params[1] + 128u) >> 8u;
+        quads[at / 4u][at % 4u] = mixed << frame.shift;
+    }
 }

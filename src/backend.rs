@@ -36,11 +36,13 @@ pub enum Program {
 }
 
 impl Backend {
-    /// Opens what `choice` asks for; of several GPUs the one with `adapter` in its name.
-    pub fn open(choice: Choice, adapter: &str) -> Result<Self, GpuError> {
+    /// Opens what `choice` asks for; of several GPUs the one with `adapter` in its name. Where `needs_gpu`, the CPU will
+    /// not do.
+    pub fn open(choice: Choice, adapter: &str, needs_gpu: bool) -> Result<Self, GpuError> {
         match choice {
+            Choice::Cpu if needs_gpu => Err(GpuError::Needed),
             Choice::Cpu => Ok(Self::Cpu),
-            Choice::Auto if adapter.is_empty() => Ok(Self::open_gpu("", false).unwrap_or(Self::Cpu)),
+            Choice::Auto if adapter.is_empty() && !needs_gpu => Ok(Self::open_gpu("", false).unwrap_or(Self::Cpu)),
             Choice::Auto | Choice::Gpu => Self::open_gpu(adapter, true),
         }
     }
@@ -92,7 +94,7 @@ fn is_exact(gpu: &Arc<Gpu>) -> Result<bool, GpuError> {
         let mut result = vec![0; samples.len()];
         let source = PlaneBytes { data: &samples, stride: SIDE };
         let target = PlaneBytesMut { data: &mut result, stride: SIDE };
-        backend.program(layout.clone(), &plan)?.run(&[source], &mut [target])?;
+        backend.program(layout.clone(), &plan)?.run(&[source], &mut [target], 0.0)?;
         Ok(result)
     });
     Ok(on_gpu? == on_cpu?)
@@ -110,10 +112,10 @@ impl Program {
         }
     }
 
-    /// Filters a frame: reads the planes of `source`, writes those of `target`.
-    pub fn run(&mut self, source: &[PlaneBytes], target: &mut [PlaneBytesMut]) -> Result<(), GpuError> {
+    /// Filters a frame, which stands at `seconds` in the stream: reads the planes of `source`, writes those of `target`.
+    pub fn run(&mut self, source: &[PlaneBytes], target: &mut [PlaneBytesMut], seconds: f32) -> Result<(), GpuError> {
         match self {
-            Self::Gpu(program) => program.run(source, target),
+            Self::Gpu(program) => program.run(source, target, seconds),
             Self::Cpu(program) => {
                 program.run(source, target);
                 Ok(())

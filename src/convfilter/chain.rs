@@ -6,7 +6,7 @@ use gst::prelude::*;
 use crate::filters::FilterError;
 
 /// The properties that a filter in a chain can have.
-const PROPERTIES: [&str; 11] = [
+const PROPERTIES: [&str; 13] = [
     "radius",
     "radius-y",
     "percent",
@@ -18,6 +18,8 @@ const PROPERTIES: [&str; 11] = [
     "offset",
     "kernel-order",
     "border",
+    "shader",
+    "shader-location",
 ];
 
 /// Reads a chain, such as `"median, size=3; unsharp-mask, percent=200"`: an element for each filter, which is never

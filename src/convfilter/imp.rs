@@ -28,7 +28,7 @@ use super::{Backend, Border, Filter, KernelOrder, Planes, chain};
 use crate::backend::{self, Choice, Program};
 use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan};
 use crate::frame::{self, Layout, PlaneBytes, PlaneBytesMut, Rows};
-use crate::gpu::GpuError;
+use crate::gpu::{GpuError, check_shader};
 use crate::sync::lock;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -54,6 +54,8 @@ struct Settings {
     planes: Planes,
     mix: f64,
     chain: String,
+    shader: String,
+    shader_location: String,
     backend: Backend,
     adapter: String,
 }
@@ -77,6 +79,8 @@ impl Default for Settings {
             planes: Planes::Auto,
             mix: 1.0,
             chain: String::new(),
+            shader: String::new(),
+            shader_location: String::new(),
             backend: Backend::Auto,
             adapter: String::new(),
         }
@@ -128,9 +132,23 @@ impl Settings {
             Filter::Min => filters::min(self.size, clamp)?,
             Filter::Max => filters::max(self.size, clamp)?,
             Filter::Mode => filters::mode(self.size, self.border_or(filters::Border::Outside(Outside::Nothing))),
+            Filter::Shader => filters::shader(self.shader()?.into(), clamp),
             fixed => return Ok(FixedKernel::find(&nick(fixed)).map(|fixed| fixed.kernel().filter(copy))),
         };
         Ok(Some(filter))
+    }
+
+    /// The user's WGSL, checked.
+    fn shader(&self) -> Result<String, FilterError> {
+        let text = match self.shader.is_empty() && !self.shader_location.is_empty() {
+            true => std::fs::read_to_string(&self.shader_location).map_err(|error| FilterError::ShaderFile {
+                path: self.shader_location.clone(),
+                reason: error.to_string(),
+            })?,
+            false => self.shader.clone(),
+        };
+        check_shader(&text).map_err(FilterError::Shader)?;
+        Ok(text)
     }
 
     /// The border set, where `auto` is what Pillow does.
@@ -215,6 +233,12 @@ pub struct ConvFilter {
     #[property(name = "chain", get, set, type = String, member = chain, default = Some(Settings::default().chain.as_str()),
         nick = "Chain", blurb = "Several filters one after the other, in place of filter: \
         \"median, size=3; unsharp-mask, percent=200\"", mutable_playing)]
+    #[property(name = "shader", get, set, type = String, member = shader,
+        default = Some(Settings::default().shader.as_str()), nick = "Shader",
+        blurb = "filter=shader: WGSL with a function shade(component: u32, x: i32, y: i32) -> f32", mutable_playing)]
+    #[property(name = "shader-location", get, set, type = String, member = shader_location,
+        default = Some(Settings::default().shader_location.as_str()), nick = "Shader location",
+        blurb = "filter=shader: a file with the WGSL, where shader is empty", mutable_playing)]
     #[property(name = "backend", get, set, type = Backend, member = backend, nick = "Backend",
         blurb = "What the filters run on", mutable_ready, builder(Settings::default().backend))]
     #[property(name = "adapter", get, set, type = String, member = adapter,
@@ -317,10 +341,11 @@ impl VideoFilterImpl for ConvFilter {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let mut state = self.state();
         self.open_backend(&mut state).map_err(|error| self.fail(error))?;
+        let seconds = self.seconds(input.buffer());
         // Neighbouring rows of an interlaced frame are of different times.
         let parts: &[Rows] = if input.is_interlaced() { &[Rows::Top, Rows::Bottom] } else { &[Rows::All] };
         for &rows in parts.iter().filter(|rows| rows.count(input.height() as usize) > 0) {
-            while let Err(error) = filter(&mut state, rows, input, output) {
+            while let Err(error) = filter(&mut state, rows, input, output, seconds) {
                 self.recover(&mut state, error)?;
             }
         }
@@ -334,6 +359,7 @@ fn filter(
     rows: Rows,
     input: &VideoFrameRef<&gst::BufferRef>,
     output: &mut VideoFrameRef<&mut gst::BufferRef>,
+    seconds: f32,
 ) -> Result<(), GpuError> {
     let (first, step) = rows.first_and_step();
     let strides = input.plane_stride().iter().map(|&stride| stride as usize);
@@ -353,7 +379,7 @@ fn filter(
             stride: stride * step,
         })
         .collect();
-    state.program(rows)?.run(&source, &mut target)
+    state.program(rows)?.run(&source, &mut target, seconds)
 }
 
 impl State {
@@ -381,9 +407,19 @@ impl ConvFilter {
         lock(&self.settings).clone()
     }
 
+    /// Where a buffer stands in the stream.
+    fn seconds(&self, buffer: &gst::BufferRef) -> f32 {
+        let segment = self.obj().segment();
+        let time = segment.downcast_ref::<gst::format::Time>().and_then(|segment| segment.to_stream_time(buffer.pts()));
+        time.map_or(0.0, |time| time.nseconds() as f32 / 1e9)
+    }
+
     fn open_backend(&self, state: &mut State) -> Result<(), GpuError> {
-        if state.backend.is_none() {
-            let backend = backend::Backend::open(state.settings.backend.into(), &state.settings.adapter)?;
+        let lacks_gpu = matches!(state.backend, Some(backend::Backend::Cpu)) && state.plan.needs_gpu();
+        if state.backend.is_none() || lacks_gpu {
+            let choice = Choice::from(state.settings.backend);
+            let backend = backend::Backend::open(choice, &state.settings.adapter, state.plan.needs_gpu())?;
+            state.programs.clear();
             self.use_backend(state, backend);
         }
         Ok(())
@@ -420,17 +456,30 @@ impl ConvFilter {
         state.settings = settings;
     }
 
-    /// A GPU that fails is opened once more; after that the CPU takes over, and the stream goes on.
+    /// A GPU that fails is opened once more; after that the CPU takes over, and the stream goes on. A shader that
+    /// cannot be used after all is left out.
     fn recover(&self, state: &mut State, error: GpuError) -> Result<(), gst::FlowError> {
+        state.programs.clear();
+        if matches!(error, GpuError::Shader(_) | GpuError::Runaway { .. }) {
+            gst::element_imp_warning!(
+                self,
+                gst::ResourceError::Settings,
+                ("{error}; frames pass through until it changes")
+            );
+            state.plan = Plan::default();
+            return Ok(());
+        }
         if matches!(state.backend, None | Some(backend::Backend::Cpu)) {
             return Err(self.fail(error));
         }
-        state.programs.clear();
         state.backend = None;
         let again = !std::mem::replace(&mut state.reopened, true);
         if again && self.open_backend(state).is_ok() {
             gst::warning!(CAT, imp = self, "{error}; opened again");
             return Ok(());
+        }
+        if state.plan.needs_gpu() {
+            return Err(self.fail(error));
         }
         gst::element_imp_warning!(self, gst::ResourceError::Failed, ("{error}; the CPU filters on"));
         self.use_backend(state, backend::Backend::Cpu);

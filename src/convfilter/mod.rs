@@ -58,6 +58,11 @@ pub enum Filter {
     Max,
     #[enum_value(name = "Pillow's ModeFilter, by size", nick = "mode")]
     Mode,
+    #[enum_value(
+        name = "Your own WGSL, by shader or shader-location; needs a GPU, were it one in software",
+        nick = "shader"
+    )]
+    Shader,
 }
 
 /// The `kernel-order` property's values.

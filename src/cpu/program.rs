@@ -186,6 +186,8 @@ impl Step {
             (Op::Unsharp { percent, threshold }, _) => {
                 unsharp::unsharp(*percent, *threshold, depth, base, src, dst);
             }
+            // The element leaves such plans to a GPU.
+            (Op::Shader(_), _) => dst.keep(Margins::symmetric(u32::MAX, u32::MAX), src),
         }
         dst.keep(self.pass.keep, base);
     }

@@ -13,6 +13,8 @@ pub use border::{Border, Margins, Outside};
 pub use kernel::{FixedKernel, Kernel, KernelOrder, Weights};
 pub use rank::{max, median, min, mode, rank};
 
+use std::sync::Arc;
+
 use crate::frame::Meaning;
 
 /// What happens to a frame: filters one after the other, on some of its components.
@@ -74,6 +76,8 @@ pub enum Op {
         /// A difference must be larger than this to count, in 255ths of the largest value.
         threshold: i32,
     },
+    /// A user's WGSL, which was checked. Only a GPU can run it.
+    Shader(Arc<str>),
 }
 
 /// The direction of a one-dimensional pass.
@@ -117,7 +121,7 @@ impl Op {
             Self::BoxBlur(Axis::Vertical, weights) => Margins::symmetric(0, weights.radius + 1),
             Self::Rank { size, .. } => Margins::symmetric(size / 2, size / 2),
             Self::Mode { radius } => Margins::symmetric(*radius, *radius),
-            Self::Unsharp { .. } => Margins::default(),
+            Self::Unsharp { .. } | Self::Shader(_) => Margins::default(),
         }
     }
 }
@@ -134,6 +138,11 @@ impl Filter {
     }
 }
 
+/// A user's WGSL, which was checked.
+pub fn shader(text: Arc<str>, border: Border) -> Filter {
+    Filter::new(vec![Op::Shader(text)], border, Margins::default())
+}
+
 impl Plan {
     /// What becomes of a component that means this.
     pub fn treatment(&self, meaning: Meaning) -> Treatment {
@@ -143,6 +152,12 @@ impl Plan {
             (Meaning::Chroma, Chroma::Neutral) => Treatment::Neutral,
             _ => Treatment::Filter,
         }
+    }
+
+    /// Whether only a GPU can do it.
+    pub fn needs_gpu(&self) -> bool {
+        let mut passes = self.filters.iter().flat_map(|filter| &filter.passes);
+        passes.any(|pass| matches!(pass.op, Op::Shader(_)))
     }
 
     /// Whether frames come out as they went in.
@@ -163,6 +178,17 @@ pub enum FilterError {
         "the kernel is empty; give rows parted by ';' and numbers by spaces or commas, like \"1 1 0; 1 1 -1; 0 -1 -1\""
     )]
     EmptyKernel,
+    /// The shader's file cannot be read.
+    #[error("shader-location={path} cannot be read: {reason}")]
+    ShaderFile {
+        /// As it was set.
+        path: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// The shader is not valid.
+    #[error("the shader cannot be used: {0}")]
+    Shader(String),
     /// A part of the kernel's text is no finite number.
     #[error("'{0}' in the kernel is not a number")]
     NotANumber(String),

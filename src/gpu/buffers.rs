@@ -5,6 +5,9 @@ use wgpu::BufferUsages as Usage;
 use super::uniforms::{Frame, Geometry};
 use super::{Gpu, GpuError};
 
+/// Two words.
+pub(super) const LIVE_BYTES: u64 = 8;
+
 /// They stay from frame to frame; only what they are used for changes with the plan.
 pub(super) struct Buffers {
     pub(super) uniforms: wgpu::Buffer,
@@ -15,6 +18,9 @@ pub(super) struct Buffers {
     /// Components, before and after a pass, and what a filter began with.
     pub(super) components: [wgpu::Buffer; 3],
     pub(super) output: wgpu::Buffer,
+    /// `Live` of user.wgsl, and where the host reads it.
+    pub(super) live: wgpu::Buffer,
+    pub(super) live_download: wgpu::Buffer,
     /// What the host reads: `output` itself where host and GPU share memory.
     pub(super) download: wgpu::Buffer,
 }
@@ -45,6 +51,8 @@ impl Buffers {
             components: ["components A", "components B", "components C"]
                 .map(|label| gpu.buffer(label, component_bytes, Usage::STORAGE)),
             output,
+            live: gpu.buffer("live", LIVE_BYTES, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC),
+            live_download: gpu.buffer("live download", LIVE_BYTES, Usage::MAP_READ | Usage::COPY_DST),
             download,
         })
     }

@@ -109,6 +109,11 @@ impl Gpu {
         self.pipelines.get(&self.device, shader, constants, depth)
     }
 
+    /// The pipeline that runs a user's shader on samples of this depth.
+    pub(super) fn user_pipeline(&self, text: &Arc<str>, depth: Depth) -> Result<wgpu::ComputePipeline, GpuError> {
+        self.pipelines.user(&self.device, text, depth).map_err(GpuError::Shader)
+    }
+
     /// Whether the host may write and read the very buffers that shaders use.
     pub(super) fn shares_memory(&self) -> bool {
         self.device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)

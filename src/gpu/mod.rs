@@ -6,9 +6,11 @@ mod program;
 mod shaders;
 mod steps;
 mod uniforms;
+mod user;
 
 pub use device::Gpu;
 pub use program::Program;
+pub use user::check as check_shader;
 
 /// Why the GPU could not do what was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -17,6 +19,9 @@ pub enum GpuError {
     /// No Vulkan driver offers a device.
     #[error("no Vulkan device was found; install a driver (on Debian and Ubuntu: mesa-vulkan-drivers)")]
     NoAdapter,
+    /// The CPU was asked for, which runs no shaders.
+    #[error("filter=shader runs on a GPU alone, were it one in software; set backend=auto or gpu")]
+    Needed,
     /// No device has the name asked for.
     #[error("adapter={name}: no GPU has this in its name; there are: {present}")]
     NoSuchAdapter {
@@ -48,6 +53,15 @@ pub enum GpuError {
     Inexact {
         /// The device's name.
         adapter: String,
+    },
+    /// The user's shader cannot be compiled.
+    #[error("the shader cannot be used: {0}")]
+    Shader(String),
+    /// The user's shader does not come to an end.
+    #[error("the shader does not end: its loops took more than {turns} turns for one sample")]
+    Runaway {
+        /// The turns it was given.
+        turns: u32,
     },
     /// The device refused a command, or stopped working.
     #[error("{adapter} failed: {reason}")]

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::buffers::Buffers;
-use super::shaders::{EXTEND, PACK, Shader, UNPACK};
-use super::steps::{Step, steps};
+use super::buffers::{Buffers, LIVE_BYTES};
+use super::shaders::{EXTEND, PACK, Shader, UNPACK, USER_TILE};
+use super::steps::{Code, Step, steps};
 use super::uniforms::{Geometry, quad_bytes};
+use super::user::TURNS;
 use super::{Gpu, GpuError};
 use crate::filters::{Margins, Outside, Plan};
 use crate::frame::{Layout, Plane, PlaneBytes, PlaneBytesMut};
@@ -21,7 +22,12 @@ pub struct Program {
     geometry: Geometry,
     buffers: Buffers,
     dispatches: Vec<Dispatch>,
+    /// Whether a user's shader runs.
+    live: bool,
 }
+
+/// A pipeline, with what one workgroup makes: quads by rows.
+type Stage = (wgpu::ComputePipeline, [u32; 2]);
 
 /// A pipeline with its buffers and size.
 struct Dispatch {
@@ -35,7 +41,7 @@ impl Program {
     pub fn new(gpu: Arc<Gpu>, layout: Layout, plan: &Plan) -> Result<Self, GpuError> {
         let geometry = Geometry::new(&layout, plan, Margins::default());
         let buffers = Buffers::new(&gpu, &geometry)?;
-        let mut program = Self { gpu, layout, geometry, buffers, dispatches: Vec::new() };
+        let mut program = Self { gpu, layout, geometry, buffers, dispatches: Vec::new(), live: false };
         program.set_plan(plan)?;
         Ok(program)
     }
@@ -49,17 +55,18 @@ impl Program {
             self.buffers = Buffers::new(&self.gpu, &self.geometry)?;
         }
         self.gpu.queue.write_buffer(&self.buffers.uniforms, 0, bytemuck::bytes_of(&self.geometry.uniforms));
-        self.dispatches = self.dispatches(&filters, plan.mix);
+        self.live = plan.needs_gpu();
+        self.dispatches = self.dispatches(&filters, plan.mix)?;
         self.gpu.check()
     }
 
-    fn dispatches(&self, filters: &[Vec<Step>], mix: u32) -> Vec<Dispatch> {
+    fn dispatches(&self, filters: &[Vec<Step>], mix: u32) -> Result<Vec<Dispatch>, GpuError> {
         let Buffers { input, components, output, .. } = &self.buffers;
         let mut dispatches = Vec::new();
         let mut from = input;
         if !self.geometry.planar {
             from = &components[0];
-            dispatches.push(self.dispatch(&UNPACK, &[], &[], self.component_grid(), [input, input, from]));
+            dispatches.extend(self.for_each_plane(&UNPACK, &[], [input, input, from]));
         }
         let mut left = filters.iter().map(Vec::len).sum::<usize>();
         for filter in filters {
@@ -78,14 +85,22 @@ impl Program {
                 let Margins { left, right, up, down } = step.keep;
                 let params = [&[left, right, up, down], &step.params[..]].concat();
                 let buffers = [base, from, to];
-                dispatches.push(self.dispatch(step.shader, &step.constants, &params, self.component_grid(), buffers));
+                let stage = match &step.code {
+                    Code::Own(shader, constants) => self.stage(shader, constants),
+                    Code::User(text) => (self.gpu.user_pipeline(text, self.layout.depth)?, USER_TILE),
+                };
+                dispatches.push(self.dispatch(stage, &params, self.component_grid(), buffers));
                 from = to;
             }
         }
         if !self.geometry.planar {
-            dispatches.push(self.dispatch(&PACK, &[], &[mix], self.plane_grid(), [input, from, output]));
+            dispatches.extend(self.for_each_plane(&PACK, &[mix], [input, from, output]));
         }
-        dispatches
+        Ok(dispatches)
+    }
+
+    fn stage(&self, shader: &'static Shader, constants: &[u32]) -> Stage {
+        (self.gpu.pipeline(shader, constants, self.layout.depth), shader.tile)
     }
 
     /// Writes what `step` sees outside the planes.
@@ -97,7 +112,7 @@ impl Program {
         let beside = components.iter().map(|c| c.height * (left + right + 1));
         let quads = across.zip(beside).map(|(across, beside)| across + beside).max().unwrap_or(0);
         let params = [step.outside as u32, left, right, up, down];
-        self.dispatch(&EXTEND, &[], &params, [quads, 1, components.len() as u32], buffers)
+        self.dispatch(self.stage(&EXTEND, &[]), &params, [quads, 1, components.len() as u32], buffers)
     }
 
     /// The quads, rows and number of the filtered components.
@@ -108,26 +123,30 @@ impl Program {
         [quads, rows, components.len() as u32]
     }
 
-    /// The quads, rows and number of the planes.
-    fn plane_grid(&self) -> [u32; 3] {
-        let planes = &self.geometry.uniforms.planes[..self.geometry.planes];
-        let quads = planes.iter().map(|plane| plane.pitch).max().unwrap_or(0);
-        let rows = planes.iter().map(|plane| plane.height).max().unwrap_or(0);
-        [quads, rows, planes.len() as u32]
+    /// Runs a shader over the frame's planes, one after the other, by four periods of samples.
+    fn for_each_plane(
+        &self,
+        shader: &'static Shader,
+        params: &[u32],
+        buffers: [&wgpu::Buffer; 3],
+    ) -> impl Iterator<Item = Dispatch> {
+        let planes = self.geometry.uniforms.planes[..self.geometry.planes].iter().zip(0..);
+        planes.map(move |(plane, index)| {
+            let grid = [plane.pitch.div_ceil(plane.period), plane.height, 1];
+            let stage = self.stage(shader, &[plane.period]);
+            self.dispatch(stage, &[&[index], params].concat(), grid, buffers)
+        })
     }
 
     fn dispatch(
         &self,
-        shader: &'static Shader,
-        constants: &[u32],
+        (pipeline, tile): Stage,
         params: &[u32],
         [quads, rows, count]: [u32; 3],
         [base, from, to]: [&wgpu::Buffer; 3],
     ) -> Dispatch {
-        // A binding cannot be empty.
-        let params = if params.is_empty() { &[0] } else { params };
         let params = self.gpu.buffer_with("pass parameters", params, wgpu::BufferUsages::STORAGE);
-        let entries: Vec<_> = [&self.buffers.uniforms, base, from, to, &params]
+        let entries: Vec<_> = [&self.buffers.uniforms, base, from, to, &params, &self.buffers.live]
             .into_iter()
             .zip(0..)
             .map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
@@ -137,13 +156,16 @@ impl Program {
             layout: self.gpu.bindings(),
             entries: &entries,
         });
-        let workgroups = [quads.div_ceil(shader.tile[0]), rows.div_ceil(shader.tile[1]), count];
-        Dispatch { pipeline: self.gpu.pipeline(shader, constants, self.layout.depth), bindings, workgroups }
+        let workgroups = [quads.div_ceil(tile[0]), rows.div_ceil(tile[1]), count];
+        Dispatch { pipeline, bindings, workgroups }
     }
 
-    /// Filters a frame: reads the planes of `source`, writes those of `target`.
-    pub fn run(&self, source: &[PlaneBytes], target: &mut [PlaneBytesMut]) -> Result<(), GpuError> {
+    /// Filters a frame, which stands at `seconds` in the stream: reads the planes of `source`, writes those of `target`.
+    pub fn run(&self, source: &[PlaneBytes], target: &mut [PlaneBytesMut], seconds: f32) -> Result<(), GpuError> {
         self.upload(source)?;
+        if self.live {
+            self.gpu.queue.write_buffer(&self.buffers.live, 0, bytemuck::bytes_of(&[0, seconds.to_bits()]));
+        }
         let submission = self.submit();
         self.download(submission, target)
     }
@@ -169,7 +191,7 @@ impl Program {
         if upload != input {
             encoder.copy_buffer_to_buffer(upload, 0, input, 0, size);
         }
-        for kept in self.geometry.kept.iter().filter(|_| self.geometry.planar) {
+        for kept in &self.geometry.kept {
             encoder.copy_buffer_to_buffer(input, kept.start, output, kept.start, kept.end - kept.start);
         }
         let mut pass = encoder.begin_compute_pass(&Default::default());
@@ -182,6 +204,11 @@ impl Program {
         drop(pass);
         if download != output {
             encoder.copy_buffer_to_buffer(output, 0, download, 0, size);
+        }
+        if self.live {
+            let Buffers { live, live_download, .. } = &self.buffers;
+            encoder.copy_buffer_to_buffer(live, 0, live_download, 0, LIVE_BYTES);
+            encoder.map_buffer_on_submit(live_download, wgpu::MapMode::Read, .., |_| ());
         }
         // The callbacks have nothing to do: a failed mapping shows when the range is asked for.
         encoder.map_buffer_on_submit(upload, wgpu::MapMode::Write, .., |_| ());
@@ -202,7 +229,17 @@ impl Program {
         }
         drop(mapped);
         download.unmap();
-        Ok(())
+        if self.live { self.check_end() } else { Ok(()) }
+    }
+
+    /// Fails if the user's shader had to be stopped.
+    fn check_end(&self) -> Result<(), GpuError> {
+        let download = &self.buffers.live_download;
+        let mapped = download.get_mapped_range(..).map_err(|error| self.gpu.failed(error))?;
+        let ended = mapped.iter().take(4).all(|&byte| byte == 0);
+        drop(mapped);
+        download.unmap();
+        if ended { Ok(()) } else { Err(GpuError::Runaway { turns: TURNS }) }
     }
 
     /// Each plane's first byte and bytes from row to row on the GPU, with its size.

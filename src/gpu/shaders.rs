@@ -1,8 +1,10 @@
 //! The compute shaders, and the pipelines made of them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use super::user;
 use crate::frame::Depth;
 use crate::sync::lock;
 
@@ -33,8 +35,8 @@ macro_rules! shader {
     };
 }
 
-pub(super) static UNPACK: Shader = shader!("unpack", "main", [], [32, 4]);
-pub(super) static PACK: Shader = shader!("pack", "main", [], [32, 4]);
+pub(super) static UNPACK: Shader = shader!("unpack", "main", ["period"], [32, 4]);
+pub(super) static PACK: Shader = shader!("pack", "main", ["period"], [32, 4]);
 pub(super) static EXTEND: Shader = shader!("extend", "main", [], [64, 1]);
 pub(super) static CONVOLVE: Shader = shader!("convolve", "main", ["cols", "rows"], [32, 4]);
 pub(super) static BOX_HORIZONTAL: Shader = shader!("box_blur", "horizontal", [], [64, 16]);
@@ -46,12 +48,13 @@ pub(super) static MODE: Shader = shader!("mode", "main", ["size"], [32, 4]);
 pub(super) static UNSHARP: Shader = shader!("unsharp", "main", [], [32, 4]);
 
 /// The shaders' bindings, as in `shaders/frame.wgsl`.
-const BINDINGS: [wgpu::BufferBindingType; 5] = [
+const BINDINGS: [wgpu::BufferBindingType; 6] = [
     wgpu::BufferBindingType::Uniform,
     wgpu::BufferBindingType::Storage { read_only: true },
     wgpu::BufferBindingType::Storage { read_only: true },
     wgpu::BufferBindingType::Storage { read_only: false },
     wgpu::BufferBindingType::Storage { read_only: true },
+    wgpu::BufferBindingType::Storage { read_only: false },
 ];
 
 /// Pipelines, each made when it is first needed.
@@ -59,7 +62,15 @@ pub(super) struct Pipelines {
     pub(super) bindings: wgpu::BindGroupLayout,
     layout: wgpu::PipelineLayout,
     made: Mutex<HashMap<Key, wgpu::ComputePipeline>>,
+    /// Those of users' shaders, the latest last.
+    users: Mutex<Vec<(Arc<str>, bool, wgpu::ComputePipeline)>>,
 }
+
+/// So many of users' shaders are kept.
+const KEPT: usize = 8;
+
+/// The workgroup size of user.wgsl, in quads by rows.
+pub(super) const USER_TILE: [u32; 2] = [32, 4];
 
 /// A shader's name and entry point, its constants, and whether samples take two bytes.
 type Key = (&'static str, &'static str, Vec<u32>, bool);
@@ -83,7 +94,7 @@ impl Pipelines {
             bind_group_layouts: &[Some(&bindings)],
             ..Default::default()
         });
-        Self { bindings, layout, made: Mutex::default() }
+        Self { bindings, layout, made: Mutex::default(), users: Mutex::default() }
     }
 
     /// The pipeline that runs `shader` with these constants on samples of this depth.
@@ -106,18 +117,52 @@ impl Pipelines {
         constants: &[u32],
         wide: bool,
     ) -> wgpu::ComputePipeline {
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(shader.name),
-            source: wgpu::ShaderSource::Wgsl(shader.source.into()),
-        });
+        let source = wgpu::ShaderSource::Wgsl(shader.source.into());
         let own = shader.constants.iter().zip(constants).map(|(&name, &value)| (name, f64::from(value)));
         let constants: Vec<_> = own.chain([("wide", f64::from(u8::from(wide)))]).collect();
+        self.compile(device, shader.name, source, shader.entry_point, &constants)
+    }
+
+    /// The pipeline that runs a user's shader, of which `text` was checked.
+    pub(super) fn user(
+        &self,
+        device: &wgpu::Device,
+        text: &Arc<str>,
+        depth: Depth,
+    ) -> Result<wgpu::ComputePipeline, String> {
+        let wide = depth.bytes() > 1;
+        let mut users = lock(&self.users);
+        if let Some((.., pipeline)) = users.iter().find(|(of, for_wide, _)| of == text && *for_wide == wide) {
+            return Ok(pipeline.clone());
+        }
+        let source = wgpu::ShaderSource::Naga(Cow::Owned(user::module(text)?));
+        // What only shows when it is compiled, such as a constant that is no number, is the user's error, not the device's.
+        let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let pipeline = self.compile(device, "user", source, "main", &[("wide", f64::from(u8::from(wide)))]);
+        if let Some(error) = pollster::block_on(scope.pop()) {
+            return Err(error.to_string());
+        }
+        users.push((text.clone(), wide, pipeline.clone()));
+        let excess = users.len().saturating_sub(KEPT);
+        users.drain(..excess);
+        Ok(pipeline)
+    }
+
+    fn compile(
+        &self,
+        device: &wgpu::Device,
+        label: &str,
+        source: wgpu::ShaderSource,
+        entry_point: &str,
+        constants: &[(&str, f64)],
+    ) -> wgpu::ComputePipeline {
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(label), source });
         device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(shader.name),
+            label: Some(label),
             layout: Some(&self.layout),
             module: &module,
-            entry_point: Some(shader.entry_point),
-            compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
+            entry_point: Some(entry_point),
+            compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
             cache: None,
         })
     }

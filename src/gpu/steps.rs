@@ -1,5 +1,7 @@
 //! The steps that a plan's passes are made of on a GPU.
 
+use std::sync::Arc;
+
 use super::shaders::{
     BOX_HORIZONTAL, BOX_VERTICAL, CONVOLVE, EXTREME_HORIZONTAL, EXTREME_VERTICAL, MODE, RANK, Shader, UNSHARP,
 };
@@ -8,9 +10,7 @@ use crate::frame::Depth;
 
 /// A shader run over each filtered component.
 pub(super) struct Step {
-    pub(super) shader: &'static Shader,
-    /// The values of the shader's constants.
-    pub(super) constants: Vec<u32>,
+    pub(super) code: Code,
     /// The operation's own parameters.
     pub(super) params: Vec<u32>,
     /// How far its window reaches into what lies outside the plane.
@@ -19,6 +19,14 @@ pub(super) struct Step {
     pub(super) outside: Outside,
     /// Where the samples stay those that the filter began with.
     pub(super) keep: Margins,
+}
+
+/// What a step runs.
+pub(super) enum Code {
+    /// A shader of our own, with the values of its constants.
+    Own(&'static Shader, Vec<u32>),
+    /// A user's.
+    User(Arc<str>),
 }
 
 /// Each filter's steps.
@@ -30,7 +38,7 @@ pub(super) fn steps(plan: &Plan, depth: Depth) -> Vec<Vec<Step>> {
 fn of_pass(pass: &Pass, depth: Depth) -> Vec<Step> {
     let Pass { outside, keep, .. } = *pass;
     let reach = pass.op.reach();
-    let step = |shader, constants, params| Step { shader, constants, params, reach, outside, keep };
+    let step = |shader, constants, params| Step { code: Code::Own(shader, constants), params, reach, outside, keep };
     match &pass.op {
         Op::Convolve(kernel) => {
             let weights = kernel.weights(depth);
@@ -62,6 +70,9 @@ fn of_pass(pass: &Pass, depth: Depth) -> Vec<Step> {
             let limit = i32::MAX / percent.saturating_abs().max(1);
             let params = [*percent, limit, *threshold].map(i32::cast_unsigned).to_vec();
             vec![step(&UNSHARP, vec![], params)]
+        }
+        Op::Shader(text) => {
+            vec![Step { code: Code::User(text.clone()), params: vec![outside as u32], reach, outside, keep }]
         }
     }
 }

@@ -17,14 +17,13 @@ const SOURCE_COMPONENT: u32 = 2;
 #[repr(C)]
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 pub(super) struct Component {
-    frame_offset: u32,
-    frame_pitch: u32,
     frame_step: u32,
     offset: u32,
     pitch: u32,
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) quads: u32,
+    unused: [u32; 2],
 }
 
 #[repr(C)]
@@ -33,7 +32,7 @@ pub(super) struct Plane {
     pub(super) offset: u32,
     pub(super) pitch: u32,
     pub(super) height: u32,
-    period: u32,
+    pub(super) period: u32,
     sources: [u32; MAX],
 }
 
@@ -102,14 +101,13 @@ impl Geometry {
                         false => in_components.place(of_layout.width, of_layout.height),
                     };
                     uniforms.components[components] = Component {
-                        frame_offset: plane.offset * 4 + of_layout.offset as u32,
-                        frame_pitch: plane.pitch * 4,
                         frame_step: step,
                         offset,
                         pitch,
                         width: of_layout.width as u32,
                         height: of_layout.height as u32,
                         quads: quads(of_layout.width),
+                        unused: [0; 2],
                     };
                     components += 1;
                     SOURCE_COMPONENT + components as u32 - 1
@@ -128,7 +126,7 @@ impl Geometry {
             frame_bytes: u64::from(in_frame.quads) * quad_bytes,
             component_bytes: u64::from(in_components.quads) * quad_bytes,
             planar,
-            kept,
+            kept: if planar { kept } else { Vec::new() },
         }
     }
 }

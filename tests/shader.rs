@@ -1,0 +1,143 @@
+//! filter=shader: the user's own WGSL.
+
+mod common;
+
+use common::random::Random;
+use common::{Frame, Line, start_error};
+use gst::prelude::*;
+use gst_video::VideoFormat;
+
+fn frame(format: VideoFormat, width: u32, height: u32) -> Frame {
+    common::init();
+    let mut frame = Frame { format, width, height, bytes: Vec::new() };
+    frame.bytes = Random(5).bytes(frame.info().size());
+    frame
+}
+
+/// An element that runs the body of `shade`.
+fn shading(settings: &str, body: &str) -> Line {
+    let line = Line::new(&format!("convfilter filter=shader {settings}"));
+    line.element.set_property("shader", format!("fn shade(component: u32, x: i32, y: i32) -> f32 {{ {body} }}"));
+    line.pipeline.set_state(gst::State::Playing).expect("it starts");
+    line
+}
+
+#[test]
+fn a_shader_sees_samples_and_places() {
+    let grey = frame(VideoFormat::Gray8, 30, 20);
+    let invert = "return 1.0 - sample(component, x, y);";
+    let inverted: Vec<u8> = grey.bytes.iter().map(|sample| 255 - sample).collect();
+    // Rows of 30 samples are 32 bytes long; what lies between them is nobody's.
+    let picture = |bytes: &[u8]| bytes.chunks(32).flat_map(|row| row[..30].to_vec()).collect::<Vec<_>>();
+    assert_eq!(picture(&shading("", invert).push_pull(&grey).bytes), picture(&inverted));
+
+    let flipped = shading("", "return sample(component, width(component) - 1 - x, y);").push_pull(&grey);
+    let expected: Vec<u8> =
+        grey.bytes.chunks(32).flat_map(|row| row[..30].iter().rev().copied().collect::<Vec<_>>()).collect();
+    assert_eq!(picture(&flipped.bytes), expected);
+
+    let deep = frame(VideoFormat::Gray16Le, 32, 8);
+    let inverted: Vec<u8> = deep.bytes.iter().map(|byte| 255 - byte).collect();
+    assert_eq!(shading("", invert).push_pull(&deep).bytes, inverted);
+}
+
+#[test]
+fn a_shader_sees_other_components() {
+    let colours = frame(VideoFormat::Rgba, 16, 4);
+    let result = shading("", "return sample((component + 1u) % 3u, x, y);").push_pull(&colours);
+    for (before, after) in colours.bytes.chunks(4).zip(result.bytes.chunks(4)) {
+        assert_eq!(after, [before[1], before[2], before[0], before[3]]);
+    }
+}
+
+#[test]
+fn outside_the_frame_is_what_border_says() {
+    let grey = frame(VideoFormat::Gray8, 16, 4);
+    let left_of = |border: &str| {
+        shading(&format!("border={border}"), "return sample(component, x - 2, y);").push_pull(&grey).bytes[..4].to_vec()
+    };
+    let row = &grey.bytes;
+    assert_eq!(left_of("auto"), [row[0], row[0], row[0], row[1]]);
+    assert_eq!(left_of("zero"), [0, 0, row[0], row[1]]);
+    assert_eq!(left_of("mirror"), [row[2], row[1], row[0], row[1]]);
+}
+
+#[test]
+fn time_passes() {
+    let mut line = shading("", "return seconds();");
+    let grey = frame(VideoFormat::Gray8, 16, 4);
+    let levels: Vec<u8> = (0..3).map(|_| line.push_pull(&grey).bytes[0]).collect();
+    assert_eq!(levels, [0, 10, 20], "40 ms a frame");
+}
+
+#[test]
+fn the_examples_run_on_every_kind_of_format() {
+    for name in ["ripple", "bilateral", "kuwahara"] {
+        let path = format!("{}/examples/shaders/{name}.wgsl", env!("CARGO_MANIFEST_DIR"));
+        let mut line = Line::playing(&format!("convfilter filter=shader shader-location={path}"));
+        for format in [VideoFormat::Rgbx, VideoFormat::I420, VideoFormat::Yuy2, VideoFormat::P01010le] {
+            let frame = frame(format, 70, 50);
+            assert!(line.push_pull(&frame).bytes != frame.bytes, "{name} on {format}");
+        }
+    }
+}
+
+#[test]
+fn a_shader_is_a_link_of_a_chain() {
+    let grey = frame(VideoFormat::Gray8, 32, 16);
+    let path = format!("{}/examples/shaders/kuwahara.wgsl", env!("CARGO_MANIFEST_DIR"));
+    let mut line = Line::new("convfilter");
+    line.element.set_property("chain", format!("median; shader, shader-location=\"{path}\"; blur"));
+    line.pipeline.set_state(gst::State::Playing).expect("it starts");
+    let apart =
+        format!("convfilter filter=median ! convfilter filter=shader shader-location={path} ! convfilter filter=blur");
+    assert_eq!(line.push_pull(&grey).bytes, Line::playing(&apart).push_pull(&grey).bytes);
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    let error = start_error(
+        "convfilter filter=shader shader=\"fn shade(component: u32, x: i32, y: i32) -> f32 { return colour; }\"",
+    );
+    assert!(error.matches(gst::ResourceError::Settings), "{error}");
+    assert!(error.message().contains("colour") && error.message().contains("shader:1:"), "{error}");
+    let error = start_error("convfilter filter=shader shader-location=/nowhere.wgsl");
+    assert!(error.message().contains("/nowhere.wgsl"), "{error}");
+    let error = start_error("convfilter filter=shader");
+    assert!(error.message().contains("fn shade("), "{error}");
+    let good = "fn shade(component: u32, x: i32, y: i32) -> f32 { return 0.5; }";
+    let error = start_error(&format!("convfilter filter=shader backend=cpu shader=\"{good}\""));
+    assert!(error.message().contains("backend"), "{error}");
+}
+
+#[test]
+fn a_shader_that_does_not_end_is_left_out_with_a_warning() {
+    let grey = frame(VideoFormat::Gray8, 640, 480);
+    for body in [
+        "loop { if x < -1 { break; } } return 0.5;",
+        "var a = 0.0; while a < 1.0 { for (var i = 0; i >= 0; i = (i + 1) % 1000) { a = 0.0; } } return a;",
+    ] {
+        let mut line = shading("", body);
+        assert!(line.push_pull(&grey).bytes == grey.bytes, "{body}");
+        let warning = line.message(gst::MessageType::Warning).expect("a warning");
+        let gst::MessageView::Warning(warning) = warning.view() else { unreachable!("filtered") };
+        assert!(warning.error().message().contains("does not end"), "{}", warning.error());
+        assert!(line.push_pull(&grey).bytes == grey.bytes, "{body}");
+        // A better one is taken.
+        line.element.set_property("shader", "fn shade(component: u32, x: i32, y: i32) -> f32 { return 1.0; }");
+        assert!(line.push_pull(&grey).bytes.iter().all(|&sample| sample == 255));
+    }
+}
+
+#[test]
+fn what_is_out_of_range_harms_nothing() {
+    let grey = frame(VideoFormat::Gray8, 64, 48);
+    for body in [
+        "var few = array<f32, 3>(0.1, 0.2, 0.3); few[x * 100000] = 1.0; return few[y * 100000];",
+        "return sample(4000000000u, -2000000000, 2000000000) + f32(width(99u));",
+        "return f32(src[4000000000u] / u32(x - x));",
+        "let nothing = 0.0; return nothing / nothing;",
+    ] {
+        shading("", body).push_pull(&grey);
+    }
+}
