@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cpu;
-use crate::filters::{Border, FixedKernel, Kernel, KernelOrder, Outside, Plan, median, unsharp_mask};
+use crate::filters::{Border, FixedKernel, Kernel, KernelOrder, Outside, Plan, Rounding, median, unsharp_mask};
 use crate::frame::{Layout, PlaneBytes, PlaneBytesMut};
 use crate::gpu::{self, Gpu, GpuError};
 
@@ -79,7 +79,8 @@ impl Backend {
 fn is_exact(gpu: &Arc<Gpu>) -> Result<bool, GpuError> {
     const SIDE: usize = 61;
     let clamp = Border::Outside(Outside::Clamp);
-    let kernel = Kernel::parse("0.1 0.7 -0.3; 0.2 1.1 0.4; -0.9 0.6 0.3", 1.7, 0.3, KernelOrder::BottomUp);
+    let kernel =
+        Kernel::parse("0.1 0.7 -0.3; 0.2 1.1 0.4; -0.9 0.6 0.3", 1.7, 0.3, KernelOrder::BottomUp, Rounding::HalfUp);
     let filters = [
         FixedKernel::find("detail").map(|fixed| fixed.kernel().filter(Border::Copy)),
         kernel.ok().map(|kernel| kernel.filter(clamp)),

@@ -55,7 +55,8 @@ def by_numpy(plane, request):
     if request["filter"] == "kernel":
         kernel = np.array(request["kernel"]).reshape(rows, cols)
         total = np.einsum("yxij,ij->yx", windows, kernel) + request["offset"]
-        result = np.clip(np.floor(total + 0.5), 0, 255).astype(int)
+        # A NumPy convolution truncates.
+        result = np.clip(np.floor(total + request.get("rounding", 0.5)), 0, 255).astype(int)
     else:
         result = np.sort(windows.reshape(height, width, -1), 2)[:, :, request["rank"]]
     if border == "copy":

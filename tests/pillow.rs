@@ -22,21 +22,16 @@ fn frames(seed: u64) -> Vec<Frame> {
         .collect()
 }
 
+fn case<'a>(frame: &Frame, request: &str) -> Case<'a> {
+    let (width, height) = (frame.width, frame.height);
+    Case { request: request.to_owned(), mode: "RGB", width, height, bytes: frame.tight() }
+}
+
 /// `settings` as for gst-launch, `request` as for Pillow.
 fn compare(seed: u64, settings: &str, request: &str) {
     common::init();
     let frames = frames(seed);
-    let cases: Vec<_> = frames
-        .iter()
-        .map(|frame| Case {
-            request: request.to_owned(),
-            mode: "RGB",
-            width: frame.width,
-            height: frame.height,
-            bytes: frame.tight(),
-        })
-        .collect();
-    let expected = pillow(&cases);
+    let expected = pillow(&frames.iter().map(|frame| case(frame, request)).collect::<Vec<_>>());
     for backend in BACKENDS {
         let mut line = Line::playing(&format!("convfilter backend={backend} {settings}"));
         for (frame, expected) in frames.iter().zip(&expected) {
@@ -141,6 +136,53 @@ fn median_min_max_and_mode() {
         }
     }
     compare(5, "filter=mode size=4", "{\"filter\": \"mode\", \"window\": 4}");
+}
+
+/// The convolution that NumPy's users write: zeros around the picture, sums clipped and truncated.
+#[test]
+fn a_numpy_convolution() {
+    let gaussian = |size: usize, sigma: f64| {
+        let middle = (size - 1) as f64 / 2.0;
+        let at = |i: usize, j: usize| {
+            (-((i as f64 - middle).powi(2) + (j as f64 - middle).powi(2)) / (2.0 * sigma * sigma)).exp()
+        };
+        let sum: f64 = (0..size * size).map(|k| at(k / size, k % size)).sum();
+        (0..size).map(|i| (0..size).map(|j| at(i, j) / sum).collect()).collect::<Vec<Vec<_>>>()
+    };
+    let kernels: [Vec<Vec<f64>>; 7] = [
+        vec![vec![1.0, 1.0, 0.0], vec![1.0, 1.0, -1.0], vec![0.0, -1.0, -1.0]],
+        vec![vec![-1.0, 0.0, 0.0], vec![0.0, 1.0, 0.0], vec![0.0; 3]],
+        vec![vec![-1.0; 3], vec![-1.0, 8.0, -1.0], vec![-1.0; 3]],
+        vec![vec![1.0 / 9.0; 3]; 3],
+        vec![vec![1.0 / 35.0; 7]; 5],
+        gaussian(10, 5.0),
+        gaussian(15, 20.0),
+    ];
+    common::init();
+    let frames = &frames(3)[7..];
+    for kernel in kernels {
+        let (rows, cols) = (kernel.len(), kernel[0].len());
+        let row = |row: &Vec<f64>| row.iter().map(f64::to_string).collect::<Vec<_>>();
+        let text = kernel.iter().map(|numbers| row(numbers).join(" ")).collect::<Vec<_>>().join(";");
+        let numbers = kernel.iter().flat_map(row).collect::<Vec<_>>().join(",");
+        // A sum next to a whole number may fall to either side of it, in f64 as in f32.
+        let [low, high] = [-0.002, 0.002].map(|rounding| {
+            let request = format!(
+                "{{\"filter\": \"kernel\", \"border\": \"zero\", \"window\": [{rows}, {cols}], \"kernel\": [{numbers}], \
+                 \"offset\": 0, \"rounding\": {rounding}}}"
+            );
+            pillow(&frames.iter().map(|frame| case(frame, &request)).collect::<Vec<_>>())
+        });
+        for backend in BACKENDS {
+            let settings = format!("backend={backend} filter=kernel border=zero scale=1 kernel=\"{text}\"");
+            let mut line = Line::playing(&format!("convfilter {settings}"));
+            for ((frame, low), high) in frames.iter().zip(&low).zip(&high) {
+                let result = line.push_pull(frame).tight();
+                let between = result.iter().zip(low.iter().zip(high)).all(|(r, (low, high))| (low..=high).contains(&r));
+                assert!(between, "{settings} on {}x{}", frame.width, frame.height);
+            }
+        }
+    }
 }
 
 /// What Pillow has no name for, by its definition, in NumPy.

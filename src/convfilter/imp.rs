@@ -26,7 +26,7 @@ use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::{Backend, Border, Filter, KernelOrder, Planes, chain};
 use crate::backend::{self, Choice, Program};
-use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan};
+use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan, Rounding};
 use crate::frame::{self, Layout, PlaneBytes, PlaneBytesMut, Rows};
 use crate::gpu::{GpuError, check_shader};
 use crate::sync::lock;
@@ -125,7 +125,9 @@ impl Settings {
             Filter::BoxBlur => filters::box_blur(radius_x, radius_y, clamp),
             Filter::UnsharpMask => filters::unsharp_mask(radius_x, radius_y, self.percent, self.threshold, clamp),
             Filter::Kernel => {
-                Kernel::parse(&self.kernel, self.scale, self.offset, self.kernel_order.into())?.filter(copy)
+                // Who pads with zeros has a NumPy convolution in mind, whose sums are converted without rounding.
+                let rounding = if self.border == Border::Zero { Rounding::Down } else { Rounding::HalfUp };
+                Kernel::parse(&self.kernel, self.scale, self.offset, self.kernel_order.into(), rounding)?.filter(copy)
             }
             Filter::Rank => filters::rank(self.size, self.rank, clamp)?,
             Filter::Median => filters::median(self.size, clamp)?,

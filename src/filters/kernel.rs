@@ -15,7 +15,16 @@ pub enum KernelOrder {
     BottomUp,
 }
 
-/// A convolution: `clip(offset + sum of coefficients * samples / scale)`, rounded half up.
+/// How a sum becomes a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// Rounded half up, as in Pillow.
+    HalfUp,
+    /// Its fraction cut off, as by NumPy's conversion to integers.
+    Down,
+}
+
+/// A convolution: `clip(offset + sum of coefficients * samples / scale)`, rounded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernel {
     /// Columns of the kernel.
@@ -28,6 +37,8 @@ pub struct Kernel {
     order: KernelOrder,
     /// Added to every sum, in 255ths of the largest value.
     offset: f32,
+    /// How the sum is rounded.
+    rounding: Rounding,
 }
 
 /// How a kernel is computed: `clip((start + sum of coefficients * samples) * reciprocal)`, truncated. In f32, each row of
@@ -48,7 +59,13 @@ impl Kernel {
     /// Reads a kernel's text: rows parted by `;`, numbers by spaces or commas.
     ///
     /// `scale` divides the coefficients; 0 stands for their sum, or 1 where that is 0.
-    pub fn parse(text: &str, scale: f64, offset: f64, order: KernelOrder) -> Result<Self, FilterError> {
+    pub fn parse(
+        text: &str,
+        scale: f64,
+        offset: f64,
+        order: KernelOrder,
+        rounding: Rounding,
+    ) -> Result<Self, FilterError> {
         let rows = text
             .trim_end_matches(|c: char| c == ';' || c.is_whitespace())
             .split(';')
@@ -64,7 +81,7 @@ impl Kernel {
         if cols.max(rows.len()) > MAX_SIDE {
             return Err(FilterError::KernelTooLarge { rows: rows.len(), cols });
         }
-        Ok(Self::new(cols, &rows.concat(), scale, offset, order))
+        Ok(Self { rounding, ..Self::new(cols, &rows.concat(), scale, offset, order) })
     }
 
     fn new(cols: usize, coefficients: &[f64], scale: f64, offset: f64, order: KernelOrder) -> Self {
@@ -72,7 +89,7 @@ impl Kernel {
         let sum: f64 = coefficients.iter().sum();
         let scale = [scale, sum].into_iter().find(|&s| s != 0.0).unwrap_or(1.0) as f32;
         let coefficients = coefficients.iter().map(|&c| c as f32).collect();
-        Self { cols, coefficients, scale, order, offset: offset as f32 }
+        Self { cols, coefficients, scale, order, offset: offset as f32, rounding: Rounding::HalfUp }
     }
 
     /// Rows of the kernel.
@@ -94,11 +111,19 @@ impl Kernel {
     pub fn weights(&self, depth: Depth) -> Weights {
         self.integers(depth).unwrap_or_else(|| Weights {
             coefficients: self.coefficients.iter().map(|c| c / self.scale).collect(),
-            // The half rounds; it is added in f64, as Pillow does.
-            start: (f64::from(self.offset_at(depth)) + 0.5) as f32,
+            // Added in f64, as Pillow does.
+            start: (f64::from(self.offset_at(depth)) + self.added()) as f32,
             reciprocal: 1.0,
             exact: false,
         })
+    }
+
+    /// What rounds a sum once it is truncated. To cut off a fraction, nothing but what f32 may have lost.
+    fn added(&self) -> f64 {
+        match self.rounding {
+            Rounding::HalfUp => 0.5,
+            Rounding::Down => 1.0 / 1024.0,
+        }
     }
 
     fn offset_at(&self, depth: Depth) -> f32 {
@@ -114,12 +139,13 @@ impl Kernel {
         // reciprocal and of the product with it do not matter.
         let gap = 1.0 / scale;
         let sums = depth.max() as f32 * self.coefficients.iter().map(|c| c.abs()).sum::<f32>();
-        let start = scale * offset + scale / 2.0 + 0.25;
+        let rounded = if self.rounding == Rounding::HalfUp { scale / 2.0 } else { 0.0 };
+        let start = scale * offset + rounded + 0.25;
         let largest = sums + start.abs();
         let whole = self.coefficients.iter().chain([&scale, &offset]).all(|number| number.fract() == 0.0);
         // f32 holds every quarter up to 2^22.
         let held = largest < (1 << 22) as f32 && (depth.max() as f32 + 1.0) * f32::EPSILON < gap / 4.0;
-        let pillows = self.cols == self.rows() && [3, 5].contains(&self.cols);
+        let pillows = self.cols == self.rows() && [3, 5].contains(&self.cols) && self.rounding == Rounding::HalfUp;
         let exact = || {
             // A power of two makes every step of Pillow's exact. An odd divisor leaves no quotient at a half, where its
             // rounding errors would count.
@@ -224,7 +250,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Kernel, FilterError> {
-        Kernel::parse(text, 0.0, 0.0, KernelOrder::TopDown)
+        Kernel::parse(text, 0.0, 0.0, KernelOrder::TopDown, Rounding::HalfUp)
     }
 
     #[test]
@@ -267,7 +293,7 @@ mod tests {
 
     #[test]
     fn an_even_side_reaches_further_back() {
-        let kernel = Kernel::parse("1 1; 1 1; 1 1; 1 1", 0.0, 0.0, KernelOrder::TopDown).unwrap();
+        let kernel = parse("1 1; 1 1; 1 1; 1 1").unwrap();
         assert_eq!(kernel.reach(), Margins { left: 1, right: 0, up: 2, down: 1 });
     }
 }

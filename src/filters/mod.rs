@@ -10,7 +10,7 @@ mod rank;
 
 pub use blur::{BoxWeights, box_blur, gaussian_blur, unsharp_mask};
 pub use border::{Border, Margins, Outside};
-pub use kernel::{FixedKernel, Kernel, KernelOrder, Weights};
+pub use kernel::{FixedKernel, Kernel, KernelOrder, Rounding, Weights};
 pub use rank::{max, median, min, mode, rank};
 
 use std::sync::Arc;
