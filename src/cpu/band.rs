@@ -8,10 +8,10 @@ use crate::filters::{Margins, Outside};
 /// Operations work on whole blocks of so many samples, in registers: rows end with room for them.
 pub(super) const BLOCK: usize = 64;
 
-/// The block of a row that begins at a sample.
+/// So many blocks of a row, from a sample on. Looked up before a loop, they cost it no look at where the row ends.
 #[inline(always)]
-pub(super) fn block<T>(row: &[T], at: usize) -> &[T; BLOCK] {
-    &row[at..].as_chunks().0[0]
+pub(super) fn blocks<T>(row: &[T], at: usize, count: usize) -> &[[T; BLOCK]] {
+    &row[at..].as_chunks().0[..count]
 }
 
 /// Where a row of blocks is to begin, so that none is split between two lines of the cache.

@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::band::{BLOCK, Band, block};
+use super::band::{BLOCK, Band, blocks};
 use super::sample::Sample;
 use crate::filters::{Axis, BoxWeights};
 use crate::frame::Depth;
@@ -39,15 +39,17 @@ fn horizontal<T: Sample, S: Sample>(weights: BoxWeights, src: &Band<T>, dst: &mu
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn added<T: Sample, S: Sample>(weights: BoxWeights, channels: usize, row: &[T], result: &mut [T]) {
     let length = 2 * weights.radius as usize + 1;
-    for (at, result) in (0..).step_by(BLOCK).zip(result.as_chunks_mut::<BLOCK>().0) {
-        let at = |index: usize| block(row, at + index * channels);
+    let result = result.as_chunks_mut::<BLOCK>().0;
+    let taps: Vec<_> = (0..length + 2).map(|index| blocks(row, index * channels, result.len())).collect();
+    let [before, inside @ .., after] = taps.as_slice() else { return };
+    for (block, result) in result.iter_mut().enumerate() {
         let mut sums = [S::default(); BLOCK];
-        for index in 1..=length {
-            for (sum, sample) in sums.iter_mut().zip(at(index)) {
+        for tap in inside {
+            for (sum, sample) in sums.iter_mut().zip(&tap[block]) {
                 *sum = S::new(sum.value() + sample.value());
             }
         }
-        let (before, after) = (at(0), at(length + 1));
+        let (before, after) = (&before[block], &after[block]);
         *result = std::array::from_fn(|x| weights.mean(sums[x].value(), before[x].value() + after[x].value()));
     }
 }

@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::band::{BLOCK, Band, block};
+use super::band::{BLOCK, Band, blocks};
 use super::sample::Sample;
 use crate::filters::{Kernel, Weights};
 use crate::frame::Depth;
@@ -103,13 +103,16 @@ fn in_floats<T: Sample>(rows: &[&[T]], taps: &[Vec<Tap<f32>>], weights: &Weights
                 *sample = from.value() as f32;
             }
         }
-        for (at, result) in (0..).step_by(BLOCK).zip(result.chunks_exact_mut(BLOCK)) {
+        let result = result.as_chunks_mut::<BLOCK>().0;
+        let seen = |tap: &Tap<f32>| (blocks(&samples[tap.row], tap.at, result.len()), tap.coefficient);
+        let taps: Vec<Vec<_>> = taps.iter().map(|taps| taps.iter().map(seen).collect()).collect();
+        for (block, result) in result.iter_mut().enumerate() {
             let mut sums = [weights.start; BLOCK];
-            for (samples, taps) in samples.iter().zip(taps) {
+            for taps in &taps {
                 let mut row_sums = [0.0; BLOCK];
-                for tap in taps {
-                    for (sum, sample) in row_sums.iter_mut().zip(block(samples, at + tap.at)) {
-                        *sum += sample * tap.coefficient;
+                for &(samples, coefficient) in taps {
+                    for (sum, sample) in row_sums.iter_mut().zip(&samples[block]) {
+                        *sum += sample * coefficient;
                     }
                 }
                 for (sum, row_sum) in sums.iter_mut().zip(&row_sums) {
@@ -123,10 +126,12 @@ fn in_floats<T: Sample>(rows: &[&[T]], taps: &[Vec<Tap<f32>>], weights: &Weights
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn in_groups<T: Sample>(rows: &[&[T]], groups: &[Vec<Tap<i16>>], weights: &Weights, result: &mut [T]) {
-    for (at, result) in (0..).step_by(BLOCK).zip(result.chunks_exact_mut(BLOCK)) {
+    let result = result.as_chunks_mut::<BLOCK>().0;
+    let groups: Vec<_> = groups.iter().map(|group| seen(rows, group, result.len())).collect();
+    for (block, result) in result.iter_mut().enumerate() {
         let mut sums = [weights.start; BLOCK];
-        for group in groups {
-            for (sum, &group_sum) in sums.iter_mut().zip(&sum_up(rows, group, at)) {
+        for group in &groups {
+            for (sum, &group_sum) in sums.iter_mut().zip(&sum_up(group, block)) {
                 *sum += f32::from(group_sum);
             }
         }
@@ -137,8 +142,10 @@ fn in_groups<T: Sample>(rows: &[&[T]], groups: &[Vec<Tap<i16>>], weights: &Weigh
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn in_16_bits<T: Sample>(rows: &[&[T]], group: &[Tap<i16>], division: &Division, result: &mut [T]) {
     let Division { start, multiplier, shift } = *division;
-    for (at, result) in (0..).step_by(BLOCK).zip(result.as_chunks_mut::<BLOCK>().0) {
-        let sums = sum_up(rows, group, at).map(|sum| sum.saturating_add(start).max(0) as u16);
+    let result = result.as_chunks_mut::<BLOCK>().0;
+    let group = seen(rows, group, result.len());
+    for (block, result) in result.iter_mut().enumerate() {
+        let sums = sum_up(&group, block).map(|sum| sum.saturating_add(start).max(0) as u16);
         let quotients = match multiplier {
             Some(multiplier) => sums.map(|sum| ((u32::from(sum) * u32::from(multiplier)) >> 16) as u16 >> shift),
             None => sums,
@@ -147,13 +154,18 @@ fn in_16_bits<T: Sample>(rows: &[&[T]], group: &[Tap<i16>], division: &Division,
     }
 }
 
+/// What each tap sees of the rows, with its coefficient.
+fn seen<'a, T>(rows: &[&'a [T]], group: &[Tap<i16>], count: usize) -> Vec<(&'a [[T; BLOCK]], i16)> {
+    group.iter().map(|tap| (blocks(rows[tap.row], tap.at, count), tap.coefficient)).collect()
+}
+
 /// The sums of a block, none of which leaves 16 bits.
 #[inline(always)]
-fn sum_up<T: Sample>(rows: &[&[T]], group: &[Tap<i16>], at: usize) -> [i16; BLOCK] {
+fn sum_up<T: Sample>(group: &[(&[[T; BLOCK]], i16)], block: usize) -> [i16; BLOCK] {
     let mut sums = [0i16; BLOCK];
-    for tap in group {
-        for (sum, sample) in sums.iter_mut().zip(block(rows[tap.row], at + tap.at)) {
-            *sum = sum.wrapping_add((sample.value() as i16).wrapping_mul(tap.coefficient));
+    for &(samples, coefficient) in group {
+        for (sum, sample) in sums.iter_mut().zip(&samples[block]) {
+            *sum = sum.wrapping_add((sample.value() as i16).wrapping_mul(coefficient));
         }
     }
     sums

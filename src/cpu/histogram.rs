@@ -32,7 +32,8 @@ impl Histogram {
         Self { fine_bits, fine: vec![0; 1 << depth.bits], coarse: vec![0; 1 << (depth.bits - fine_bits)] }
     }
 
-    /// Moves the windows of some pixels along, and writes what `evaluate` makes of each one's counts, if anything.
+    /// Moves the windows of some pixels along, and writes what `evaluate` makes of each one's counts, if anything. Before
+    /// and after, nothing is counted.
     pub(super) fn move_along<T: Sample>(
         &mut self,
         windows: &Windows<T>,
@@ -42,8 +43,6 @@ impl Histogram {
     ) {
         let Windows { cols, channels, .. } = *windows;
         for channel in 0..channels {
-            self.fine.fill(0);
-            self.coarse.fill(0);
             for column in pixels.start..pixels.start + cols - 1 {
                 self.count(windows, column * channels + channel, |n| *n += 1);
             }
@@ -53,6 +52,10 @@ impl Histogram {
                     result[x * channels + channel] = T::new(value);
                 }
                 self.count(windows, x * channels + channel, |n| *n -= 1);
+            }
+            // Cheaper than to clear all counts, of which there may be 65536.
+            for column in pixels.end..pixels.end + cols - 1 {
+                self.count(windows, column * channels + channel, |n| *n -= 1);
             }
         }
     }

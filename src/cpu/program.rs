@@ -49,7 +49,7 @@ struct Job<'a> {
 }
 
 /// A job has at least so many rows, and so many times those that its windows see besides.
-const LEAST_ROWS: usize = 16;
+const LEAST_ROWS: usize = 32;
 const ROWS_PER_HALO: usize = 8;
 
 impl Program {

@@ -122,84 +122,97 @@ impl Sheet {
         }
     }
 
-    /// Puts rows back, mixed with what was there before.
+    /// How rows are put back, mixed with what was there before.
     pub(super) fn packer<T: Stored>(&self) -> Packer<'_, T> {
-        let whole = self.mix == 256 && self.is_contiguous();
-        if whole && self.treatments.iter().all(|&treatment| treatment == Treatment::Filter) {
-            Packer::Copy(self)
-        } else if whole && self.depth.shift == 0 && BLOCK.is_multiple_of(self.step) {
-            let mask = |treatment, value: u32| {
-                let at = |index| self.treatments[index % self.step] == treatment;
-                std::array::from_fn(|index| T::new(if at(index) { value } else { 0 }))
+        let every = |treatment| self.is_contiguous() && self.treatments.iter().all(|&of| of == treatment);
+        if every(Treatment::Keep) {
+            Packer::Original
+        } else if every(Treatment::Filter) && self.mix == 256 {
+            Packer::Filtered(self)
+        } else if self.is_contiguous() && BLOCK.is_multiple_of(self.step) {
+            let of_treatment = |index: usize| match self.treatments[index % self.step] {
+                Treatment::Keep => (0, 0, 0),
+                Treatment::Neutral => (0, self.depth.grey(), self.mix),
+                Treatment::Filter => (u32::MAX, 0, self.mix),
             };
-            let filter = mask(Treatment::Filter, u32::MAX);
-            let keep = mask(Treatment::Keep, u32::MAX);
-            let grey = mask(Treatment::Neutral, self.depth.grey());
-            Packer::Choose(Masks { filter, keep, grey })
+            Packer::Blend(Blend {
+                mask: std::array::from_fn(|index| T::new(of_treatment(index).0)),
+                grey: std::array::from_fn(|index| T::new(of_treatment(index).1)),
+                share: std::array::from_fn(|index| of_treatment(index).2 as u16),
+                shift: self.depth.shift,
+            })
         } else {
-            Packer::Mix(self)
+            Packer::Each(self)
         }
     }
 
-    fn mix<T: Stored>(&self, before: &[u8], filtered: &[T], result: &mut [u8]) {
+    /// Puts back a row that lies between others.
+    fn pack_each<T: Stored>(&self, before: &[u8], filtered: &[T], result: &mut [u8]) {
         let Depth { shift, .. } = self.depth;
         let channels = self.size.channels;
-        for (index, &filtered) in filtered[..self.size.width].iter().enumerate() {
+        for (index, filtered) in filtered[..self.size.width].iter().enumerate() {
             let (pixel, channel) = (index / channels, index % channels);
             let at = (self.offset + pixel * self.step + channel) * size_of::<T>();
-            let sample = match self.treatments[channel] {
-                Treatment::Keep => {
-                    T::read(&before[at..]).write(&mut result[at..]);
-                    continue;
-                }
-                Treatment::Neutral => self.depth.grey(),
-                Treatment::Filter => filtered.value(),
+            let (sample, share) = match self.treatments[channel] {
+                Treatment::Keep => (0, 0),
+                Treatment::Neutral => (self.depth.grey(), self.mix),
+                Treatment::Filter => (filtered.value(), self.mix),
             };
             let before = T::read(&before[at..]).value() >> shift;
-            let mixed = (before * (256 - self.mix) + sample * self.mix + 128) >> 8;
-            T::new(mixed << shift).write(&mut result[at..]);
+            T::new(mixed(before, sample, share) << shift).write(&mut result[at..]);
         }
     }
+}
+
+/// `sample` in this share, in 256ths, and what was there before.
+#[inline(always)]
+fn mixed(before: u32, sample: u32, share: u32) -> u32 {
+    (before * (256 - share) + sample * share + 128) >> 8
 }
 
 /// How rows are put back.
 pub(super) enum Packer<'a, T> {
-    /// Every sample is a filtered one.
-    Copy(&'a Sheet),
-    /// Each is from one of the two, or grey.
-    Choose(Masks<T>),
-    /// Each is a mixture.
-    Mix(&'a Sheet),
+    /// As they were.
+    Original,
+    /// As they were filtered.
+    Filtered(&'a Sheet),
+    /// Whole blocks of samples are mixed.
+    Blend(Blend<T>),
+    /// Each sample is mixed.
+    Each(&'a Sheet),
 }
 
-/// For a block of samples, which bits come from where.
-pub(super) struct Masks<T> {
-    filter: [T; BLOCK],
-    keep: [T; BLOCK],
+/// For each sample of a block: which bits come from the filtered one, what else it is, and its share, in 256ths.
+pub(super) struct Blend<T> {
+    mask: [T; BLOCK],
     grey: [T; BLOCK],
+    share: [u16; BLOCK],
+    shift: u32,
 }
 
 impl<T: Stored> Packer<'_, T> {
     pub(super) fn pack(&self, before: &[u8], filtered: &[T], result: &mut [u8]) {
         match self {
-            Self::Copy(sheet) => T::write_all(filtered, sheet.depth.shift, result),
-            Self::Choose(masks) => choose(masks, before, filtered, result),
-            Self::Mix(sheet) => sheet.mix(before, filtered, result),
+            Self::Original => result.copy_from_slice(before),
+            Self::Filtered(sheet) => T::write_all(filtered, sheet.depth.shift, result),
+            Self::Blend(blend) => pack_blended(blend, before, filtered, result),
+            Self::Each(sheet) => sheet.pack_each(before, filtered, result),
         }
     }
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn choose<T: Stored>(Masks { filter, keep, grey }: &Masks<T>, before: &[u8], filtered: &[T], result: &mut [u8]) {
+fn pack_blended<T: Stored>(blend: &Blend<T>, before: &[u8], filtered: &[T], result: &mut [u8]) {
+    let Blend { mask, grey, share, shift } = blend;
     let bytes = BLOCK * size_of::<T>();
     for ((before, filtered), result) in before.chunks(bytes).zip(filtered.chunks(BLOCK)).zip(result.chunks_mut(bytes)) {
         let samples = before.chunks_exact(size_of::<T>()).zip(filtered);
-        let masks = filter.iter().zip(keep).zip(grey);
-        for ((result, (before, sample)), ((filter, keep), grey)) in
-            result.chunks_exact_mut(size_of::<T>()).zip(samples).zip(masks)
+        let blend = mask.iter().zip(grey).zip(share);
+        for ((result, (before, sample)), ((mask, grey), &share)) in
+            result.chunks_exact_mut(size_of::<T>()).zip(samples).zip(blend)
         {
-            let chosen = sample.value() & filter.value() | T::read(before).value() & keep.value() | grey.value();
-            T::new(chosen).write(result);
+            let sample = sample.value() & mask.value() | grey.value();
+            T::new(mixed(T::read(before).value() >> shift, sample, share.into()) << shift).write(result);
         }
     }
 }
