@@ -47,6 +47,15 @@ impl Backend {
         }
     }
 
+    /// Whether it is what [`Self::open`] would open, or took over from that.
+    pub fn suits(&self, choice: Choice, adapter: &str, needs_gpu: bool) -> bool {
+        match self {
+            Self::Cpu => !needs_gpu,
+            // The CPU is faster than a GPU that is one in software.
+            Self::Gpu(gpu) => needs_gpu || choice != Choice::Auto || !adapter.is_empty() || !gpu.is_software(),
+        }
+    }
+
     fn open_gpu(adapter: &str, software: bool) -> Result<Self, GpuError> {
         let gpu = Gpu::shared(adapter, software)?;
         if !gpu.checked(|| is_exact(&gpu))? {

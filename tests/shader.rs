@@ -95,6 +95,36 @@ fn a_shader_is_a_link_of_a_chain() {
 }
 
 #[test]
+fn a_gpu_in_software_runs_shaders_alone() {
+    let adapter = |line: &Line| line.element.property::<Option<String>>("adapter-name").expect("it runs");
+    let grey = frame(VideoFormat::Gray8, 16, 4);
+    let mut other = Line::playing("convfilter filter=blur");
+    other.push_pull(&grey);
+    let mut line = shading("", "return sample(component, x, y);");
+    line.push_pull(&grey);
+    assert!(!adapter(&line).starts_with("CPU, "), "{}", adapter(&line));
+    line.element.set_property_from_str("filter", "blur");
+    line.push_pull(&grey);
+    assert_eq!(adapter(&line), adapter(&other));
+    line.element.set_property_from_str("filter", "shader");
+    line.push_pull(&grey);
+    assert!(!adapter(&line).starts_with("CPU, "));
+}
+
+#[test]
+fn on_the_cpu_a_shader_set_while_playing_is_a_warning() {
+    let mut line = Line::playing("convfilter backend=cpu filter=emboss");
+    let grey = frame(VideoFormat::Gray8, 16, 4);
+    let embossed = line.push_pull(&grey).bytes;
+    line.element.set_property("shader", "fn shade(component: u32, x: i32, y: i32) -> f32 { return 0.5; }");
+    line.element.set_property_from_str("filter", "shader");
+    assert_eq!(line.push_pull(&grey).bytes, embossed);
+    let warning = line.message(gst::MessageType::Warning).expect("a warning");
+    let gst::MessageView::Warning(warning) = warning.view() else { unreachable!("filtered") };
+    assert!(warning.error().message().contains("GPU"), "{}", warning.error());
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     let error = start_error(
         "convfilter filter=shader shader=\"fn shade(component: u32, x: i32, y: i32) -> f32 { return colour; }\"",

@@ -417,10 +417,10 @@ impl ConvFilter {
     }
 
     fn open_backend(&self, state: &mut State) -> Result<(), GpuError> {
-        let lacks_gpu = matches!(state.backend, Some(backend::Backend::Cpu)) && state.plan.needs_gpu();
-        if state.backend.is_none() || lacks_gpu {
-            let choice = Choice::from(state.settings.backend);
-            let backend = backend::Backend::open(choice, &state.settings.adapter, state.plan.needs_gpu())?;
+        let (choice, adapter) = (Choice::from(state.settings.backend), &state.settings.adapter);
+        let needs_gpu = state.plan.needs_gpu();
+        if !state.backend.as_ref().is_some_and(|backend| backend.suits(choice, adapter, needs_gpu)) {
+            let backend = backend::Backend::open(choice, adapter, needs_gpu)?;
             state.programs.clear();
             self.use_backend(state, backend);
         }
@@ -440,22 +440,32 @@ impl ConvFilter {
         if settings == state.settings {
             return;
         }
-        match settings.plan() {
-            Ok(plan) => {
-                let set = state.programs.iter_mut().try_for_each(|(_, program)| program.set_plan(&plan));
-                if let Err(error) = set {
-                    gst::warning!(CAT, imp = self, "{error}");
-                    state.programs.clear();
-                }
-                state.plan = plan;
-            }
-            Err(error) => gst::element_imp_warning!(
-                self,
-                gst::ResourceError::Settings,
-                ("{}: {error}; the filter before it stays", settings.name())
-            ),
-        }
+        let name = settings.name();
+        let plan = settings.plan().map_err(|error| error.to_string());
         state.settings = settings;
+        if let Err(error) = plan.and_then(|plan| self.follow_plan(state, plan)) {
+            let message = format!("{name}: {error}; the filter before it stays");
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
+        }
+    }
+
+    /// Filters with another plan from now on, if what it needs can be opened.
+    fn follow_plan(&self, state: &mut State, plan: Plan) -> Result<(), String> {
+        let before = std::mem::replace(&mut state.plan, plan);
+        if !state.plan.is_identity()
+            && let Err(error) = self.open_backend(state)
+        {
+            state.plan = before;
+            return Err(error.to_string());
+        }
+        let State { programs, plan, .. } = state;
+        let set = programs.iter_mut().try_for_each(|(_, program)| program.set_plan(plan));
+        if let Err(error) = set {
+            // The next frame shows whether that can be mended.
+            gst::warning!(CAT, imp = self, "{error}");
+            programs.clear();
+        }
+        Ok(())
     }
 
     /// A GPU that fails is opened once more; after that the CPU takes over, and the stream goes on. A shader that

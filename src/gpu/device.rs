@@ -76,7 +76,7 @@ impl Gpu {
     }
 
     /// Whether it is a CPU that does as if.
-    fn is_software(&self) -> bool {
+    pub fn is_software(&self) -> bool {
         self.adapter.device_type == wgpu::DeviceType::Cpu
     }
 
