@@ -3,9 +3,6 @@
 // params: what there is outside (src/filters/border.rs); how many quads to the left and to the right, and how many rows
 // above and below, are needed.
 
-const OUTSIDE_ZERO: u32 = 1u;
-const OUTSIDE_MIRROR: u32 = 2u;
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let c = frame.components[id.z];
@@ -44,8 +41,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
 // The sample at (x, y), wherever that is.
 fn sample_at(c: Component, x: i32, y: i32) -> u32 {
-    let column = resolve(x, i32(c.width));
-    let row = resolve(y, i32(c.height));
+    let column = resolve(x, i32(c.width), params[0]);
+    let row = resolve(y, i32(c.height), params[0]);
     if column < 0 || row < 0 {
         return 0u;
     }
@@ -55,20 +52,4 @@ fn sample_at(c: Component, x: i32, y: i32) -> u32 {
         return (dst[2u * index + (place >> 1u)] >> ((place & 1u) * 16u)) & 0xffffu;
     }
     return (dst[index] >> (place * 8u)) & 0xffu;
-}
-
-// Which of `length` samples stands at `position`, or -1 for a zero.
-fn resolve(position: i32, length: i32) -> i32 {
-    if position >= 0 && position < length {
-        return position;
-    }
-    if params[0] == OUTSIDE_ZERO {
-        return -1;
-    }
-    if params[0] == OUTSIDE_MIRROR && length > 1 {
-        let period = 2 * (length - 1);
-        let distance = abs(position) % period;
-        return min(distance, period - distance);
-    }
-    return clamp(position, 0, length - 1);
 }

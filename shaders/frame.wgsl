@@ -64,6 +64,26 @@ fn param(index: u32) -> u32 {
     return params[4u + index];
 }
 
+const OUTSIDE_ZERO: u32 = 1u;
+const OUTSIDE_MIRROR: u32 = 2u;
+
+// Which of `length` samples is seen at `position`, where windows see `outside` (src/filters/border.rs) outside the plane;
+// -1 for a zero.
+fn resolve(position: i32, length: i32, outside: u32) -> i32 {
+    if position >= 0 && position < length {
+        return position;
+    }
+    if outside == OUTSIDE_ZERO {
+        return -1;
+    }
+    if outside == OUTSIDE_MIRROR && length > 1 {
+        let period = 2 * (length - 1);
+        let distance = abs(position) % period;
+        return min(distance, period - distance);
+    }
+    return clamp(position, 0, length - 1);
+}
+
 // Where in its plane's buffer a quad lies, or one beside the plane.
 fn index_of(c: Component, quad: i32, y: i32) -> u32 {
     return u32(i32(c.offset) + y * i32(c.pitch) + quad);

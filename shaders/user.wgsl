@@ -32,14 +32,14 @@ fn goes_on() -> bool {
     return true;
 }
 
-const OUTSIDE_ZERO: u32 = 1u;
-const OUTSIDE_MIRROR: u32 = 2u;
-
 // The sample at (x, y) of a component's plane; outside the plane what `border` says.
 fn sample(component: u32, x: i32, y: i32) -> f32 {
     let c = frame.components[min(component, 3u)];
-    let column = place(x, i32(c.width));
-    let row = place(y, i32(c.height));
+    if c.width == 0u {
+        return 0.0;
+    }
+    let column = resolve(x, i32(c.width), param(0u));
+    let row = resolve(y, i32(c.height), param(0u));
     if column < 0 || row < 0 {
         return 0.0;
     }
@@ -59,19 +59,6 @@ fn height(component: u32) -> i32 {
 // The frame's time in the stream.
 fn seconds() -> f32 {
     return live.seconds;
-}
-
-// Which of `length` samples stands at `position`, or -1 for none.
-fn place(position: i32, length: i32) -> i32 {
-    if length == 0 || (param(0u) == OUTSIDE_ZERO && (position < 0 || position >= length)) {
-        return -1;
-    }
-    if param(0u) == OUTSIDE_MIRROR && length > 1 {
-        let period = 2 * (length - 1);
-        let distance = abs(position) % period;
-        return min(distance, period - distance);
-    }
-    return clamp(position, 0, length - 1);
 }
 
 @compute @workgroup_size(32, 4)

@@ -50,13 +50,16 @@ pub fn pad_templates() -> Vec<gst::PadTemplate> {
 
 /// Sets an element's controlled properties to their values at the time of `buffer`.
 pub fn sync_values(element: &gst_base::BaseTransform, buffer: &gst::BufferRef) {
-    let segment = element.segment();
-    let segment = segment.downcast_ref::<gst::format::Time>();
-    if let Some(time) = segment.and_then(|segment| segment.to_stream_time(buffer.pts()))
+    if let Some(time) = stream_time(element, buffer)
         && let Err(error) = element.sync_values(time)
     {
         gst::debug!(gst::CAT_RUST, obj = element, "no controlled values at {time}: {error}");
     }
+}
+
+/// Where `buffer` stands in the stream.
+pub fn stream_time(element: &gst_base::BaseTransform, buffer: &gst::BufferRef) -> Option<gst::ClockTime> {
+    element.segment().downcast_ref::<gst::format::Time>()?.to_stream_time(buffer.pts())
 }
 
 /// What a component means.

@@ -343,7 +343,8 @@ impl VideoFilterImpl for ConvFilter {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let mut state = self.state();
         self.open_backend(&mut state).map_err(|error| self.fail(error))?;
-        let seconds = self.seconds(input.buffer());
+        let time = frame::stream_time(self.obj().upcast_ref(), input.buffer());
+        let seconds = time.map_or(0.0, |time| time.nseconds() as f32 / 1e9);
         // Neighbouring rows of an interlaced frame are of different times.
         let parts: &[Rows] = if input.is_interlaced() { &[Rows::Top, Rows::Bottom] } else { &[Rows::All] };
         for &rows in parts.iter().filter(|rows| rows.count(input.height() as usize) > 0) {
@@ -407,13 +408,6 @@ impl ConvFilter {
 
     fn settings(&self) -> Settings {
         lock(&self.settings).clone()
-    }
-
-    /// Where a buffer stands in the stream.
-    fn seconds(&self, buffer: &gst::BufferRef) -> f32 {
-        let segment = self.obj().segment();
-        let time = segment.downcast_ref::<gst::format::Time>().and_then(|segment| segment.to_stream_time(buffer.pts()));
-        time.map_or(0.0, |time| time.nseconds() as f32 / 1e9)
     }
 
     fn open_backend(&self, state: &mut State) -> Result<(), GpuError> {

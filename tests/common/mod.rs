@@ -159,6 +159,14 @@ impl Line {
         })
     }
 
+    /// The warning on the bus, as [`Self::error`].
+    pub fn warning(&self) -> Option<gst::glib::Error> {
+        self.message(gst::MessageType::Warning).map(|message| match message.view() {
+            gst::MessageView::Warning(warning) => warning.error(),
+            _ => unreachable!("filtered"),
+        })
+    }
+
     pub fn message(&self, kind: gst::MessageType) -> Option<gst::Message> {
         self.pipeline.bus().expect("a bus").timed_pop_filtered(gst::ClockTime::from_seconds(10), &[kind])
     }
