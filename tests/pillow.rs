@@ -121,7 +121,16 @@ fn unsharp_masks() {
 
 #[test]
 fn every_rank() {
-    for (size, rank) in (0u32..9).map(|rank| (3, rank)).chain([(1, 0), (5, 0), (5, 7), (5, 24), (11, 60), (17, 100)]) {
+    for (size, rank) in (0u32..9).map(|rank| (3, rank)).chain([
+        (1, 0),
+        (5, 0),
+        (5, 7),
+        (5, 24),
+        (11, 60),
+        (17, 100),
+        (27, 0),
+        (31, 960),
+    ]) {
         let request = format!("{{\"filter\": \"rank\", \"window\": {size}, \"rank\": {rank}}}");
         compare(u64::from(rank) + 1, &format!("filter=rank size={size} rank={rank}"), &request);
     }

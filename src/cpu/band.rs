@@ -30,9 +30,9 @@ pub(super) struct Size {
     pub(super) channels: usize,
 }
 
-/// Rows of a sheet.
-#[derive(Default)]
-pub(super) struct Band<T> {
+/// Where rows of a sheet lie among samples.
+#[derive(Clone, Default)]
+pub(super) struct Form {
     pub(super) size: Size,
     /// The rows that are there.
     pub(super) rows: Range<usize>,
@@ -44,6 +44,18 @@ pub(super) struct Band<T> {
     stride: usize,
     /// The first row's first sample.
     begin: usize,
+}
+
+impl Form {
+    fn at(&self, y: usize) -> usize {
+        self.begin + (y - self.rows.start) * self.stride
+    }
+}
+
+/// Rows of a sheet.
+#[derive(Default)]
+pub(super) struct Band<T> {
+    form: Form,
     samples: Vec<T>,
     /// A row of zeros, with its sides.
     zeros: Vec<T>,
@@ -52,66 +64,89 @@ pub(super) struct Band<T> {
 impl<T: Sample> Band<T> {
     /// Makes room for `rows`, seen through windows that reach this far.
     pub(super) fn lay_out(&mut self, size: Size, rows: Range<usize>, reach: Margins, outside: Outside) {
-        self.left = (reach.left as usize * size.channels).next_multiple_of(BLOCK);
+        let left = (reach.left as usize * size.channels).next_multiple_of(BLOCK);
         let right = reach.right as usize * size.channels;
         // Windows of whole blocks of samples are read, and where they overlap again in whole blocks.
-        self.stride = (self.left + size.width + right).next_multiple_of(BLOCK) + 2 * BLOCK;
-        self.samples.resize(self.stride * rows.len() + BLOCK, T::default());
-        self.begin = first_aligned(&self.samples);
-        self.zeros.resize(self.stride, T::default());
-        (self.size, self.rows, self.reach, self.outside) = (size, rows, reach, outside);
+        let stride = (left + size.width + right).next_multiple_of(BLOCK) + 2 * BLOCK;
+        self.samples.resize(stride * rows.len() + BLOCK, T::default());
+        self.zeros.resize(stride, T::default());
+        self.form = Form { size, rows, outside, reach, left, stride, begin: first_aligned(&self.samples) };
+    }
+
+    /// Where the rows lie.
+    pub(super) fn form(&self) -> &Form {
+        &self.form
     }
 
     /// What windows see outside the sheet.
     pub(super) fn outside(&self) -> Outside {
-        self.outside
-    }
-
-    fn at(&self, y: usize) -> usize {
-        self.begin + (y - self.rows.start) * self.stride
+        self.form.outside
     }
 
     /// Row `y` of the sheet.
     pub(super) fn row(&self, y: usize) -> &[T] {
-        &self.samples[self.at(y) + self.left..][..self.size.width]
+        &self.samples[self.form.at(y) + self.form.left..][..self.form.size.width]
     }
 
     /// Row `y`, wherever that is, from `reach` samples left of the sheet on.
     pub(super) fn wide_row(&self, y: isize, reach: u32) -> &[T] {
-        let skip = self.left - reach as usize * self.size.channels;
-        match self.outside.resolve(y, self.size.height) {
-            Some(y) => &self.samples[self.at(y) + skip..][..self.stride - skip],
+        let Form { size, left, stride, .. } = self.form;
+        let skip = left - reach as usize * size.channels;
+        match self.form.outside.resolve(y, size.height) {
+            Some(y) => &self.samples[self.form.at(y) + skip..][..stride - skip],
             None => &self.zeros[skip..],
         }
     }
 
+    /// The rows, to be written.
+    pub(super) fn rows_mut(&mut self) -> RowsMut<'_, T> {
+        RowsMut { form: self.form.clone(), samples: &mut self.samples }
+    }
+}
+
+/// Rows of a sheet to be written: a band's, or a frame's own.
+pub(super) struct RowsMut<'a, T> {
+    form: Form,
+    samples: &'a mut [T],
+}
+
+impl<'a, T: Sample> RowsMut<'a, T> {
+    /// The rows of a frame, whose first is that of `samples`; none where they do not end with a whole block.
+    pub(super) fn of_frame(size: Size, rows: Range<usize>, samples: &'a mut [T], stride: usize) -> Option<Self> {
+        size.width.is_multiple_of(BLOCK).then(|| Self { form: Form { size, rows, stride, ..Form::default() }, samples })
+    }
+
+    /// Where the rows lie.
+    pub(super) fn form(&self) -> &Form {
+        &self.form
+    }
+
     /// Writes row `y`, up to whole blocks, with `write`, and then what lies to its sides.
-    pub(super) fn write_row(&mut self, y: usize, write: impl FnOnce(&mut [T])) {
+    pub(super) fn write(&mut self, y: usize, write: impl FnOnce(&mut [T])) {
         write(self.row_mut(y));
         self.write_sides_of(y);
     }
 
     /// Row `y` up to whole blocks, after which [`Self::write_sides`] is due.
     pub(super) fn row_mut(&mut self, y: usize) -> &mut [T] {
-        let blocks = self.size.width.next_multiple_of(BLOCK);
-        let at = self.at(y) + self.left;
+        let blocks = self.form.size.width.next_multiple_of(BLOCK);
+        let at = self.form.at(y) + self.form.left;
         &mut self.samples[at..][..blocks]
     }
 
     /// Writes what lies to the sides of every row.
     pub(super) fn write_sides(&mut self) {
-        self.rows.clone().for_each(|y| self.write_sides_of(y));
+        self.form.rows.clone().for_each(|y| self.write_sides_of(y));
     }
 
     fn write_sides_of(&mut self, y: usize) {
-        let at = self.at(y);
-        let row = &mut self.samples[at..][..self.stride];
-        let Size { width, channels, .. } = self.size;
+        let Form { size: Size { width, channels, .. }, outside, reach, left, .. } = self.form;
+        let row = &mut self.samples[self.form.at(y)..];
         let pixels = (width / channels) as isize;
-        let (before, after) = ((self.reach.left) as isize, self.reach.right as isize);
-        let index = |pixel: isize| (self.left as isize + pixel * channels as isize) as usize;
+        let (before, after) = (reach.left as isize, reach.right as isize);
+        let index = |pixel: isize| (left as isize + pixel * channels as isize) as usize;
         for outer in (-before..0).chain(pixels..pixels + after) {
-            let inner = self.outside.resolve(outer, pixels as usize);
+            let inner = outside.resolve(outer, pixels as usize);
             for channel in 0..channels {
                 let sample = inner.map(|inner| row[index(inner as isize) + channel]);
                 row[index(outer) + channel] = sample.unwrap_or_default();
@@ -120,14 +155,14 @@ impl<T: Sample> Band<T> {
     }
 
     /// Puts back the samples of `base` at the sheet's edges.
-    pub(super) fn keep(&mut self, margins: Margins, base: &Self) {
+    pub(super) fn keep(&mut self, margins: Margins, base: &Band<T>) {
         if margins == Margins::default() {
             return;
         }
-        let Size { width, height, channels } = self.size;
+        let Size { width, height, channels } = self.form.size;
         let left = (margins.left as usize * channels).min(width);
         let right = width.saturating_sub(margins.right as usize * channels).max(left);
-        for y in self.rows.clone() {
+        for y in self.form.rows.clone() {
             let (row, before) = (&mut self.row_mut(y)[..width], base.row(y));
             if y < margins.up as usize || y + margins.down as usize >= height {
                 row.copy_from_slice(before);

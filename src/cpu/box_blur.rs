@@ -2,7 +2,8 @@
 
 use multiversion::multiversion;
 
-use super::band::{BLOCK, Band, blocks};
+use super::band::{BLOCK, Band, RowsMut, blocks};
+use super::division::Division;
 use super::sample::Sample;
 use crate::filters::{Axis, BoxWeights};
 use crate::frame::Depth;
@@ -13,57 +14,137 @@ const ADDED_RADIUS: u32 = 12;
 /// Columns whose running sums move down together: few enough to stay in the nearest cache.
 const COLUMNS: usize = 32 * BLOCK;
 
-pub(super) fn box_blur<T: Sample>(axis: Axis, weights: BoxWeights, depth: Depth, src: &Band<T>, dst: &mut Band<T>) {
-    let largest_sum = (2 * weights.radius + 1) * depth.max();
-    match (axis, largest_sum <= u32::from(u16::MAX)) {
-        (Axis::Horizontal, true) => horizontal::<T, u16>(weights, src, dst),
-        (Axis::Horizontal, false) => horizontal::<T, u32>(weights, src, dst),
-        (Axis::Vertical, true) => vertical::<T, u16>(weights, src, dst),
-        (Axis::Vertical, false) => vertical::<T, u32>(weights, src, dst),
-    }
+/// A box blur made ready for samples of one depth.
+pub(super) struct BoxBlur {
+    axis: Axis,
+    weights: BoxWeights,
+    /// Whether the samples of a box add up to no more than 16 bits.
+    is_short: bool,
+    /// What divides the sums of a box of whole radius, whose ends only weigh what its rounded weights lack.
+    division: Option<Division>,
 }
 
-fn horizontal<T: Sample, S: Sample>(weights: BoxWeights, src: &Band<T>, dst: &mut Band<T>) {
-    let channels = src.size.channels;
-    let mut scratch = [vec![], vec![], vec![]];
-    for y in dst.rows.clone() {
-        let row = src.wide_row(y as isize, weights.radius + 1);
-        dst.write_row(y, |result| match weights.radius {
-            0..=ADDED_RADIUS => added::<T, S>(weights, channels, row, result),
-            _ => doubled::<T, S>(weights, channels, row, &mut scratch, result),
-        });
+impl BoxBlur {
+    pub(super) fn new(axis: Axis, weights: BoxWeights, depth: Depth) -> Self {
+        let (length, max) = (2 * weights.radius + 1, depth.max());
+        let is_short = length * max <= u32::from(u16::MAX);
+        // The quotient of an odd length is at least 1 / (2 * length) away from where rounding changes it, in 2^-24. The
+        // weights' own rounding shifts it by less than this.
+        let shift = u64::from(max) * (2 * u64::from(weights.edge) + 1);
+        let is_whole = depth == Depth::default() && shift * 2 * u64::from(length) < 1 << 24;
+        let division = if is_whole { Division::by(length) } else { None };
+        Self { axis, weights, is_short, division }
+    }
+
+    pub(super) fn run<T: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
+        match (self.axis, self.is_short) {
+            (Axis::Horizontal, true) => self.horizontal::<T, u16>(src, dst),
+            (Axis::Horizontal, false) => self.horizontal::<T, u32>(src, dst),
+            (Axis::Vertical, true) => self.vertical::<T, u16>(src, dst),
+            (Axis::Vertical, false) => self.vertical::<T, u32>(src, dst),
+        }
+    }
+
+    fn horizontal<T: Sample, S: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
+        let channels = src.form().size.channels;
+        let mut scratch = [vec![], vec![], vec![]];
+        for y in dst.form().rows.clone() {
+            let row = src.wide_row(y as isize, self.weights.radius + 1);
+            dst.write(y, |result| match self.weights.radius {
+                0..=ADDED_RADIUS => added::<T, S>(self, channels, row, result),
+                _ => doubled::<T, S>(self, channels, row, &mut scratch, result),
+            });
+        }
+    }
+
+    fn vertical<T: Sample, S: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
+        let radius = self.weights.radius as isize;
+        let (width, rows) = (dst.form().size.width.next_multiple_of(BLOCK), dst.form().rows.clone());
+        for begin in (0..width).step_by(COLUMNS) {
+            let columns = begin..width.min(begin + COLUMNS);
+            let row_at = |y: isize| &src.wide_row(y, 0)[columns.clone()];
+            let first = rows.start as isize;
+            let mut sums = vec![S::default(); columns.len()];
+            for y in first - radius..=first + radius {
+                add(row_at(y), &mut sums);
+            }
+            for y in rows.clone() {
+                let centre = y as isize;
+                let rows = [centre - radius - 1, centre + radius + 1, centre - radius].map(row_at);
+                move_down(self, rows, &mut sums, &mut dst.row_mut(y)[columns.clone()]);
+            }
+        }
+        dst.write_sides();
+    }
+
+    /// The means of a block, from the sums inside the boxes and the samples before and after them.
+    #[inline(always)]
+    fn means<T: Sample, S: Sample>(
+        &self,
+        sums: &[S; BLOCK],
+        before: &[T; BLOCK],
+        after: &[T; BLOCK],
+        means: &mut [T; BLOCK],
+    ) {
+        if let Some(division) = self.division {
+            let mut rounded = [0; BLOCK];
+            for (rounded, sum) in rounded.iter_mut().zip(sums) {
+                *rounded = (sum.value() + self.weights.radius) as u16;
+            }
+            division.divide(&mut rounded);
+            for (mean, quotient) in means.iter_mut().zip(rounded) {
+                *mean = T::new(quotient.into());
+            }
+        } else {
+            for (((mean, sum), before), after) in means.iter_mut().zip(sums).zip(before).zip(after) {
+                *mean = self.weights.mean(sum.value(), before.value() + after.value());
+            }
+        }
     }
 }
 
 /// A row of means, each box added up anew.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn added<T: Sample, S: Sample>(weights: BoxWeights, channels: usize, row: &[T], result: &mut [T]) {
-    let length = 2 * weights.radius as usize + 1;
+fn added<T: Sample, S: Sample>(blur: &BoxBlur, channels: usize, row: &[T], result: &mut [T]) {
+    let length = 2 * blur.weights.radius as usize + 1;
     let result = result.as_chunks_mut::<BLOCK>().0;
     let taps: Vec<_> = (0..length + 2).map(|index| blocks(row, index * channels, result.len())).collect();
     let [before, inside @ .., after] = taps.as_slice() else { return };
     for (block, result) in result.iter_mut().enumerate() {
-        let mut sums = [S::default(); BLOCK];
-        for tap in inside {
-            for (sum, sample) in sums.iter_mut().zip(&tap[block]) {
-                *sum = S::new(sum.value() + sample.value());
-            }
-        }
-        let (before, after) = (&before[block], &after[block]);
-        *result = std::array::from_fn(|x| weights.mean(sums[x].value(), before[x].value() + after[x].value()));
+        blur.means(&sum_up::<T, S>(inside, block), &before[block], &after[block], result);
     }
+}
+
+/// The sums of a block.
+#[inline(always)]
+fn sum_up<T: Sample, S: Sample>(taps: &[&[[T; BLOCK]]], block: usize) -> [S; BLOCK] {
+    let mut sums = [S::default(); BLOCK];
+    // Some at a time, so that the sums stay in registers meanwhile.
+    let (some, rest) = taps.as_chunks::<5>();
+    for taps in some {
+        let [a, b, c, d, e] = taps.map(|tap| &tap[block]);
+        for (x, sum) in sums.iter_mut().enumerate() {
+            *sum = S::new(sum.value() + a[x].value() + b[x].value() + c[x].value() + d[x].value() + e[x].value());
+        }
+    }
+    for tap in rest {
+        for (sum, sample) in sums.iter_mut().zip(&tap[block]) {
+            *sum = S::new(sum.value() + sample.value());
+        }
+    }
+    sums
 }
 
 /// A row of means over boxes of any length, put together from sums of 1, 2, 4, ... samples.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn doubled<T: Sample, S: Sample>(
-    weights: BoxWeights,
+    blur: &BoxBlur,
     channels: usize,
     row: &[T],
     [runs, longer, sums]: &mut [Vec<S>; 3],
     result: &mut [T],
 ) {
-    let (length, width) = (2 * weights.radius as usize + 1, result.len());
+    let (length, width) = (2 * blur.weights.radius as usize + 1, result.len());
     let inside = &row[channels..][..width + (length - 1) * channels];
     runs.clear();
     runs.extend(inside.iter().map(|sample| S::new(sample.value())));
@@ -84,30 +165,12 @@ fn doubled<T: Sample, S: Sample>(
         std::mem::swap(runs, longer);
         run *= 2;
     }
-    let ends = row.iter().zip(&row[(length + 1) * channels..]);
-    for ((result, sum), (before, after)) in result.iter_mut().zip(&*sums).zip(ends) {
-        *result = weights.mean(sum.value(), before.value() + after.value());
+    let result = result.as_chunks_mut::<BLOCK>().0;
+    let [before, after] = [0, (length + 1) * channels].map(|at| blocks(row, at, result.len()));
+    let sums = blocks(sums, 0, result.len());
+    for (((result, sums), before), after) in result.iter_mut().zip(sums).zip(before).zip(after) {
+        blur.means(sums, before, after, result);
     }
-}
-
-fn vertical<T: Sample, S: Sample>(weights: BoxWeights, src: &Band<T>, dst: &mut Band<T>) {
-    let radius = weights.radius as isize;
-    let width = dst.size.width.next_multiple_of(BLOCK);
-    for begin in (0..width).step_by(COLUMNS) {
-        let columns = begin..width.min(begin + COLUMNS);
-        let row_at = |y: isize| &src.wide_row(y, 0)[columns.clone()];
-        let first = dst.rows.start as isize;
-        let mut sums = vec![S::default(); columns.len()];
-        for y in first - radius..=first + radius {
-            add(row_at(y), &mut sums);
-        }
-        for y in dst.rows.clone() {
-            let centre = y as isize;
-            let rows = [centre - radius - 1, centre + radius + 1, centre - radius].map(row_at);
-            move_down(weights, rows, &mut sums, &mut dst.row_mut(y)[columns.clone()]);
-        }
-    }
-    dst.write_sides();
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
@@ -120,14 +183,19 @@ fn add<T: Sample, S: Sample>(samples: &[T], sums: &mut [S]) {
 /// One row of means; the sums move on by a row.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn move_down<T: Sample, S: Sample>(
-    weights: BoxWeights,
+    blur: &BoxBlur,
     [before, after, leaving]: [&[T]; 3],
     sums: &mut [S],
     result: &mut [T],
 ) {
-    for ((((result, sum), before), after), leaving) in result.iter_mut().zip(sums).zip(before).zip(after).zip(leaving) {
-        *result = weights.mean(sum.value(), before.value() + after.value());
-        *sum = S::new(sum.value() + after.value() - leaving.value());
+    let [before, after, leaving] = [before, after, leaving].map(|row| row.as_chunks::<BLOCK>().0);
+    let (sums, result) = (sums.as_chunks_mut::<BLOCK>().0, result.as_chunks_mut::<BLOCK>().0);
+    for ((((result, sums), before), after), leaving) in result.iter_mut().zip(sums).zip(before).zip(after).zip(leaving)
+    {
+        blur.means(sums, before, after, result);
+        for ((sum, after), leaving) in sums.iter_mut().zip(after).zip(leaving) {
+            *sum = S::new(sum.value() + after.value() - leaving.value());
+        }
     }
 }
 

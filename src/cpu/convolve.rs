@@ -2,7 +2,8 @@
 
 use multiversion::multiversion;
 
-use super::band::{BLOCK, Band, blocks};
+use super::band::{BLOCK, Band, RowsMut, blocks};
+use super::division::Division;
 use super::sample::Sample;
 use crate::filters::{Kernel, Weights};
 use crate::frame::Depth;
@@ -12,63 +13,75 @@ const CHUNK: usize = 8 * BLOCK;
 
 /// A coefficient that is not zero.
 struct Tap<K> {
-    /// The kernel's row.
+    /// The kernel's row and column.
     row: usize,
-    /// Samples from the row's start.
-    at: usize,
+    col: usize,
     coefficient: K,
 }
 
-pub(super) fn convolve<T: Sample>(kernel: &Kernel, depth: Depth, src: &Band<T>, dst: &mut Band<T>) {
-    let weights = kernel.weights(depth);
-    let rows_taps = taps(&weights, kernel.cols, src.size.channels);
-    let small = if depth == Depth::default() { small_groups(&weights, &rows_taps) } else { None };
-    let division = Division::of(&weights);
-    for y in dst.rows.clone() {
-        let row_at = |row| src.wide_row(y as isize + kernel.row_offset(row), kernel.reach().left);
-        let rows: Vec<_> = (0..kernel.rows()).map(row_at).collect();
-        dst.write_row(y, |result| match (small.as_deref(), &division) {
-            (Some([group]), Some(division)) => in_16_bits(&rows, group, division, result),
-            (Some(groups), _) => in_groups(&rows, groups, &weights, result),
-            (None, _) => in_floats(&rows, &rows_taps, &weights, depth.max(), result),
-        });
+/// A kernel made ready for samples of one depth.
+pub(super) struct Convolution {
+    kernel: Kernel,
+    weights: Weights,
+    depth: Depth,
+    method: Method,
+}
+
+/// The fastest exact way to sum up.
+enum Method {
+    /// Integers whose sums fit into 16 bits, what is added to these, and what they are divided by.
+    Short(Vec<Tap<i16>>, i16, Division),
+    /// Integers in groups, whose sums fit into 16 bits each.
+    Groups(Vec<Vec<Tap<i16>>>),
+    /// Floats, a group for each row.
+    Floats(Vec<Vec<Tap<f32>>>),
+}
+
+impl Convolution {
+    pub(super) fn new(kernel: &Kernel, depth: Depth) -> Self {
+        let weights = kernel.weights(depth);
+        let taps = taps(&weights, kernel.cols);
+        let small = if depth == Depth::default() { small_groups(&weights, &taps) } else { None };
+        let method = match (small, short_division(&weights)) {
+            (Some(mut groups), Some((start, division))) if groups.len() == 1 => {
+                Method::Short(groups.remove(0), start, division)
+            }
+            (Some(groups), _) => Method::Groups(groups),
+            (None, _) => Method::Floats(taps),
+        };
+        Self { kernel: kernel.clone(), weights, depth, method }
+    }
+
+    pub(super) fn run<T: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
+        let Self { kernel, weights, depth, method } = self;
+        let channels = src.form().size.channels;
+        for y in dst.form().rows.clone() {
+            let row_at = |row| src.wide_row(y as isize + kernel.row_offset(row), kernel.reach().left);
+            let rows: Vec<_> = (0..kernel.rows()).map(row_at).collect();
+            dst.write(y, |result| match method {
+                Method::Short(taps, start, division) => in_16_bits(&rows, channels, taps, *start, *division, result),
+                Method::Groups(groups) => in_groups(&rows, channels, groups, weights, result),
+                Method::Floats(taps) => in_floats(&rows, channels, taps, weights, depth.max(), result),
+            });
+        }
     }
 }
 
-/// An exact division of sums that fit into 16 bits: `floor((sum + start) / scale)` of those from 0 to 255 is
-/// `(sum + start) * multiplier >> 16 >> shift` (T. Granlund, P. Montgomery, "Division by Invariant Integers using
-/// Multiplication", PLDI 1994).
-struct Division {
-    start: i16,
-    /// None where there is nothing to divide by.
-    multiplier: Option<u16>,
-    shift: u32,
-}
-
-impl Division {
-    fn of(weights: &Weights) -> Option<Self> {
-        let (scale, start) = ((1.0 / weights.reciprocal).round(), weights.start.floor());
-        // Sums beyond 16 bits are saturated, which must mean the same as 255.
-        if !weights.exact || start.abs() > f32::from(i16::MAX) || scale * 256.0 > f32::from(i16::MAX) {
-            return None;
-        }
-        let (scale, start) = (scale as u32, start as i16);
-        if scale == 1 {
-            return Some(Self { start, multiplier: None, shift: 0 });
-        }
-        let shift = scale.ilog2() - u32::from(scale.is_power_of_two());
-        let multiplier = (1u32 << (16 + shift)).div_ceil(scale);
-        let excess = multiplier * scale - (1 << (16 + shift));
-        let multiplier = u16::try_from(multiplier).ok()?;
-        (256 * scale * excess < 1 << (16 + shift)).then_some(Self { start, multiplier: Some(multiplier), shift })
+/// What is added to sums that fit into 16 bits, and the division that they need.
+fn short_division(weights: &Weights) -> Option<(i16, Division)> {
+    let (scale, start) = ((1.0 / weights.reciprocal).round(), weights.start.floor());
+    // Sums beyond 16 bits are saturated, which must mean the same as 255.
+    if !weights.exact || start.abs() > f32::from(i16::MAX) || scale * 256.0 > f32::from(i16::MAX) {
+        return None;
     }
+    Some((start as i16, Division::by(scale as u32)?))
 }
 
 /// The taps, a group for each row.
-fn taps(weights: &Weights, cols: usize, channels: usize) -> Vec<Vec<Tap<f32>>> {
+fn taps(weights: &Weights, cols: usize) -> Vec<Vec<Tap<f32>>> {
     let of_row = |(row, coefficients): (usize, &[f32])| {
         let taps = coefficients.iter().enumerate().filter(|&(_, &coefficient)| coefficient != 0.0);
-        taps.map(|(col, &coefficient)| Tap { row, at: col * channels, coefficient }).collect()
+        taps.map(|(col, &coefficient)| Tap { row, col, coefficient }).collect()
     };
     weights.coefficients.chunks(cols).enumerate().map(of_row).collect()
 }
@@ -78,7 +91,7 @@ fn small_groups(weights: &Weights, taps: &[Vec<Tap<f32>>]) -> Option<Vec<Vec<Tap
     const LARGEST_SUM: f32 = (i16::MAX as u32 / u8::MAX as u32) as f32;
     let mut groups = vec![Vec::new()];
     let mut sum = 0.0;
-    for &Tap { row, at, coefficient } in taps.iter().flatten() {
+    for &Tap { row, col, coefficient } in taps.iter().flatten() {
         if !weights.exact || coefficient.abs() > LARGEST_SUM {
             return None;
         }
@@ -87,14 +100,21 @@ fn small_groups(weights: &Weights, taps: &[Vec<Tap<f32>>]) -> Option<Vec<Vec<Tap
             groups.push(Vec::new());
             sum = coefficient.abs();
         }
-        groups.last_mut()?.push(Tap { row, at, coefficient: coefficient as i16 });
+        groups.last_mut()?.push(Tap { row, col, coefficient: coefficient as i16 });
     }
     Some(groups)
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn in_floats<T: Sample>(rows: &[&[T]], taps: &[Vec<Tap<f32>>], weights: &Weights, max: u32, result: &mut [T]) {
-    let reach = taps.iter().flatten().map(|tap| tap.at).max().unwrap_or(0);
+fn in_floats<T: Sample>(
+    rows: &[&[T]],
+    channels: usize,
+    taps: &[Vec<Tap<f32>>],
+    weights: &Weights,
+    max: u32,
+    result: &mut [T],
+) {
+    let reach = taps.iter().flatten().map(|tap| tap.col * channels).max().unwrap_or(0);
     // Converted well before they are read: a load that overlaps stores of a moment ago has to wait for them.
     let mut samples = vec![vec![0.0; CHUNK + reach]; rows.len()];
     for (chunk, result) in result.chunks_mut(CHUNK).enumerate() {
@@ -104,7 +124,7 @@ fn in_floats<T: Sample>(rows: &[&[T]], taps: &[Vec<Tap<f32>>], weights: &Weights
             }
         }
         let result = result.as_chunks_mut::<BLOCK>().0;
-        let seen = |tap: &Tap<f32>| (blocks(&samples[tap.row], tap.at, result.len()), tap.coefficient);
+        let seen = |tap: &Tap<f32>| (blocks(&samples[tap.row], tap.col * channels, result.len()), tap.coefficient);
         let taps: Vec<Vec<_>> = taps.iter().map(|taps| taps.iter().map(seen).collect()).collect();
         for (block, result) in result.iter_mut().enumerate() {
             let mut sums = [weights.start; BLOCK];
@@ -125,9 +145,9 @@ fn in_floats<T: Sample>(rows: &[&[T]], taps: &[Vec<Tap<f32>>], weights: &Weights
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn in_groups<T: Sample>(rows: &[&[T]], groups: &[Vec<Tap<i16>>], weights: &Weights, result: &mut [T]) {
+fn in_groups<T: Sample>(rows: &[&[T]], channels: usize, groups: &[Vec<Tap<i16>>], weights: &Weights, result: &mut [T]) {
     let result = result.as_chunks_mut::<BLOCK>().0;
-    let groups: Vec<_> = groups.iter().map(|group| seen(rows, group, result.len())).collect();
+    let groups: Vec<_> = groups.iter().map(|group| seen(rows, channels, group, result.len())).collect();
     for (block, result) in result.iter_mut().enumerate() {
         let mut sums = [weights.start; BLOCK];
         for group in &groups {
@@ -140,30 +160,33 @@ fn in_groups<T: Sample>(rows: &[&[T]], groups: &[Vec<Tap<i16>>], weights: &Weigh
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn in_16_bits<T: Sample>(rows: &[&[T]], group: &[Tap<i16>], division: &Division, result: &mut [T]) {
-    let Division { start, multiplier, shift } = *division;
+fn in_16_bits<T: Sample>(
+    rows: &[&[T]],
+    channels: usize,
+    taps: &[Tap<i16>],
+    start: i16,
+    division: Division,
+    result: &mut [T],
+) {
     let result = result.as_chunks_mut::<BLOCK>().0;
-    let group = seen(rows, group, result.len());
+    let taps = seen(rows, channels, taps, result.len());
     for (block, result) in result.iter_mut().enumerate() {
-        let sums = sum_up(&group, block).map(|sum| sum.saturating_add(start).max(0) as u16);
-        let quotients = match multiplier {
-            Some(multiplier) => sums.map(|sum| ((u32::from(sum) * u32::from(multiplier)) >> 16) as u16 >> shift),
-            None => sums,
-        };
-        *result = quotients.map(|quotient| T::new(quotient.min(u8::MAX.into()).into()));
+        let mut sums = sum_up(&taps, block).map(|sum| sum.saturating_add(start).max(0) as u16);
+        division.divide(&mut sums);
+        *result = sums.map(|quotient| T::new(quotient.min(u8::MAX.into()).into()));
     }
 }
 
 /// What each tap sees of the rows, with its coefficient.
-fn seen<'a, T>(rows: &[&'a [T]], group: &[Tap<i16>], count: usize) -> Vec<(&'a [[T; BLOCK]], i16)> {
-    group.iter().map(|tap| (blocks(rows[tap.row], tap.at, count), tap.coefficient)).collect()
+fn seen<'a, T>(rows: &[&'a [T]], channels: usize, taps: &[Tap<i16>], count: usize) -> Vec<(&'a [[T; BLOCK]], i16)> {
+    taps.iter().map(|tap| (blocks(rows[tap.row], tap.col * channels, count), tap.coefficient)).collect()
 }
 
 /// The sums of a block, none of which leaves 16 bits.
 #[inline(always)]
-fn sum_up<T: Sample>(group: &[(&[[T; BLOCK]], i16)], block: usize) -> [i16; BLOCK] {
+fn sum_up<T: Sample>(taps: &[(&[[T; BLOCK]], i16)], block: usize) -> [i16; BLOCK] {
     let mut sums = [0i16; BLOCK];
-    for &(samples, coefficient) in group {
+    for &(samples, coefficient) in taps {
         for (sum, sample) in sums.iter_mut().zip(&samples[block]) {
             *sum = sum.wrapping_add((sample.value() as i16).wrapping_mul(coefficient));
         }

@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::band::{BLOCK, blocks};
+use super::band::BLOCK;
 use super::sample::Sample;
 
 /// Windows that are worked on at a time, so that their columns stay in the nearest cache.
@@ -12,7 +12,7 @@ const CHUNK: usize = 8 * BLOCK;
 /// (A. Paeth, "Median Finding on a 3 x 3 Grid", Graphics Gems, 1990).
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn median_of_9<T: Sample>(rows: &[&[T]], channels: usize, result: &mut [T]) {
-    let in_window = |index: usize, count| blocks(rows[index % 3], index / 3 * channels, count);
+    let in_window = |index: usize, at| block(rows[index % 3], at + index / 3 * channels);
     map_blocks(result.len(), in_window, &mut [result], |[a, b, c, d, e, f, g, h, i]: [T; 9]| {
         let [mut first, mut second, mut third] = [[a, b, c], [d, e, f], [g, h, i]];
         sort_3(&mut first);
@@ -28,27 +28,53 @@ pub(super) fn median_of_9<T: Sample>(rows: &[&[T]], channels: usize, result: &mu
     });
 }
 
+/// Samples of a chunk's rows, with what the windows see to its right in pixels of up to 4 channels.
+const SEEN: usize = CHUNK + 3 * BLOCK;
+
+/// The sorted columns of some windows, and those of two neighbouring columns. No block is split between two lines of the
+/// cache.
+#[repr(align(64))]
+pub(super) struct Columns<T> {
+    single: [[T; SEEN]; 5],
+    pairs: [[T; SEEN]; 10],
+}
+
+impl<T: Sample> Default for Columns<T> {
+    fn default() -> Self {
+        Self { single: [[T::default(); SEEN]; 5], pairs: [[T::default(); SEEN]; 10] }
+    }
+}
+
 /// Sorted columns, merged to sorted pairs of columns, which are shared by the windows that they are in. Of two pairs and
 /// a column the median is found among the values that can be it.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn median_of_25<T: Sample>(rows: &[&[T]], channels: usize, slots: &mut Vec<Vec<T>>, result: &mut [T]) {
-    make_room(slots, 15, 2 * channels);
-    let (columns, pairs) = slots.split_at_mut(5);
+pub(super) fn median_of_25<T: Sample>(
+    rows: &[&[T]],
+    channels: usize,
+    Columns { single, pairs }: &mut Columns<T>,
+    result: &mut [T],
+) {
+    let Ok(rows) = <[&[T]; 5]>::try_from(rows) else { return };
     for (chunk, result) in result.chunks_mut(CHUNK).enumerate() {
+        let rows = rows.map(|row| &row[chunk * CHUNK..]);
         let length = result.len() + 4 * channels;
-        let in_rows = |row: usize, count| blocks(rows[row], chunk * CHUNK, count);
-        map_blocks(length, in_rows, columns, |mut column: [T; 5]| {
-            sort_5(&mut column);
-            column
-        });
-        let in_column = |index: usize, count| blocks(&columns[index % 5], index / 5 * channels, count);
+        map_blocks(
+            length,
+            |row, at| block(rows[row], at),
+            single,
+            |mut column: [T; 5]| {
+                sort_5(&mut column);
+                column
+            },
+        );
+        let in_column = |index: usize, at| block(&single[index % 5], at + index / 5 * channels);
         map_blocks(length - channels, in_column, pairs, |mut pair: [T; 10]| {
             merge_5(&mut pair);
             MERGED_5.map(|index| pair[index])
         });
-        let in_window = |index: usize, count| match index {
-            0..20 => blocks(&pairs[index % 10], index / 10 * 2 * channels, count),
-            _ => blocks(&columns[index - 20], 4 * channels, count),
+        let in_window = |index: usize, at| match index {
+            0..20 => block(&pairs[index % 10], at + index / 10 * 2 * channels),
+            _ => block(&single[index - 20], at + 4 * channels),
         };
         map_blocks(result.len(), in_window, &mut [result], |mut window: [T; 25]| {
             merge_10(&mut window);
@@ -61,25 +87,25 @@ pub(super) fn median_of_25<T: Sample>(rows: &[&[T]], channels: usize, slots: &mu
     }
 }
 
-fn make_room<T: Sample>(slots: &mut Vec<Vec<T>>, count: usize, reach: usize) {
-    slots.resize_with(count, Vec::new);
-    slots.iter_mut().for_each(|slot| slot.resize(CHUNK + 2 * reach + 2 * BLOCK, T::default()));
+/// A block of a row.
+#[inline(always)]
+fn block<T>(row: &[T], at: usize) -> &[T; BLOCK] {
+    &row[at..][..BLOCK].as_chunks().0[0]
 }
 
 /// Writes to `outputs` what `map` makes of the inputs, from block to block.
 #[inline(always)]
 fn map_blocks<'a, T: Sample, const I: usize, const O: usize>(
     length: usize,
-    input: impl Fn(usize, usize) -> &'a [[T; BLOCK]],
-    outputs: &mut [impl AsMut<[T]>],
+    input: impl Fn(usize, usize) -> &'a [T; BLOCK],
+    outputs: &mut [impl AsMut<[T]>; O],
     map: impl Fn([T; I]) -> [T; O],
 ) {
-    let count = length.div_ceil(BLOCK);
-    let inputs: [_; I] = std::array::from_fn(|index| input(index, count));
-    for (block, at) in (0..length).step_by(BLOCK).enumerate() {
+    for at in (0..length).step_by(BLOCK) {
+        let inputs: [_; I] = std::array::from_fn(|index| input(index, at));
         let mut results = [[T::default(); BLOCK]; O];
         for x in 0..BLOCK {
-            let values = map(std::array::from_fn(|index| inputs[index][block][x]));
+            let values = map(std::array::from_fn(|index| inputs[index][x]));
             for (result, value) in results.iter_mut().zip(values) {
                 result[x] = value;
             }

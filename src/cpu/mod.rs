@@ -4,6 +4,8 @@
 mod band;
 mod box_blur;
 mod convolve;
+mod division;
+mod extreme;
 mod histogram;
 mod median;
 mod mode;

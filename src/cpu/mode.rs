@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 
-use super::band::{BLOCK, Band, Size};
+use super::band::{BLOCK, Band, RowsMut, Size};
 use super::histogram::{Histogram, Windows};
 use super::sample::Sample;
 use crate::filters::Outside;
@@ -13,21 +13,21 @@ use crate::frame::Depth;
 /// Up to this radius each sample of a window is compared with each, for many windows at a time.
 const COMPARED_RADIUS: u32 = 2;
 
-pub(super) fn mode<T: Sample>(radius: u32, depth: Depth, src: &Band<T>, dst: &mut Band<T>) {
-    let Size { width, height, channels } = src.size;
+pub(super) fn mode<T: Sample>(radius: u32, depth: Depth, src: &Band<T>, dst: &mut RowsMut<T>) {
+    let Size { width, height, channels } = src.form().size;
     let (reach, pixels) = (radius as usize, width / channels);
     let whole = src.outside() != Outside::Nothing;
     // The pixels whose windows do not leave the row, and the samples of rows that begin where the first window does.
     let inside = if whole { 0..pixels } else { reach.min(pixels)..pixels.saturating_sub(reach).max(reach.min(pixels)) };
     let counted = if whole { 0..usize::MAX } else { reach * channels..reach * channels + width };
     let mut histogram = Histogram::new(depth);
-    for y in dst.rows.clone() {
+    for y in dst.form().rows.clone() {
         let seen = (y as isize - reach as isize..=y as isize + reach as isize)
             .filter(|y| whole || (0..height as isize).contains(y));
         let rows: Vec<_> = seen.map(|y| src.wide_row(y, radius)).collect();
         let compared = if radius <= COMPARED_RADIUS && rows.len() == 2 * reach + 1 { inside.clone() } else { 0..0 };
         let windows = Windows { rows: &rows, cols: 2 * reach + 1, channels, counted: counted.clone() };
-        dst.write_row(y, |result| {
+        dst.write(y, |result| {
             result[..width].copy_from_slice(src.row(y));
             compare(&rows, channels, compared.start * channels..compared.end * channels, result);
             for pixels in [0..compared.start, compared.end..pixels] {

@@ -5,11 +5,14 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use super::band::{Band, rows_seen};
-use super::rank::Selector;
+use super::band::{Band, RowsMut, rows_seen};
+use super::box_blur::BoxBlur;
+use super::convolve::Convolution;
+use super::mode::mode;
+use super::rank::RankFilter;
 use super::sample::Sample;
 use super::sheet::{Sheet, Stored};
-use super::{box_blur, convolve, mode, rank, unsharp};
+use super::unsharp::unsharp;
 use crate::filters::{Margins, Op, Outside, Pass, Plan};
 use crate::frame::{Depth, Layout, PlaneBytes, PlaneBytesMut};
 use crate::sync::lock;
@@ -29,8 +32,23 @@ struct Step {
     pass: Pass,
     /// Whether a filter begins here.
     begins: bool,
-    /// How a rank filter finds its value.
-    selector: Option<Selector>,
+    work: Work,
+}
+
+/// What a pass does, made ready.
+enum Work {
+    Convolve(Convolution),
+    BoxBlur(BoxBlur),
+    Rank(RankFilter),
+    Mode {
+        radius: u32,
+    },
+    Unsharp {
+        percent: i32,
+        threshold: i32,
+    },
+    /// Nothing: the element leaves such plans to a GPU.
+    Shader,
 }
 
 /// What a thread works in: what a filter began with, what the pass before wrote, and what the pass writes.
@@ -66,13 +84,14 @@ impl Program {
         let planes = 0..self.layout.planes.len();
         self.sheets = planes.map(|plane| Sheet::of_plane(plane, &self.layout, plan)).collect();
         let passes = plan.filters.iter().flat_map(|filter| filter.passes.iter().enumerate());
-        let step = |(index, pass): (usize, &Pass)| Step {
-            pass: pass.clone(),
-            begins: index == 0,
-            selector: match pass.op {
-                Op::Rank { size, rank } => Some(Selector::new(size, rank)),
-                _ => None,
-            },
+        let mut before = std::mem::take(&mut self.steps);
+        let step = |(index, pass): (usize, &Pass)| {
+            // What makes a pass ready can take longer than a frame.
+            let work = match before.iter().position(|step| step.pass.op == pass.op) {
+                Some(same) => before.swap_remove(same).work,
+                None => Work::new(&pass.op, self.layout.depth),
+            };
+            Step { pass: pass.clone(), begins: index == 0, work }
         };
         self.steps = passes.map(step).collect();
     }
@@ -114,32 +133,35 @@ impl Program {
         let source_row = |y: usize| &job.source.data[y * job.source.stride..][..row_bytes];
         let rows = || job.rows.clone().zip((0..).step_by(job.target.stride));
         let sheets = &self.sheets[job.plane];
-        let target = job.target.data;
+        let PlaneBytesMut { data: target, stride } = job.target;
         if sheets.len() > 1 {
             // Between components there may be bytes of none.
             rows().for_each(|(y, at)| target[at..][..row_bytes].copy_from_slice(source_row(y)));
         }
         for sheet in sheets {
             let packer = sheet.packer();
-            let mut pack = |(y, at), filtered| packer.pack(source_row(y), filtered, &mut target[at..][..row_bytes]);
-            if sheet.is_filtered() {
-                self.filter(sheet, job.rows.clone(), source_row, bands);
-                rows().for_each(|(y, at)| pack((y, at), bands[SRC].row(y)));
-            } else {
+            if !sheet.is_filtered() {
                 let nothing = vec![T::default(); sheet.size.width];
-                rows().for_each(|row| pack(row, &nothing));
+                rows().for_each(|(y, at)| packer.pack(source_row(y), &nothing, &mut target[at..][..row_bytes]));
+                continue;
+            }
+            let mut frame = sheet.rows_of_frame(job.rows.clone(), target, stride);
+            if self.filter(sheet, job.rows.clone(), source_row, bands, &mut frame) == Place::Band {
+                let filtered = &bands[SRC];
+                rows().for_each(|(y, at)| packer.pack(source_row(y), filtered.row(y), &mut target[at..][..row_bytes]));
             }
         }
     }
 
-    /// Filters some rows of a sheet, and leaves them in `bands[SRC]`.
+    /// Filters some rows of a sheet.
     fn filter<'a, T: Stored>(
         &self,
         sheet: &Sheet,
         rows: Range<usize>,
         source_row: impl Fn(usize) -> &'a [u8],
         bands: &mut [Band<T>; 3],
-    ) {
+        frame: &mut Option<RowsMut<T>>,
+    ) -> Place {
         let size = sheet.size;
         let layout_for = |step: Option<&Step>| match step {
             Some(Step { pass, .. }) => (pass.op.reach(), pass.outside),
@@ -155,39 +177,62 @@ impl Program {
 
         let (reach, outside) = layout_for(self.steps.first());
         bands[SRC].lay_out(size, inputs[0].clone(), reach, outside);
-        inputs[0].clone().for_each(|y| bands[SRC].write_row(y, |row| sheet.unpack(source_row(y), row)));
+        let mut unpacked = bands[SRC].rows_mut();
+        inputs[0].clone().for_each(|y| unpacked.write(y, |row| sheet.unpack(source_row(y), row)));
         for (index, step) in self.steps.iter().enumerate() {
-            let (reach, outside) = layout_for(self.steps.get(index + 1));
             let [base, src, dst] = bands;
-            dst.lay_out(size, inputs[index + 1].clone(), reach, outside);
             let base = if step.begins { &*src } else { &*base };
-            step.run(sheet.depth, base, src, dst);
+            let next = self.steps.get(index + 1);
+            if let (None, Some(frame)) = (next, &mut *frame) {
+                step.run(sheet.depth, base, src, frame);
+                return Place::Frame;
+            }
+            let (reach, outside) = layout_for(next);
+            dst.lay_out(size, inputs[index + 1].clone(), reach, outside);
+            step.run(sheet.depth, base, src, &mut dst.rows_mut());
             bands.swap(SRC, DST);
             // What the filter began with is now in the last band, and lasts until its end in the first.
             if step.begins {
                 bands.swap(BASE, DST);
             }
         }
+        Place::Band
     }
+}
+
+/// Where the filtered rows are: in `bands[SRC]`, or in the frame.
+#[derive(PartialEq)]
+enum Place {
+    Band,
+    Frame,
 }
 
 const BASE: usize = 0;
 const SRC: usize = 1;
 const DST: usize = 2;
 
+impl Work {
+    fn new(op: &Op, depth: Depth) -> Self {
+        match *op {
+            Op::Convolve(ref kernel) => Self::Convolve(Convolution::new(kernel, depth)),
+            Op::BoxBlur(axis, weights) => Self::BoxBlur(BoxBlur::new(axis, weights, depth)),
+            Op::Rank { size, rank } => Self::Rank(RankFilter::new(size, rank, depth)),
+            Op::Mode { radius } => Self::Mode { radius },
+            Op::Unsharp { percent, threshold } => Self::Unsharp { percent, threshold },
+            Op::Shader(_) => Self::Shader,
+        }
+    }
+}
+
 impl Step {
-    fn run<T: Sample>(&self, depth: Depth, base: &Band<T>, src: &Band<T>, dst: &mut Band<T>) {
-        match (&self.pass.op, &self.selector) {
-            (Op::Convolve(kernel), _) => convolve::convolve(kernel, depth, src, dst),
-            (Op::BoxBlur(axis, weights), _) => box_blur::box_blur(*axis, *weights, depth, src, dst),
-            (Op::Rank { size, rank }, Some(selector)) => rank::rank(*size, *rank, selector, depth, src, dst),
-            (Op::Rank { .. }, None) => {}
-            (Op::Mode { radius }, _) => mode::mode(*radius, depth, src, dst),
-            (Op::Unsharp { percent, threshold }, _) => {
-                unsharp::unsharp(*percent, *threshold, depth, base, src, dst);
-            }
-            // The element leaves such plans to a GPU.
-            (Op::Shader(_), _) => dst.keep(Margins::symmetric(u32::MAX, u32::MAX), src),
+    fn run<T: Sample>(&self, depth: Depth, base: &Band<T>, src: &Band<T>, dst: &mut RowsMut<T>) {
+        match &self.work {
+            Work::Convolve(convolution) => convolution.run(src, dst),
+            Work::BoxBlur(blur) => blur.run(src, dst),
+            Work::Rank(filter) => filter.run(src, dst),
+            Work::Mode { radius } => mode(*radius, depth, src, dst),
+            Work::Unsharp { percent, threshold } => unsharp(*percent, *threshold, depth, base, src, dst),
+            Work::Shader => dst.keep(Margins::symmetric(u32::MAX, u32::MAX), src),
         }
         dst.keep(self.pass.keep, base);
     }

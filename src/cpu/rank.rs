@@ -1,10 +1,9 @@
 //! The `rank`-th smallest value of each window.
 
-use multiversion::multiversion;
-
-use super::band::{Band, Size};
+use super::band::{Band, RowsMut, Size};
+use super::extreme::extreme;
 use super::histogram::{Histogram, Windows};
-use super::median::{median_of_9, median_of_25};
+use super::median::{Columns, median_of_9, median_of_25};
 use super::network::Network;
 use super::sample::Sample;
 use crate::frame::Depth;
@@ -12,8 +11,16 @@ use crate::frame::Depth;
 /// Up to this side a network is faster than a histogram, as measured with AVX-512 on samples of 8 bits.
 const NETWORK_SIZE: usize = 13;
 
+/// A rank filter made ready for samples of one depth.
+pub(super) struct RankFilter {
+    size: u32,
+    rank: u32,
+    depth: Depth,
+    method: Method,
+}
+
 /// How to find the value.
-pub(super) enum Selector {
+enum Method {
     /// The smallest.
     Smallest,
     /// The largest.
@@ -28,70 +35,40 @@ pub(super) enum Selector {
     Histogram,
 }
 
-impl Selector {
-    pub(super) fn new(size: u32, rank: u32) -> Self {
-        match (size as usize, rank as usize) {
-            (_, 0) => Self::Smallest,
-            (size, rank) if rank == size * size - 1 => Self::Largest,
-            (3, 4) => Self::MedianOf9,
-            (5, 12) => Self::MedianOf25,
-            (size, rank) if size <= NETWORK_SIZE => Self::Network(Network::new(size, rank)),
-            _ => Self::Histogram,
-        }
+impl RankFilter {
+    pub(super) fn new(size: u32, rank: u32, depth: Depth) -> Self {
+        let method = match (size as usize, rank as usize) {
+            (_, 0) => Method::Smallest,
+            (size, rank) if rank == size * size - 1 => Method::Largest,
+            (3, 4) => Method::MedianOf9,
+            (5, 12) => Method::MedianOf25,
+            (size, rank) if size <= NETWORK_SIZE => Method::Network(Network::new(size, rank)),
+            _ => Method::Histogram,
+        };
+        Self { size, rank, depth, method }
     }
-}
 
-pub(super) fn rank<T: Sample>(
-    size: u32,
-    rank: u32,
-    selector: &Selector,
-    depth: Depth,
-    src: &Band<T>,
-    dst: &mut Band<T>,
-) {
-    let radius = size / 2;
-    let Size { width, channels, .. } = src.size;
-    let (mut column, mut slots) = (Vec::new(), Vec::new());
-    let mut histogram = None;
-    for y in dst.rows.clone() {
-        let first = y as isize - radius as isize;
-        let rows: Vec<_> = (first..first + size as isize).map(|y| src.wide_row(y, radius)).collect();
-        dst.write_row(y, |result| match selector {
-            Selector::Smallest => fold::<T, false>(&rows, channels, &mut column, result),
-            Selector::Largest => fold::<T, true>(&rows, channels, &mut column, result),
-            Selector::MedianOf9 => median_of_9(&rows, channels, result),
-            Selector::MedianOf25 => median_of_25(&rows, channels, &mut slots, result),
-            Selector::Network(network) => network.run(&rows, channels, &mut slots, result),
-            Selector::Histogram => {
-                let histogram = histogram.get_or_insert_with(|| Histogram::new(depth));
-                let windows = Windows { rows: &rows, cols: size as usize, channels, counted: 0..usize::MAX };
-                let pixels = 0..width / channels;
-                histogram.move_along(&windows, pixels, result, |histogram| Some(histogram.select(rank)));
-            }
-        });
-    }
-}
-
-/// The smallest or the largest, first down the columns, then along the row.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn fold<T: Sample, const LARGEST: bool>(rows: &[&[T]], channels: usize, column: &mut Vec<T>, result: &mut [T]) {
-    /// Few enough for the nearest cache.
-    const CHUNK: usize = 2048;
-    let pick = |best: &mut [T], others: &[T]| {
-        for (best, &other) in best.iter_mut().zip(others) {
-            *best = if LARGEST { other.max(*best) } else { other.min(*best) };
-        }
-    };
-    let reach = (rows.len() - 1) * channels;
-    for (chunk, result) in result.chunks_mut(CHUNK).enumerate() {
-        column.clear();
-        column.extend_from_slice(&rows[0][chunk * CHUNK..][..result.len() + reach]);
-        for row in &rows[1..] {
-            pick(column, &row[chunk * CHUNK..]);
-        }
-        result.copy_from_slice(&column[..result.len()]);
-        for shift in (channels..=reach).step_by(channels) {
-            pick(result, &column[shift..]);
+    pub(super) fn run<T: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
+        let radius = self.size / 2;
+        let Size { width, channels, .. } = src.form().size;
+        let (mut slots, mut columns) = (Vec::new(), Columns::default());
+        let mut histogram = None;
+        for y in dst.form().rows.clone() {
+            let first = y as isize - radius as isize;
+            let rows: Vec<_> = (first..first + self.size as isize).map(|y| src.wide_row(y, radius)).collect();
+            dst.write(y, |result| match &self.method {
+                Method::Smallest => extreme::<T, false>(&rows, channels, &mut slots, result),
+                Method::Largest => extreme::<T, true>(&rows, channels, &mut slots, result),
+                Method::MedianOf9 => median_of_9(&rows, channels, result),
+                Method::MedianOf25 => median_of_25(&rows, channels, &mut columns, result),
+                Method::Network(network) => network.run(&rows, channels, &mut slots, result),
+                Method::Histogram => {
+                    let histogram = histogram.get_or_insert_with(|| Histogram::new(self.depth));
+                    let windows = Windows { rows: &rows, cols: self.size as usize, channels, counted: 0..usize::MAX };
+                    let pixels = 0..width / channels;
+                    histogram.move_along(&windows, pixels, result, |histogram| Some(histogram.select(self.rank)));
+                }
+            });
         }
     }
 }

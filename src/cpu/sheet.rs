@@ -1,14 +1,16 @@
 //! Parts of a frame that are filtered together, and how they come out of the frame's bytes and back into them.
 
+use std::ops::Range;
+
 use multiversion::multiversion;
 
-use super::band::{BLOCK, Size};
+use super::band::{BLOCK, RowsMut, Size};
 use super::sample::Sample;
 use crate::filters::{Plan, Treatment};
 use crate::frame::{Component, Depth, Layout};
 
 /// A sample as it lies in a frame.
-pub(super) trait Stored: Sample {
+pub(super) trait Stored: Sample + bytemuck::Pod {
     /// Reads the first of these bytes.
     fn read(bytes: &[u8]) -> Self;
 
@@ -120,6 +122,19 @@ impl Sheet {
         for (sample, bytes) in row[..self.size.width].iter_mut().zip(samples) {
             *sample = T::new(T::read(bytes).value() >> shift);
         }
+    }
+
+    /// The rows of a frame from `bytes` on, where filtered samples lie in it as they lie in a band.
+    pub(super) fn rows_of_frame<'a, T: Stored>(
+        &self,
+        rows: Range<usize>,
+        bytes: &'a mut [u8],
+        stride: usize,
+    ) -> Option<RowsMut<'a, T>> {
+        let lies_as_it_is = matches!(self.packer::<T>(), Packer::Filtered(_)) && self.depth.shift == 0;
+        let is_whole = stride.is_multiple_of(size_of::<T>()) && cfg!(target_endian = "little");
+        let samples = bytemuck::try_cast_slice_mut(bytes).ok().filter(|_| lies_as_it_is && is_whole)?;
+        RowsMut::of_frame(self.size, rows, samples, stride / size_of::<T>())
     }
 
     /// How rows are put back, mixed with what was there before.

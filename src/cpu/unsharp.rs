@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::band::Band;
+use super::band::{Band, RowsMut};
 use super::sample::Sample;
 use crate::frame::Depth;
 
@@ -12,12 +12,12 @@ pub(super) fn unsharp<T: Sample>(
     depth: Depth,
     base: &Band<T>,
     src: &Band<T>,
-    dst: &mut Band<T>,
+    dst: &mut RowsMut<T>,
 ) {
     // A difference of this many levels counts, that of one more would not.
     let threshold = (threshold * depth.max() as i32).div_euclid(255);
-    for y in dst.rows.clone() {
-        dst.write_row(y, |result| sharpen(percent, threshold, depth.max(), base.row(y), src.row(y), result));
+    for y in dst.form().rows.clone() {
+        dst.write(y, |result| sharpen(percent, threshold, depth.max(), base.row(y), src.row(y), result));
     }
 }
 
