@@ -113,7 +113,7 @@ fn a_frame_starts_from_the_last_result() {
     }
 
     line.element.set_property_from_str("warm-start", "none");
-    line.element.set_property("first-iterations", 0u32);
+    line.element.set_property("first-iterations", 0i32);
     assert_eq!(line.push_pull(&frame).bytes, frame.bytes, "without a warm start a frame starts from its content");
 }
 
@@ -173,6 +173,181 @@ fn a_new_style_goes_on_from_the_last_result() {
     let warning = line.message(gst::MessageType::Warning).expect("a warning");
     let gst::MessageView::Warning(warning) = warning.view() else { unreachable!("filtered") };
     assert!(warning.error().message().contains("nowhere.png"), "{}", warning.error());
+}
+
+/// A style picture of one colour.
+fn plain_style(name: &str, colour: [u8; 3]) -> String {
+    let path = common::scratch("plain-styles").join(format!("{name}.png"));
+    image::RgbImage::from_pixel(64, 48, image::Rgb(colour)).save(&path).expect("the style is written");
+    path.display().to_string()
+}
+
+#[test]
+fn several_styles_are_blended_by_their_shares() {
+    let frame = frame(VideoFormat::Rgb, 64, 48);
+    let (red, blue) = (plain_style("red", [220, 40, 30]), plain_style("blue", [30, 40, 220]));
+    let paint = |styles: &str| {
+        let line = format!("styletransfer device=cpu first-iterations=40 tv-weight=0 content-weight=0.01 {styles}");
+        Line::playing(&line).push_pull(&frame).bytes
+    };
+    let mean = |bytes: &[u8], channel: usize| {
+        bytes.iter().skip(channel).step_by(3).map(|&byte| f64::from(byte)).sum::<f64>() * 3.0 / bytes.len() as f64
+    };
+    let both = format!("style={red},{blue}");
+    let (only_red, only_blue) = (paint(&format!("style={red}")), paint(&format!("style={blue}")));
+    assert_eq!(paint(&format!("{both} style-blend=1,0")), only_red);
+    assert_eq!(paint(&format!("{both} style-blend=0,2")), only_blue);
+    let (even, mostly_red) = (paint(&both), paint(&format!("{both} style-blend=0.9,0.1")));
+    assert!(mean(&only_red, 0) > mean(&mostly_red, 0) && mean(&mostly_red, 0) > mean(&even, 0));
+    assert!(mean(&even, 0) > mean(&only_blue, 0) && mean(&only_blue, 2) > mean(&even, 2));
+
+    for (blend, words) in [("0.5", "1 shares for 2 styles"), ("a,b", "'a' is no share"), ("0,0", "all 0")] {
+        let error = start_error(&format!("styletransfer device=cpu {both} style-blend={blend}"));
+        assert!(error.matches(gst::ResourceError::Settings) && error.message().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_comma_may_be_part_of_a_style_s_name() {
+    let style = plain_style("red, mostly", [220, 40, 30]);
+    Line::playing(&format!("styletransfer device=cpu first-iterations=1 style=\"{style}\"")).push_pull(&frame(
+        VideoFormat::Rgb,
+        32,
+        24,
+    ));
+}
+
+#[test]
+fn colours_of_the_original() {
+    let frame = frame(VideoFormat::Rgb, 64, 48);
+    let green = plain_style("green", [10, 230, 20]);
+    let paint = |settings: &str| {
+        let line = format!("styletransfer device=cpu style={green} first-iterations=40 content-weight=0.01 {settings}");
+        Line::playing(&line).push_pull(&frame).bytes
+    };
+    let distance = |bytes: &[u8], of: fn([f64; 3]) -> f64| {
+        let pixels = bytes.chunks_exact(3).zip(frame.bytes.chunks_exact(3));
+        let value = |pixel: &[u8]| of([pixel[0], pixel[1], pixel[2]].map(f64::from));
+        pixels.map(|(painted, original)| (value(painted) - value(original)).abs()).sum::<f64>()
+    };
+    let luma = |[r, g, b]: [f64; 3]| 0.299 * r + 0.587 * g + 0.114 * b;
+    let chroma = |[r, g, b]: [f64; 3]| b - (0.299 * r + 0.587 * g + 0.114 * b);
+    let (none, only_luma, matched) = (paint(""), paint("original-colors=luma"), paint("original-colors=match"));
+    assert!(distance(&only_luma, chroma) < distance(&none, chroma) * 0.2, "chroma stays");
+    assert!(distance(&only_luma, luma) > distance(&none, luma) * 0.5, "brightness is repainted");
+    assert!(distance(&matched, chroma) < distance(&none, chroma) * 0.5, "the style's colours are the frame's");
+    assert_ne!(matched, frame.bytes);
+}
+
+#[test]
+fn strength_blends_with_the_original() {
+    let frame = frame(VideoFormat::Rgb, 48, 32);
+    let paint = |strength: f64| {
+        Line::playing(&element(&format!("first-iterations=10 strength={strength}"))).push_pull(&frame).bytes
+    };
+    assert_eq!(paint(0.0), frame.bytes);
+    for ((half, full), original) in paint(0.5).iter().zip(paint(1.0)).zip(&frame.bytes) {
+        let mean = (f64::from(full) + f64::from(*original)) / 2.0;
+        assert!((f64::from(*half) - mean).abs() <= 1.0, "{half} {full} {original}");
+    }
+}
+
+#[test]
+fn options_change_the_paint() {
+    let frame = frame(VideoFormat::Rgb, 64, 48);
+    let paint =
+        |settings: &str| Line::playing(&element(&format!("first-iterations=20 {settings}"))).push_pull(&frame).bytes;
+    let plain = paint("");
+    for settings in
+        ["style-scale=0.5", "pooling=average", "optimizer=lbfgs", "style-layers=relu1_1", "content-layers=5"]
+    {
+        assert_ne!(paint(settings), plain, "{settings}");
+    }
+    assert_eq!(paint("pooling=max optimizer=adam style-scale=1"), plain);
+    let keras = "recipe=keras content-layers=relu2_1 style-layers=relu1_1,relu2_1";
+    assert_eq!(paint(&format!("{keras} seed=1")), paint(&format!("{keras} seed=1")));
+    assert_ne!(paint(&format!("{keras} seed=1")), paint(&format!("{keras} seed=2")));
+}
+
+#[test]
+fn a_layer_that_the_network_lacks_is_named() {
+    let cases =
+        [("recipe=torch-early-stop", "conv5_2"), ("content-layers=relu9_9", "relu9_9"), ("style-layers=77", "77")];
+    for (settings, layer) in cases {
+        let error = start_error(&element(settings));
+        assert!(error.matches(gst::ResourceError::Settings), "{error:?}");
+        assert!(error.message().contains(&format!("no layer {layer}")), "{error}");
+    }
+    let frame = frame(VideoFormat::Rgb, 32, 24);
+    let mut line = Line::playing(&element("iterations=1 first-iterations=1"));
+    line.push_pull(&frame);
+    line.element.set_property("style-layers", "relu9_9");
+    line.push_pull(&frame);
+    assert!(line.warning().expect("a warning").message().contains("relu9_9"));
+    line.element.set_property("style-layers", "relu1_1, relu2_1");
+    line.push_pull(&frame);
+}
+
+#[test]
+fn statistics_are_posted_when_asked_for() {
+    let frame = frame(VideoFormat::Rgb, 32, 24);
+    let mut line = Line::playing(&element("iterations=2 first-iterations=3 stats-interval=2"));
+    let bus = line.pipeline.bus().expect("a bus");
+    for _ in 0..5 {
+        line.push_pull(&frame);
+    }
+    let posted: Vec<_> = bus.iter_filtered(&[gst::MessageType::Element]).collect();
+    let frames: Vec<u64> = posted
+        .iter()
+        .filter_map(|message| message.structure())
+        .filter(|structure| structure.name() == "styletransfer-stats")
+        .map(|structure| {
+            assert!(structure.get::<f64>("style-loss").expect("a loss") > 0.0);
+            assert_eq!(structure.get::<u32>("steps").expect("steps"), 2);
+            structure.get("frames").expect("frames")
+        })
+        .collect();
+    assert_eq!(frames, [2, 4]);
+}
+
+#[test]
+fn a_long_first_frame_tells_how_far_it_is_and_can_be_stopped() {
+    let line = Line::playing(&element("first-iterations=100000"));
+    let frame = frame(VideoFormat::Rgb, 64, 48);
+    line.push(&frame);
+    let message = line.message(gst::MessageType::Progress).expect("a progress message");
+    let gst::MessageView::Progress(progress) = message.view() else { unreachable!("filtered") };
+    let (kind, code, text) = progress.get();
+    assert_eq!((kind, code), (gst::ProgressType::Start, "first-frame"));
+    assert!(text.contains("of 100000"), "{text}");
+    // To its end the frame would take hours.
+    line.pipeline.set_state(gst::State::Null).expect("it stops");
+}
+
+#[test]
+fn a_still_picture_gives_a_still() {
+    common::init();
+    let folder = common::scratch("still");
+    let picture = image::RgbImage::from_fn(80, 60, |x, y| image::Rgb([(x * 3) as u8, (y * 4) as u8, 90]));
+    picture.save(folder.join("photo.jpg")).expect("the photograph is written");
+    for painted in ["painted.jpg", "painted.png"] {
+        let encoder = if painted.ends_with("png") { "pngenc" } else { "jpegenc" };
+        let line = format!(
+            "filesrc location=photo.jpg ! jpegdec ! styletransfer style={} device=cpu first-iterations=10 ! {encoder} \
+             ! filesink location={painted}",
+            style().display()
+        );
+        let plugins = common::stage().join("lib/gstreamer-1.0");
+        let output = common::program("gst-launch-1.0", &plugins, &folder.join("registry.bin"))
+            .args(line.split_whitespace())
+            .current_dir(&folder)
+            .output()
+            .expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let painted = image::open(folder.join(painted)).expect("a picture").into_rgb8();
+        assert_eq!(painted.dimensions(), picture.dimensions());
+        assert_ne!(painted, picture);
+    }
 }
 
 #[test]

@@ -5,12 +5,11 @@
 //! unit variance on a picture whose spectrum is that of photographs (D. Mishkin, J. Matas, "All You Need Is a Good
 //! Init", ICLR 2016).
 
-use std::f32::consts::TAU;
-
 use tch::{Device, Kind, Tensor};
 
 use crate::Result;
-use crate::vgg::{Conv, Layer, Vgg, pool};
+use crate::random::Random;
+use crate::vgg::{Conv, Layer, Pooling, Vgg};
 
 /// Convolutions and channels of each block.
 const BLOCKS: [(usize, i64); 4] = [(1, 24), (1, 48), (2, 96), (1, 96)];
@@ -28,7 +27,7 @@ pub fn network(device: Device) -> Result<Vgg> {
     let mut convs = Vec::new();
     for (block, (count, out)) in (1..).zip(BLOCKS) {
         if block > 1 {
-            x = pool(&x)?;
+            x = Pooling::Max.apply(&x)?;
         }
         for conv in 1..=count {
             let weight = orthogonal(&mut random, out, channels)?;
@@ -72,26 +71,4 @@ fn photograph_like(random: &mut Random) -> Result<Tensor> {
         side *= 2;
     }
     Ok(picture)
-}
-
-/// SplitMix64 (G. Steele, D. Lea, C. Flood, OOPSLA 2014): the same weights on every machine and with every libtorch.
-struct Random(u64);
-
-impl Random {
-    /// Uniform in 0..1, never 0.
-    fn uniform(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^= bits >> 31;
-        ((bits >> 40) as f32 + 0.5) / (1u64 << 24) as f32
-    }
-
-    /// `count` values of standard normal distribution (Box and Muller).
-    fn normal(&mut self, count: i64) -> Result<Tensor> {
-        let values: Vec<f32> =
-            (0..count).map(|_| (-2.0 * self.uniform().ln()).sqrt() * (TAU * self.uniform()).cos()).collect();
-        Ok(Tensor::f_from_slice(&values)?)
-    }
 }

@@ -33,6 +33,22 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A recipe takes features where the network has none.
+    #[error(
+        "the network has no layer {name}: it ends with {last}; give other layers, another recipe, or weights that go on"
+    )]
+    NoLayer {
+        /// As the recipe or the user names it.
+        name: String,
+        /// The network's last.
+        last: String,
+    },
+    /// What was set does not go together.
+    #[error("{0}")]
+    Settings(String),
+    /// The caller wanted no more of it.
+    #[error("stopped")]
+    Stopped,
     /// A frame came before any style.
     #[error("no style was set")]
     NoStyle,

@@ -2,14 +2,15 @@
 #![expect(unsafe_code, reason = "the C interface")]
 
 use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use style_engine_interface::{self as interface, Parameters, Picture, Stats, Status, Table};
+use style_engine_interface::{self as interface, OnProgress, Parameters, Picture, Progress, Stats, Status, Table};
 use tch::{Kind, Tensor};
 
-use crate::session::Session;
+use crate::session::{Session, Step};
 use crate::{Error, Result};
 
 /// What the interface's opaque `Session` is here.
@@ -23,7 +24,7 @@ static TABLE: Table = Table {
     version: interface::VERSION,
     create,
     destroy,
-    set_style,
+    set_styles,
     set_parameters,
     stylize,
     reset,
@@ -40,6 +41,9 @@ extern "C" fn style_engine_table() -> *const Table {
 }
 
 const _: interface::EntryPoint = style_engine_table;
+
+/// How often a caller hears of the progress: on a GPU, reading the loss waits for all that was asked of it.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 thread_local! {
     static LAST_ERROR: RefCell<CString> = RefCell::default();
@@ -70,32 +74,64 @@ unsafe extern "C" fn destroy(session: *mut interface::Session) {
     });
 }
 
-unsafe extern "C" fn set_style(session: *mut interface::Session, picture: *const Picture) -> Status {
+unsafe extern "C" fn set_styles(
+    session: *mut interface::Session,
+    pictures: *const Picture,
+    shares: *const f64,
+    count: usize,
+) -> Status {
     guard(|| {
-        // SAFETY: the interface asks for a live session and picture.
-        let (handle, picture) = unsafe { (handle(session), &*picture) };
-        // SAFETY: the interface asks for a picture whose rows can be read.
-        let (rgb, _) = unsafe { tensors(picture) }?;
-        handle.session.set_style(&rgb)
+        // SAFETY: the interface asks for a live session, and so many pictures and shares.
+        let (handle, pictures, shares) = unsafe {
+            (handle(session), std::slice::from_raw_parts(pictures, count), std::slice::from_raw_parts(shares, count))
+        };
+        let style = |(picture, &share): (&Picture, &f64)| {
+            // SAFETY: the interface asks for pictures whose rows can be read.
+            let (rgb, _) = unsafe { tensors(picture) }?;
+            Ok((rgb, share))
+        };
+        let styles = pictures.iter().zip(shares).map(style).collect::<Result<Vec<_>>>()?;
+        handle.session.set_styles(&styles)
     })
 }
 
-unsafe extern "C" fn set_parameters(session: *mut interface::Session, parameters: *const Parameters) -> Status {
+unsafe extern "C" fn set_parameters(
+    session: *mut interface::Session,
+    parameters: *const Parameters,
+    content_layers: *const c_char,
+    style_layers: *const c_char,
+) -> Status {
     guard(|| {
         // SAFETY: the interface asks for a live session and parameters.
         let (handle, parameters) = unsafe { (handle(session), *parameters) };
-        handle.session.set_parameters(parameters);
-        Ok(())
+        // SAFETY: the interface asks for null or strings that end in NUL.
+        let [content, style] = [content_layers, style_layers].map(|layers| unsafe { text(layers) }.unwrap_or_default());
+        handle.session.set_parameters(parameters, &content, &style)
     })
 }
 
-unsafe extern "C" fn stylize(session: *mut interface::Session, frame: *const Picture, result: *mut u8) -> Status {
+unsafe extern "C" fn stylize(
+    session: *mut interface::Session,
+    frame: *const Picture,
+    result: *mut u8,
+    on_progress: OnProgress,
+    caller: *mut c_void,
+) -> Status {
     guard(|| {
         // SAFETY: the interface asks for a live session and picture.
         let (handle, frame) = unsafe { (handle(session), &*frame) };
         // SAFETY: the interface asks for a picture whose rows can be read.
         let (rgb, alpha) = unsafe { tensors(frame) }?;
-        let painted = handle.session.stylize(&rgb)?;
+        let mut told = Instant::now();
+        let painted = handle.session.stylize(&rgb, &mut |&Step { step, steps, is_first, loss }| {
+            if told.elapsed() < PROGRESS_INTERVAL {
+                return true;
+            }
+            told = Instant::now();
+            let progress = Progress { step, steps, is_first, loss: loss.f_double_value(&[]).unwrap_or(f64::NAN) };
+            // SAFETY: the function that the caller gave, with the caller's pointer.
+            unsafe { on_progress(caller, &progress) }
+        })?;
         // SAFETY: the interface asks for a result with the frame's size and stride.
         unsafe { write(&painted, &alpha, frame, result) }
     })
@@ -148,6 +184,8 @@ fn status(error: &Error) -> Status {
         Error::NotFound(_) => Status::NOT_FOUND,
         Error::Unreadable { .. } | Error::NotVgg { .. } => Status::UNREADABLE,
         Error::NoDevice { .. } => Status::NO_DEVICE,
+        Error::NoLayer { .. } | Error::Settings(_) => Status::SETTINGS,
+        Error::Stopped => Status::STOPPED,
         _ => Status::FAILED,
     }
 }

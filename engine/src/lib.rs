@@ -3,12 +3,17 @@
 //! L. Gatys, A. Ecker, M. Bethge, "Image Style Transfer Using Convolutional Neural Networks" (CVPR 2016), made to
 //! follow a film: each frame starts from the result of the last. Tensors are `(N, C, H, W)`; pictures are RGB in 0..1.
 
-pub mod adam;
 pub mod builtin;
+pub mod colour;
 pub mod device;
 mod error;
 mod ffi;
+pub mod input;
 pub mod losses;
+pub mod objective;
+pub mod optimizers;
+pub mod random;
+pub mod recipe;
 pub mod session;
 pub mod vgg;
 pub mod weights;

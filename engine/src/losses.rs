@@ -1,4 +1,4 @@
-//! The losses, each normalised so that its weight means the same at every resolution and with every network.
+//! The losses that recipes put together. Each is a number, `()`, that can be differentiated.
 
 use tch::{Kind, Tensor};
 
@@ -7,48 +7,102 @@ use crate::Result;
 /// Keeps a target of zeros from dividing by zero.
 const EPSILON: f64 = 1e-12;
 
-/// The Gram matrix of features `(1, C, H, W)`: `F F^T / (H W)`, `(C, C)`.
-pub fn gram(features: &Tensor) -> Result<Tensor> {
+/// What a Gram matrix is divided by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum GramDivisor {
+    /// Nothing.
+    One,
+    /// The positions that it sums over, `H W`.
+    Positions,
+    /// The features, `C H W`.
+    Features,
+}
+
+/// The Gram matrix of features `(1, C, H, W)`: `F F^T`, `(C, C)`, divided.
+pub fn gram(features: &Tensor, divisor: GramDivisor) -> Result<Tensor> {
     let (_, channels, height, width) = features.size4()?;
     let flat = features.f_reshape([channels, height * width])?;
-    Ok(flat.f_matmul(&flat.f_transpose(0, 1)?)?.f_div_scalar(height * width)?)
+    let products = flat.f_matmul(&flat.f_transpose(0, 1)?)?;
+    Ok(match divisor {
+        GramDivisor::One => products,
+        GramDivisor::Positions => products.f_div_scalar(height * width)?,
+        GramDivisor::Features => products.f_div_scalar(channels * height * width)?,
+    })
 }
 
-/// The squared distance to `target` as a share of the target's own square: 0 where they agree, about 1 for nothing
-/// in common. Takes Gram matrices (the style loss of a layer) as well as features (the content loss).
-pub fn relative_distance(x: &Tensor, target: &Target) -> Result<Tensor> {
-    Ok(squared_norm(&x.f_sub(&target.value)?)?.f_div(&target.squared_norm)?)
+/// How far features, or Gram matrices, are from a target `t`; `d` is their difference.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Distance {
+    /// `sum(d^2) / sum(t^2)`: 0 where they agree, about 1 for nothing in common. It means the same at every resolution
+    /// and with every network.
+    Relative,
+    /// `mean(d^2)`.
+    MeanSquare,
+    /// `sum(d^2)`.
+    SumSquare,
+    /// `sum(d^2) / (4 N^2 M^2)` with N the picture's 3 channels and M its positions: as Keras' example reads L. Gatys,
+    /// A. Ecker, M. Bethge (CVPR 2016, equation 4), where they are the features'.
+    Gatys,
 }
 
-/// What a loss compares with.
+/// What a distance is measured to.
 pub struct Target {
     value: Tensor,
-    squared_norm: Tensor,
+    /// What sums of squares are divided by.
+    divisor: Tensor,
 }
 
 impl Target {
-    /// Compares with `value`.
-    pub fn new(value: Tensor) -> Result<Self> {
-        let squared_norm = squared_norm(&value)?.f_add_scalar(EPSILON)?;
-        Ok(Self { value, squared_norm })
+    /// Measures to `value`, for a picture of so many positions.
+    pub fn new(value: Tensor, distance: Distance, positions: i64) -> Result<Self> {
+        let number = |number: f64| Tensor::f_full([], number, (Kind::Float, value.device()));
+        let divisor = match distance {
+            Distance::Relative => value.f_square()?.f_sum(Kind::Float)?.f_add_scalar(EPSILON)?,
+            Distance::MeanSquare => number(value.numel() as f64)?,
+            Distance::SumSquare => number(1.0)?,
+            Distance::Gatys => number((2.0 * 3.0 * positions as f64).powi(2))?,
+        };
+        Ok(Self { value, divisor })
+    }
+
+    /// How far `x` is from it.
+    pub fn distance(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_sub(&self.value)?.f_square()?.f_sum(Kind::Float)?.f_div(&self.divisor)?)
     }
 }
 
-/// The total variation of a picture `(1, C, H, W)`: the mean square of the differences between neighbours, along rows
-/// plus along columns.
-pub fn total_variation(picture: &Tensor) -> Result<Tensor> {
-    let along = |dimension: i64| -> Result<Tensor> {
-        let length = picture.size()[dimension as usize];
-        if length < 2 {
-            return Ok(picture.f_sum(Kind::Float)?.f_mul_scalar(0.0)?);
-        }
-        let after = picture.f_narrow(dimension, 1, length - 1)?;
-        let before = picture.f_narrow(dimension, 0, length - 1)?;
-        Ok(after.f_sub(&before)?.f_square()?.f_mean(Kind::Float)?)
-    };
-    Ok(along(2)?.f_add(&along(3)?)?)
+/// How rough a picture `(1, C, H, W)` is, from the differences `dx` and `dy` between neighbours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TotalVariation {
+    /// `mean(dx^2) + mean(dy^2)`.
+    MeanSquare,
+    /// `(mean(|dx|) + mean(|dy|)) / 2`.
+    HalfMeanAbsolute,
+    /// `sum((dx^2 + dy^2)^1.25)`, over the positions that have both neighbours.
+    Power,
 }
 
-fn squared_norm(x: &Tensor) -> Result<Tensor> {
-    Ok(x.f_square()?.f_sum(Kind::Float)?)
+impl TotalVariation {
+    /// Of `picture`; 0 where it has no neighbours.
+    pub fn of(self, picture: &Tensor) -> Result<Tensor> {
+        let (_, _, height, width) = picture.size4()?;
+        let difference = |dimension: i64, length: i64| -> Result<Tensor> {
+            let after = picture.f_narrow(dimension, length.min(1), (length - 1).max(0))?;
+            Ok(after.f_sub(&picture.f_narrow(dimension, 0, (length - 1).max(0))?)?)
+        };
+        let (dy, dx) = (difference(2, height)?, difference(3, width)?);
+        // A mean of nothing is not a number.
+        let mean = |values: &Tensor| -> Result<Tensor> {
+            Ok(values.f_sum(Kind::Float)?.f_div_scalar(values.numel().max(1) as i64)?)
+        };
+        Ok(match self {
+            Self::MeanSquare => mean(&dx.f_square()?)?.f_add(&mean(&dy.f_square()?)?)?,
+            Self::HalfMeanAbsolute => mean(&dx.f_abs()?)?.f_add(&mean(&dy.f_abs()?)?)?.f_div_scalar(2)?,
+            Self::Power => {
+                let dx = dx.f_narrow(2, 0, (height - 1).max(0))?.f_square()?;
+                let dy = dy.f_narrow(3, 0, (width - 1).max(0))?.f_square()?;
+                dx.f_add(&dy)?.f_pow_tensor_scalar(1.25)?.f_sum(Kind::Float)?
+            }
+        })
+    }
 }

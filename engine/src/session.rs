@@ -3,31 +3,38 @@
 use std::path::Path;
 use std::time::Instant;
 
-use style_engine_interface::{Parameters, Stats, warm_start};
-use tch::{Device, Kind, Tensor};
+use style_engine_interface::{Parameters, Stats, original_colors, warm_start};
+use tch::{Device, Tensor};
 
-use crate::adam::Adam;
-use crate::losses::{Target, gram, relative_distance, total_variation};
-use crate::vgg::{Layer, Vgg};
+use crate::colour::{Palette, keep_chroma};
+use crate::input::Normalisation;
+use crate::objective::{Losses, Objective, Targets, content_targets, style_targets};
+use crate::optimizers::{Method, Optimizer};
+use crate::random::Random;
+use crate::recipe::{Recipe, Start, Variable};
+use crate::vgg::Vgg;
 use crate::{Error, Result, builtin, device, weights};
 
 /// How much of the paint a frame takes over: what no longer fits the content wears off, and since the style loss is a
 /// sum over the whole picture, it wears off everywhere, lest what was just uncovered stay a photograph beside paint.
 const PAINT_KEPT: f64 = 0.9;
 
+/// A first frame's coarsest size has at least this longer side, below which deep layers see nothing.
+const LEAST_SIDE: i64 = 96;
+
 /// A network on a device, with a style and the last result.
 pub struct Session {
-    vgg: Vgg,
-    style_layers: Vec<Layer>,
-    content_layer: Layer,
-    /// Both, in order.
-    layers: Vec<Layer>,
-    device: Device,
-    network: String,
+    network: Vgg,
+    name: String,
     parameters: Parameters,
-    style: Option<Tensor>,
-    /// The style's Gram matrices, with the frame size that they were taken for.
-    style_targets: Option<([i64; 2], Vec<Target>)>,
+    recipe: Recipe,
+    input: Normalisation,
+    /// Pictures `(1, 3, H, W)` in 0..1, and their shares.
+    styles: Vec<(Tensor, f64)>,
+    /// What the style losses compare with, and the size of the frames that it was made for.
+    style_targets: Option<([i64; 2], Targets)>,
+    /// The colours that the styles are matched to.
+    palette: Option<Palette>,
     previous: Option<Painted>,
     stats: Stats,
 }
@@ -38,55 +45,66 @@ struct Painted {
     content: Tensor,
     /// The result, of the same shape.
     picture: Tensor,
-    adam: Adam,
+    method: Method,
+    optimizer: Box<dyn Optimizer>,
 }
 
-/// What the optimiser brings down, each without its weight.
-struct Losses {
-    style: Tensor,
-    content: Tensor,
-    tv: Tensor,
+/// A step that was taken.
+pub struct Step<'a> {
+    /// Counted from 1.
+    pub step: u32,
+    /// Of so many.
+    pub steps: u32,
+    /// Whether the frame is a first one.
+    pub is_first: bool,
+    /// The weighted sum of the losses before it, `()`.
+    pub loss: &'a Tensor,
+}
+
+/// Counts steps and tells of them.
+struct Watch<'a> {
+    step: u32,
+    steps: u32,
+    is_first: bool,
+    tell: &'a mut dyn FnMut(&Step) -> bool,
 }
 
 impl Session {
-    /// Opens a network (`None`: the built-in one) on a device (see [`device::find`]).
+    /// Opens a network (`None`: the one found by [`weights::find`], else the built-in one) on a device (see
+    /// [`device::find`]).
     pub fn new(weights: Option<&Path>, device: &str) -> Result<Self> {
         let device = device::find(device)?;
-        let vgg = match weights {
-            Some(path) => weights::load(path, device)?,
-            None => builtin::network(device)?,
+        let found = weights.map(Path::to_owned).or_else(weights::find);
+        let (network, origin) = match &found {
+            Some(path) => (weights::load(path, device)?, path.display().to_string()),
+            None => (builtin::network(device)?, "built-in network".into()),
         };
-        let origin = weights.map_or("built-in network".into(), |path| path.display().to_string());
-        let content_layer =
-            vgg.content_layer().ok_or_else(|| tch::TchError::Shape("a network without layers".into()))?;
-        let style_layers = vgg.style_layers();
-        let wanted = |layer: &Layer| style_layers.contains(layer) || *layer == content_layer;
-        let layers: Vec<_> = vgg.layers().filter(wanted).collect();
-        let deepest = layers.last().copied().unwrap_or(content_layer);
-        let channels = vgg.convs[0].weight.size()[0];
+        let parameters = Parameters::default();
+        let recipe = Recipe::new(&parameters, "", "")?;
+        let last = network.taps().next_back().map_or_else(String::new, |tap| tap.to_string());
+        let channels = network.convs.first().map_or(0, |conv| conv.weight.size()[0]);
         Ok(Self {
-            network: format!("{origin} (to {deepest}, from {channels} channels)"),
-            style_layers,
-            content_layer,
-            layers,
-            vgg,
-            device,
-            parameters: Parameters::default(),
-            style: None,
+            name: format!("{origin} (to {last}, from {channels} channels)"),
+            input: recipe.input.on(device)?,
+            network,
+            parameters,
+            recipe,
+            styles: Vec::new(),
             style_targets: None,
+            palette: None,
             previous: None,
             stats: Stats::default(),
         })
     }
 
-    /// The network in words: where it is from, its deepest layer in use and its first layer's channels.
+    /// The network in words: where it is from, its deepest layer and its first layer's channels.
     pub fn network(&self) -> &str {
-        &self.network
+        &self.name
     }
 
     /// The device in words: `cpu` or `cuda:N`.
     pub fn device(&self) -> String {
-        match self.device {
+        match self.network.device {
             Device::Cuda(index) => format!("cuda:{index}"),
             _ => "cpu".into(),
         }
@@ -97,14 +115,30 @@ impl Session {
         self.stats
     }
 
-    /// Sets how frames are repainted, from the next one on.
-    pub fn set_parameters(&mut self, parameters: Parameters) {
-        self.parameters = parameters;
+    /// Sets how frames are repainted, from the next one on; layers as in [`Recipe::new`]. What was set before stays where
+    /// this fails.
+    pub fn set_parameters(&mut self, parameters: Parameters, content_layers: &str, style_layers: &str) -> Result<()> {
+        let recipe = Recipe::new(&parameters, content_layers, style_layers)?;
+        recipe.content.taps(&self.network)?;
+        recipe.style.taps(&self.network)?;
+        let others = (self.parameters.style_scale, self.parameters.original_colors);
+        if !recipe.has_style_of(&self.recipe) || others != (parameters.style_scale, parameters.original_colors) {
+            self.style_targets = None;
+        }
+        self.input = recipe.input.on(self.network.device)?;
+        (self.parameters, self.recipe) = (parameters, recipe);
+        Ok(())
     }
 
-    /// Sets the style: a picture `(1, 3, H, W)` in 0..1. The next frame starts from the last result all the same.
-    pub fn set_style(&mut self, picture: &Tensor) -> Result<()> {
-        self.style = Some(picture.f_to_device(self.device)?);
+    /// Sets the styles: pictures `(1, 3, H, W)` in 0..1, each with its share. The next frame starts from the last result
+    /// all the same.
+    pub fn set_styles(&mut self, styles: &[(Tensor, f64)]) -> Result<()> {
+        let all: f64 = styles.iter().map(|(_, share)| share).sum();
+        if !(all.is_normal() && styles.iter().all(|(_, share)| *share >= 0.0)) {
+            return Err(Error::Settings("the styles' shares must not be negative, nor all be 0".into()));
+        }
+        let to_device = |(picture, share): &(Tensor, f64)| Ok((picture.f_to_device(self.network.device)?, *share));
+        self.styles = styles.iter().map(to_device).collect::<Result<_>>()?;
         self.style_targets = None;
         Ok(())
     }
@@ -114,121 +148,213 @@ impl Session {
         self.previous = None;
     }
 
-    /// Repaints a frame, `(1, 3, H, W)` in 0..1 as is the result.
-    pub fn stylize(&mut self, frame: &Tensor) -> Result<Tensor> {
+    /// Repaints a frame, `(1, 3, H, W)` in 0..1 as is the result. `tell` hears of each step; where it returns false, the
+    /// frame is given up.
+    pub fn stylize(&mut self, frame: &Tensor, tell: &mut dyn FnMut(&Step) -> bool) -> Result<Tensor> {
         let begin = Instant::now();
-        let frame = frame.f_to_device(self.device)?;
+        let _no_gradients = tch::no_grad_guard();
+        if self.styles.is_empty() {
+            return Err(Error::NoStyle);
+        }
+        let frame = frame.f_to_device(self.network.device)?;
         let (_, _, height, width) = frame.size4()?;
-        let size = working_size([height, width], i64::from(self.parameters.size));
-        let content = resize(&frame, size)?;
-        self.prepare_style(size)?;
+        let content = resize(&frame, working_size([height, width], i64::from(self.parameters.size)))?;
+        let mut watch = Watch { step: 0, steps: self.recipe.iterations, is_first: false, tell };
 
-        let (start, steps) = self.start(&content)?;
-        let painted = self.optimise(&content, start, steps)?;
-        let result = resize(&painted.picture, [height, width])?.f_to_device(Device::Cpu)?;
+        let painted = match self.previous.take() {
+            Some(previous) if self.can_follow(&previous, &content) => {
+                self.paint_next(previous, &content, &mut watch)?
+            }
+            _ => {
+                (watch.steps, watch.is_first) = (self.recipe.first_iterations, true);
+                self.paint_first(&content, &mut watch)?
+            }
+        };
+        let result = self.finished(&painted.picture, &frame)?;
         self.previous = Some(painted);
         self.stats.frames += 1;
-        self.stats.steps = steps;
+        self.stats.steps = watch.step;
         self.stats.milliseconds = begin.elapsed().as_secs_f64() * 1e3;
         Ok(result)
     }
 
-    /// Takes the style's Gram matrices, with its longer side that of the frames so that strokes keep their size.
+    fn can_follow(&self, previous: &Painted, content: &Tensor) -> bool {
+        self.parameters.warm_start == warm_start::PREVIOUS && previous.picture.size() == content.size()
+    }
+
+    /// Paints from the last result.
+    fn paint_next(&mut self, previous: Painted, content: &Tensor, watch: &mut Watch) -> Result<Painted> {
+        let start = self.variable_of(&previous.carried_to(content)?)?;
+        let method = self.recipe.method;
+        let mut optimizer = previous.optimizer;
+        if previous.method.with_rate(method.rate()) == method {
+            optimizer.renew(method.rate());
+        } else {
+            optimizer = method.begin(&start)?;
+        }
+        self.prepare_style(size_of(content)?)?;
+        let picture = self.optimise(content, start, &mut *optimizer, self.recipe.iterations, watch)?;
+        Ok(Painted { content: content.shallow_clone(), picture, method, optimizer })
+    }
+
+    /// Paints from nothing but the content: small at first, then ever larger, as the recipe says.
+    fn paint_first(&mut self, content: &Tensor, watch: &mut Watch) -> Result<Painted> {
+        if self.parameters.original_colors == original_colors::MATCH {
+            self.palette = Some(Palette::of(content)?);
+            self.style_targets = None;
+        } else {
+            self.palette = None;
+        }
+        let sizes = pyramid(size_of(content)?, self.recipe.scales);
+        let steps = shares(self.recipe.first_iterations, sizes.len());
+        let method = self.recipe.method;
+        let mut painted: Option<Painted> = None;
+        for (size, steps) in sizes.into_iter().zip(steps) {
+            let content = resize(content, size)?;
+            let start = match &painted {
+                Some(smaller) => self.variable_of(&resize(&smaller.picture, size)?)?,
+                None => self.first_variable(&content)?,
+            };
+            let mut optimizer = method.begin(&start)?;
+            self.prepare_style(size)?;
+            let picture = self.optimise(&content, start, &mut *optimizer, steps, watch)?;
+            painted = Some(Painted { content, picture, method, optimizer });
+        }
+        painted.ok_or(Error::NoStyle)
+    }
+
+    /// What the recipe begins with.
+    fn first_variable(&self, content: &Tensor) -> Result<Tensor> {
+        match self.recipe.start {
+            Start::Content => self.variable_of(content),
+            Start::Noise { from, to } => {
+                let noise = Random(self.parameters.seed).uniform(content.numel() as i64)?.f_view_as(content)?;
+                let fed = noise.f_mul_scalar(to - from)?.f_add_scalar(from)?.f_to_device(content.device())?;
+                match self.recipe.variable {
+                    Variable::Fed => Ok(fed),
+                    Variable::BoundedPicture => Ok(self.input.undo(&fed)?.f_clamp(0.0, 1.0)?),
+                }
+            }
+        }
+    }
+
+    fn optimise(
+        &mut self,
+        content: &Tensor,
+        mut variable: Tensor,
+        optimizer: &mut dyn Optimizer,
+        steps: u32,
+        watch: &mut Watch,
+    ) -> Result<Tensor> {
+        let Some((_, style)) = &self.style_targets else { return Err(Error::NoStyle) };
+        let content = content_targets(&self.network, &self.recipe, &self.input.apply(content)?)?;
+        let objective = Objective::new(&self.network, &self.recipe, style, content);
+        let bounded = self.recipe.variable == Variable::BoundedPicture;
+        let mut last_losses = None;
+        let mut lowest = f64::INFINITY;
+        for step in 1..=steps {
+            let fed = |variable: &Tensor| match bounded {
+                true => self.input.apply(variable),
+                false => Ok(variable.shallow_clone()),
+            };
+            let (evaluation, losses) = tch::with_grad(|| objective.evaluate(&variable, fed))?;
+            last_losses = Some(losses);
+            watch.step(&evaluation.loss)?;
+            if self.recipe.patience.is_some_and(|patience| step % patience == 0) {
+                let loss = evaluation.loss.f_double_value(&[])?;
+                if loss >= lowest {
+                    break;
+                }
+                lowest = loss;
+            }
+            variable = optimizer.step(&variable, &evaluation)?;
+            if bounded {
+                variable = variable.f_clamp(0.0, 1.0)?;
+            }
+        }
+        if let Some(losses) = last_losses {
+            losses.record(&mut self.stats)?;
+        }
+        self.picture_of(&variable)
+    }
+
+    /// Makes what the style losses compare with for frames of this size, unless it is there. The style's longer side is
+    /// that of the frames times style-scale, so that strokes keep their size.
     fn prepare_style(&mut self, size: [i64; 2]) -> Result<()> {
         if self.style_targets.as_ref().is_some_and(|(for_size, _)| *for_size == size) {
             return Ok(());
         }
-        let style = self.style.as_ref().ok_or(Error::NoStyle)?;
-        let (_, _, height, width) = style.size4()?;
-        let style = resize(style, scaled([height, width], size[0].max(size[1])))?;
-        let targets = tch::no_grad(|| {
-            let features = self.vgg.features(&style, &self.style_layers)?;
-            features.iter().map(|features| Target::new(gram(features)?)).collect::<Result<_>>()
-        })?;
+        let longest = (size[0].max(size[1]) as f64 * self.parameters.style_scale).round() as i64;
+        let fed = |(picture, share): &(Tensor, f64)| {
+            let picture = resize(picture, scaled(size_of(picture)?, longest.max(1)))?;
+            let picture =
+                self.palette.as_ref().map_or(Ok(picture.shallow_clone()), |palette| palette.apply_to(&picture))?;
+            Ok((self.input.apply(&picture)?, *share))
+        };
+        let styles = self.styles.iter().map(fed).collect::<Result<Vec<_>>>()?;
+        let targets = style_targets(&self.network, &self.recipe, &styles, size.iter().product())?;
         self.style_targets = Some((size, targets));
         Ok(())
     }
 
-    /// What a frame starts from, and how many steps it gets.
-    fn start(&mut self, content: &Tensor) -> Result<(Painted, u32)> {
-        match self.previous.take() {
-            Some(previous)
-                if self.parameters.warm_start == warm_start::PREVIOUS && previous.picture.size() == content.size() =>
-            {
-                Ok((previous.carried_to(content)?, self.parameters.iterations))
-            }
-            _ => {
-                let fresh = Painted {
-                    content: content.shallow_clone(),
-                    picture: content.shallow_clone(),
-                    adam: Adam::new(content)?,
-                };
-                Ok((fresh, self.parameters.first_iterations))
-            }
+    fn variable_of(&self, picture: &Tensor) -> Result<Tensor> {
+        match self.recipe.variable {
+            Variable::BoundedPicture => Ok(picture.shallow_clone()),
+            Variable::Fed => self.input.apply(picture),
         }
     }
 
-    fn optimise(&mut self, content: &Tensor, mut painted: Painted, steps: u32) -> Result<Painted> {
-        let content = tch::no_grad(|| Target::new(self.vgg.features(content, &[self.content_layer])?.remove(0)))?;
-        for step in 0..steps {
-            let picture = painted.picture.f_detach()?.f_set_requires_grad(true)?;
-            let losses = self.losses(&picture, &content)?;
-            let loss = losses.weighted(&self.parameters)?;
-            let gradient = Tensor::f_run_backward(&[&loss], &[&picture], false, false)?.remove(0);
-            painted.picture = tch::no_grad(|| -> Result<Tensor> {
-                let picture = painted.adam.step(&picture, &gradient, self.parameters.learning_rate)?;
-                Ok(picture.f_clamp(0.0, 1.0)?)
-            })?;
-            if step + 1 == steps {
-                losses.record(&mut self.stats)?;
-            }
+    /// In 0..1.
+    fn picture_of(&self, variable: &Tensor) -> Result<Tensor> {
+        match self.recipe.variable {
+            Variable::BoundedPicture => Ok(variable.shallow_clone()),
+            Variable::Fed => Ok(self.input.undo(variable)?.f_clamp(0.0, 1.0)?),
         }
-        Ok(painted)
     }
 
-    fn losses(&self, picture: &Tensor, content: &Target) -> Result<Losses> {
-        let features = self.vgg.features(picture, &self.layers)?;
-        let zero = || Tensor::f_zeros([], (Kind::Float, self.device));
-        let (mut style, mut content_loss) = (zero()?, zero()?);
-        let mut targets = self.style_targets.iter().flat_map(|(_, targets)| targets);
-        for (layer, features) in self.layers.iter().zip(&features) {
-            if self.style_layers.contains(layer)
-                && let Some(target) = targets.next()
-            {
-                let distance = relative_distance(&gram(features)?, target)?;
-                style = style.f_add(&distance.f_div_scalar(self.style_layers.len() as i64)?)?;
-            }
-            if *layer == self.content_layer {
-                content_loss = relative_distance(features, content)?;
-            }
+    /// What becomes of a frame in the end.
+    fn finished(&self, picture: &Tensor, frame: &Tensor) -> Result<Tensor> {
+        let mut result = resize(picture, size_of(frame)?)?;
+        if self.parameters.original_colors == original_colors::LUMA {
+            result = keep_chroma(&result, frame)?;
         }
-        Ok(Losses { style, content: content_loss, tv: total_variation(picture)? })
+        if self.parameters.strength < 1.0 {
+            result = frame.f_lerp(&result, self.parameters.strength)?;
+        }
+        Ok(result.f_to_device(Device::Cpu)?)
     }
 }
 
 impl Painted {
     /// What the next frame starts from: its own content under this frame's paint. The picture as it is would stand
     /// still: a few steps cannot move what is painted.
-    fn carried_to(self, content: &Tensor) -> Result<Self> {
+    fn carried_to(&self, content: &Tensor) -> Result<Tensor> {
         let paint = self.picture.f_sub(&self.content)?.f_mul_scalar(PAINT_KEPT)?;
-        let picture = content.f_add(&paint)?.f_clamp(0.0, 1.0)?;
-        Ok(Self { content: content.shallow_clone(), picture, adam: self.adam })
+        Ok(content.f_add(&paint)?.f_clamp(0.0, 1.0)?)
+    }
+}
+
+impl Watch<'_> {
+    fn step(&mut self, loss: &Tensor) -> Result<()> {
+        self.step += 1;
+        let step = Step { step: self.step, steps: self.steps, is_first: self.is_first, loss };
+        if (self.tell)(&step) { Ok(()) } else { Err(Error::Stopped) }
     }
 }
 
 impl Losses {
-    fn weighted(&self, parameters: &Parameters) -> Result<Tensor> {
-        let style = self.style.f_mul_scalar(parameters.style_weight)?;
-        let content = self.content.f_mul_scalar(parameters.content_weight)?;
-        Ok(style.f_add(&content)?.f_add(&self.tv.f_mul_scalar(parameters.tv_weight)?)?)
-    }
-
     fn record(&self, stats: &mut Stats) -> Result<()> {
         stats.style_loss = self.style.f_double_value(&[])?;
         stats.content_loss = self.content.f_double_value(&[])?;
         stats.tv_loss = self.tv.f_double_value(&[])?;
         Ok(())
     }
+}
+
+/// Height and width.
+fn size_of(picture: &Tensor) -> Result<[i64; 2]> {
+    let (_, _, height, width) = picture.size4()?;
+    Ok([height, width])
 }
 
 /// The size at which to optimise: `size`, height then width, with its longer side brought down to `longest` (0: as is).
@@ -240,6 +366,22 @@ fn working_size(size: [i64; 2], longest: i64) -> [i64; 2] {
 fn scaled(size: [i64; 2], longest: i64) -> [i64; 2] {
     let ratio = longest as f64 / size[0].max(size[1]) as f64;
     size.map(|side| ((side as f64 * ratio).round() as i64).max(1))
+}
+
+/// Up to so many sizes, each twice the one before, the last of which is `size`.
+fn pyramid(size: [i64; 2], scales: u32) -> Vec<[i64; 2]> {
+    let longest = size[0].max(size[1]);
+    let halvings = (1..scales).take_while(|halving| longest >> halving >= LEAST_SIDE).count() as u32;
+    (0..=halvings).rev().map(|halving| if halving == 0 { size } else { scaled(size, longest >> halving) }).collect()
+}
+
+/// `steps` for each of so many scales, of which the last gets half, and all the others as many as it.
+fn shares(steps: u32, scales: usize) -> Vec<u32> {
+    let others = scales as u32 - 1;
+    let each = (steps / 2).checked_div(others).unwrap_or(0);
+    let mut shares = vec![each; scales];
+    shares[scales - 1] = steps - each * others;
+    shares
 }
 
 /// `(1, 3, H, W)` brought to another size, smoothly either way.

@@ -8,11 +8,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::Result;
 
-/// ImageNet's mean and standard deviation of R, G, B in 0..1, which VGG's input is normalised with.
-const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-const STD: [f32; 3] = [0.229, 0.224, 0.225];
-
-/// A layer's place: `relu4_2` is block 4, convolution 2, after its ReLU.
+/// A convolution's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Layer {
     /// From 1.
@@ -21,20 +17,45 @@ pub struct Layer {
     pub conv: usize,
 }
 
-impl fmt::Display for Layer {
+/// Where features are taken: `conv4_2` is what block 4's convolution 2 gives, `relu4_2` what its ReLU leaves of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tap {
+    /// The convolution.
+    pub layer: Layer,
+    /// Whether after its ReLU.
+    pub rectified: bool,
+}
+
+impl fmt::Display for Tap {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "relu{}_{}", self.block, self.conv)
+        let kind = if self.rectified { "relu" } else { "conv" };
+        write!(f, "{kind}{}_{}", self.layer.block, self.layer.conv)
     }
 }
 
-/// Halves a block's result, by the largest of 2 x 2: `(1, C, H, W) -> (1, C, H / 2, W / 2)`, rounded down.
-pub(crate) fn pool(x: &Tensor) -> Result<Tensor> {
-    let (_, _, height, width) = x.size4()?;
-    // A frame smaller than the network's reach stays as it is.
-    if height < 2 || width < 2 {
-        return Ok(x.shallow_clone());
+/// What halves a block's result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pooling {
+    /// The largest of 2 x 2, which VGG was trained with.
+    #[default]
+    Max,
+    /// Their mean (L. Gatys, A. Ecker, M. Bethge, CVPR 2016, section 2).
+    Average,
+}
+
+impl Pooling {
+    /// `(1, C, H, W) -> (1, C, H / 2, W / 2)`, rounded down.
+    pub(crate) fn apply(self, x: &Tensor) -> Result<Tensor> {
+        let (_, _, height, width) = x.size4()?;
+        // A picture smaller than the network's reach stays as it is.
+        if height < 2 || width < 2 {
+            return Ok(x.shallow_clone());
+        }
+        Ok(match self {
+            Self::Max => x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
+            Self::Average => x.f_avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None::<i64>)?,
+        })
     }
-    Ok(x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?)
 }
 
 /// A 3 x 3 convolution.
@@ -58,38 +79,36 @@ impl Conv {
 pub struct Vgg {
     /// In order.
     pub convs: Vec<Conv>,
-    mean: Tensor,
-    std: Tensor,
+    /// Where its weights are.
+    pub device: Device,
 }
 
 impl Vgg {
     /// A network of these convolutions, on their device.
     pub fn new(convs: Vec<Conv>, device: Device) -> Result<Self> {
-        let channels = |values: &[f32]| Tensor::from_slice(values).f_view([1, 3, 1, 1])?.f_to_device(device);
-        Ok(Self { convs, mean: channels(&MEAN)?, std: channels(&STD)? })
+        Ok(Self { convs, device })
     }
 
-    /// The layers there are, in order.
-    pub fn layers(&self) -> impl Iterator<Item = Layer> {
-        self.convs.iter().map(|conv| conv.layer)
+    /// Where features can be taken, in order.
+    pub fn taps(&self) -> impl DoubleEndedIterator<Item = Tap> {
+        self.convs.iter().flat_map(|conv| [false, true].map(|rectified| Tap { layer: conv.layer, rectified }))
     }
 
-    /// The usual layers for style: the first of each block.
-    pub fn style_layers(&self) -> Vec<Layer> {
-        self.layers().filter(|layer| layer.conv == 1).collect()
+    /// The tap called `name`: `conv4_2`, `relu4_2`, or its index among the layers of torchvision's `features`, where a ReLU
+    /// follows each convolution and a pooling each block.
+    pub fn tap(&self, name: &str) -> Option<Tap> {
+        let index = |tap: Tap| {
+            let before = self.convs.iter().take_while(|conv| conv.layer < tap.layer).count();
+            2 * before + (tap.layer.block - 1) + usize::from(tap.rectified)
+        };
+        self.taps().find(|&tap| tap.to_string() == name || index(tap).to_string() == name)
     }
 
-    /// The usual layer for content, relu4_2, or the deepest where the network ends before it.
-    pub fn content_layer(&self) -> Option<Layer> {
-        let usual = Layer { block: 4, conv: 2 };
-        self.layers().find(|&layer| layer == usual).or_else(|| self.layers().last())
-    }
-
-    /// The features of `picture`, `(1, 3, H, W)` in 0..1, after the ReLU of each of `wanted`: `(1, C, h, w)`.
+    /// The features of `x`, `(1, 3, H, W)` as the weights expect it, at each of `wanted`: `(1, C, h, w)`.
     ///
     /// `wanted` must be in order; nothing is computed past its last.
-    pub fn features(&self, picture: &Tensor, wanted: &[Layer]) -> Result<Vec<Tensor>> {
-        let mut x = picture.f_sub(&self.mean)?.f_div(&self.std)?;
+    pub fn features(&self, x: &Tensor, wanted: &[Tap], pooling: Pooling) -> Result<Vec<Tensor>> {
+        let mut x = x.shallow_clone();
         let mut features = Vec::with_capacity(wanted.len());
         let mut block = 1;
         for conv in &self.convs {
@@ -97,12 +116,14 @@ impl Vgg {
                 break;
             }
             if conv.layer.block != block {
-                x = pool(&x)?;
+                x = pooling.apply(&x)?;
                 block = conv.layer.block;
             }
-            x = conv.apply(&x)?.f_relu()?;
-            if wanted.contains(&conv.layer) {
-                features.push(x.shallow_clone());
+            for rectified in [false, true] {
+                x = if rectified { x.f_relu()? } else { conv.apply(&x)? };
+                if wanted.contains(&Tap { layer: conv.layer, rectified }) {
+                    features.push(x.shallow_clone());
+                }
             }
         }
         Ok(features)

@@ -4,7 +4,9 @@ mod common;
 
 use common::picture;
 use style_engine::builtin;
-use style_engine::losses::{Target, gram, relative_distance, total_variation};
+use style_engine::input::Input;
+use style_engine::losses::{Distance, GramDivisor, Target, TotalVariation, gram};
+use style_engine::vgg::{Pooling, Tap};
 use tch::{Device, Kind, Tensor};
 
 fn number(tensor: &Tensor) -> f64 {
@@ -12,45 +14,65 @@ fn number(tensor: &Tensor) -> f64 {
 }
 
 #[test]
-fn a_gram_matrix_is_the_mean_of_products() {
+fn a_gram_matrix_is_divided_as_asked() {
     let features = Tensor::from_slice(&[1f32, 2., 3., 4., 0., 1., 0., 2.]).view([1, 2, 2, 2]);
-    let expected = Tensor::from_slice(&[30f32, 10., 10., 5.]).view([2, 2]) / 4;
-    assert!(gram(&features).unwrap().allclose(&expected, 1e-6, 1e-6, false));
+    let products = Tensor::from_slice(&[30f32, 10., 10., 5.]).view([2, 2]);
+    for (divisor, by) in [(GramDivisor::One, 1), (GramDivisor::Positions, 4), (GramDivisor::Features, 8)] {
+        assert!(gram(&features, divisor).unwrap().allclose(&(&products / by), 1e-6, 1e-6, false));
+    }
 }
 
 #[test]
-fn total_variation_is_the_mean_square_of_steps() {
+fn total_variations() {
     let ramp = Tensor::arange(4, (Kind::Float, Device::Cpu)).view([1, 1, 1, 4]).expand([1, 3, 5, 4], false) * 0.1;
-    assert!((number(&total_variation(&ramp).unwrap()) - 0.01).abs() < 1e-7);
-    let point = Tensor::ones([1, 3, 1, 1], (Kind::Float, Device::Cpu));
-    assert_eq!(number(&total_variation(&point).unwrap()), 0.0);
+    let of = |kind: TotalVariation, x: &Tensor| number(&kind.of(x).unwrap());
+    assert!((of(TotalVariation::MeanSquare, &ramp) - 0.01).abs() < 1e-7);
+    assert!((of(TotalVariation::HalfMeanAbsolute, &ramp) - 0.05).abs() < 1e-7);
+    // 3 channels of 4 x 3 positions with two neighbours.
+    assert!((of(TotalVariation::Power, &ramp) / (36.0 * 0.01f64.powf(1.25)) - 1.0).abs() < 1e-5);
+    for (height, width) in [(1, 1), (1, 5), (5, 1)] {
+        let flat = Tensor::ones([1, 3, height, width], (Kind::Float, Device::Cpu));
+        for kind in [TotalVariation::MeanSquare, TotalVariation::HalfMeanAbsolute, TotalVariation::Power] {
+            assert_eq!(of(kind, &flat), 0.0, "{kind:?} {height} {width}");
+        }
+    }
 }
 
 #[test]
-fn a_distance_is_a_share_of_its_target() {
-    let target = Target::new(picture(1, 8, 8)).unwrap();
-    assert_eq!(number(&relative_distance(&picture(1, 8, 8), &target).unwrap()), 0.0);
-    assert!((number(&relative_distance(&(picture(1, 8, 8) * 0.0), &target).unwrap()) - 1.0).abs() < 1e-6);
+fn distances() {
+    let (x, t) = (Tensor::from_slice(&[1f32, 2., 3., 4.]), Tensor::from_slice(&[1f32, 1., 1., 1.]));
+    let distance =
+        |kind, positions| number(&Target::new(t.shallow_clone(), kind, positions).unwrap().distance(&x).unwrap());
+    assert_eq!(distance(Distance::SumSquare, 10), 14.0);
+    assert_eq!(distance(Distance::MeanSquare, 10), 3.5);
+    assert_eq!(distance(Distance::Relative, 10), 3.5);
+    assert!((distance(Distance::Gatys, 10) - 14.0 / (4.0 * 9.0 * 100.0)).abs() < 1e-9);
+}
+
+#[test]
+fn a_relative_distance_is_a_share_of_its_target() {
+    let target = |x: Tensor| Target::new(x, Distance::Relative, 64).unwrap();
+    assert_eq!(number(&target(picture(1, 8, 8)).distance(&picture(1, 8, 8)).unwrap()), 0.0);
+    assert!((number(&target(picture(1, 8, 8)).distance(&(picture(1, 8, 8) * 0.0)).unwrap()) - 1.0).abs() < 1e-6);
     // A network whose features are a thousand times larger changes nothing.
-    let plain = relative_distance(&picture(2, 8, 8), &target).unwrap();
-    let scaled = relative_distance(&(picture(2, 8, 8) * 1000), &Target::new(picture(1, 8, 8) * 1000).unwrap()).unwrap();
+    let plain = target(picture(1, 8, 8)).distance(&picture(2, 8, 8)).unwrap();
+    let scaled = target(picture(1, 8, 8) * 1000).distance(&(picture(2, 8, 8) * 1000)).unwrap();
     assert!((number(&plain) / number(&scaled) - 1.0).abs() < 1e-4);
 }
 
 #[test]
 fn a_style_loss_does_not_grow_with_the_picture() {
     let network = builtin::network(Device::Cpu).unwrap();
-    let layers = network.style_layers();
+    let taps: Vec<Tap> = ["relu1_1", "relu2_1", "relu3_1", "relu4_1"].map(|name| network.tap(name).unwrap()).into();
+    let input = Input::ImageNet.on(Device::Cpu).unwrap();
     // The same picture four times as large, by repetition: the same style.
     let loss = |x: &Tensor, style: &Tensor| -> Vec<f64> {
-        let (x, style) = (network.features(x, &layers).unwrap(), network.features(style, &layers).unwrap());
-        let pairs = x.iter().zip(&style);
-        pairs
-            .map(|(x, style)| {
-                let target = Target::new(gram(style).unwrap()).unwrap();
-                number(&relative_distance(&gram(x).unwrap(), &target).unwrap())
-            })
-            .collect()
+        let features = |x: &Tensor| network.features(&input.apply(x).unwrap(), &taps, Pooling::Max).unwrap();
+        let gram = |features: &Tensor| gram(features, GramDivisor::Positions).unwrap();
+        let distance = |(x, style): (&Tensor, &Tensor)| {
+            number(&Target::new(gram(style), Distance::Relative, 1).unwrap().distance(&gram(x)).unwrap())
+        };
+        features(x).iter().zip(&features(style)).map(distance).collect()
     };
     let (x, style) = (picture(1, 64, 96), picture(5, 64, 96));
     let large = |x: &Tensor| x.repeat([1, 1, 2, 2]);

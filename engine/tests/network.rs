@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{picture, scratch, write_network};
-use style_engine::vgg::Layer;
-use style_engine::{Error, losses, weights};
+use style_engine::input::Input;
+use style_engine::losses::{GramDivisor, gram};
+use style_engine::vgg::{Pooling, Tap, Vgg};
+use style_engine::{Error, weights};
 use tch::{Device, Kind, Tensor};
 
 /// `features` indices and channels of a slim VGG19 to conv3_2: blocks of 2, 2 and 2 convolutions.
@@ -36,13 +38,14 @@ fn features_and_gram_matrices_are_numpys() {
     let mut expected = output.stdout.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()));
 
     let network = weights::load(&path, Device::Cpu).unwrap();
-    let layers: Vec<Layer> = network.layers().collect();
-    for (layer, features) in layers.iter().zip(network.features(&x, &layers).unwrap()) {
-        for result in [&features, &losses::gram(&features).unwrap()] {
+    let taps: Vec<Tap> = network.taps().filter(|tap| tap.rectified).collect();
+    let fed = Input::ImageNet.on(Device::Cpu).unwrap().apply(&x).unwrap();
+    for (tap, features) in taps.iter().zip(network.features(&fed, &taps, Pooling::Max).unwrap()) {
+        for result in [&features, &gram(&features, GramDivisor::Positions).unwrap()] {
             let size = result.size();
             let expected =
                 Tensor::from_slice(&expected.by_ref().take(result.numel()).collect::<Vec<_>>()).view(&size[..]);
-            assert!(result.allclose(&expected, 1e-4, 1e-5, false), "{layer} {size:?}");
+            assert!(result.allclose(&expected, 1e-4, 1e-5, false), "{tap} {size:?}");
         }
     }
     assert_eq!(expected.next(), None);
@@ -51,28 +54,29 @@ fn features_and_gram_matrices_are_numpys() {
 #[test]
 fn depth_and_layers_are_read_off_the_tensors() {
     let folder = scratch("depth");
-    let names = |convs: &[(usize, i64)]| {
+    let network = |convs: &[(usize, i64)]| {
         let path = folder.join("network.safetensors");
         write_network(&path, convs);
-        let network = weights::load(&path, Device::Cpu).unwrap();
-        let layers: Vec<_> = network.layers().map(|layer| layer.to_string()).collect();
-        let style: Vec<_> = network.style_layers().iter().map(Layer::to_string).collect();
-        (layers, style, network.content_layer().unwrap().to_string())
+        weights::load(&path, Device::Cpu).unwrap()
     };
-    let (layers, style, content) = names(&SLIM);
-    assert_eq!(layers, ["relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_2"]);
-    assert_eq!(style, ["relu1_1", "relu2_1", "relu3_1"]);
-    assert_eq!(content, "relu3_2");
+    let names = |network: &Vgg| -> Vec<String> {
+        network.taps().filter(|tap| tap.rectified).map(|tap| tap.to_string()).collect()
+    };
+    assert_eq!(names(&network(&SLIM)), ["relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_2"]);
 
-    let vgg19 = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34].map(|index| (index, 2));
-    let (layers, style, content) = names(&vgg19);
-    assert_eq!((layers.len(), style.len(), content.as_str()), (16, 5, "relu4_2"));
-    assert_eq!(layers[15], "relu5_4");
+    let vgg19 = network(&[0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34].map(|index| (index, 2)));
+    assert_eq!((names(&vgg19).len(), names(&vgg19)[15].as_str()), (16, "relu5_4"));
+    let vgg16 = network(&[0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28].map(|index| (index, 2)));
+    assert_eq!((names(&vgg16).len(), names(&vgg16)[12].as_str()), (13, "relu5_3"));
 
-    let vgg16 = [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28].map(|index| (index, 2));
-    let (layers, style, content) = names(&vgg16);
-    assert_eq!((layers.len(), style.len(), content.as_str()), (13, 5, "relu4_2"));
-    assert_eq!(layers[12], "relu5_3");
+    // Torchvision's indices count ReLUs and poolings, too.
+    let called = |network: &Vgg, name: &str| network.tap(name).map(|tap| tap.to_string());
+    for (index, name) in [("0", "conv1_1"), ("1", "relu1_1"), ("7", "conv2_2"), ("25", "conv4_4"), ("29", "relu5_1")] {
+        assert_eq!(called(&vgg19, index).as_deref(), Some(name));
+        assert_eq!(called(&vgg19, name).as_deref(), Some(name));
+    }
+    assert_eq!(called(&vgg16, "24").as_deref(), Some("conv5_1"));
+    assert_eq!([called(&vgg19, "4"), called(&vgg19, "37"), called(&vgg19, "pool1")], [None, None, None]);
 }
 
 #[test]
@@ -116,7 +120,7 @@ fn real_weights_load() {
     for (file, layers) in [("vgg19-compact16.safetensors", 13), ("vgg19-conv3_1.safetensors", 5)] {
         let path = shared.join(file);
         if path.exists() {
-            assert_eq!(weights::load(&path, Device::Cpu).unwrap().layers().count(), layers, "{file}");
+            assert_eq!(weights::load(&path, Device::Cpu).unwrap().convs.len(), layers, "{file}");
         } else {
             eprintln!("SKIPPED: {} is not here", path.display());
         }

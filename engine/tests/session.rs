@@ -5,10 +5,11 @@ mod common;
 use common::{picture, scratch, write_network};
 use style_engine::Error;
 use style_engine::session::Session;
-use style_engine_interface::Parameters;
+use style_engine_interface::{Parameters, recipe};
+use tch::Tensor;
 
-const FIRST: u32 = 30;
-const NEXT: u32 = 5;
+const FIRST: i32 = 30;
+const NEXT: i32 = 5;
 
 fn parameters() -> Parameters {
     Parameters { first_iterations: FIRST, iterations: NEXT, ..Parameters::default() }
@@ -16,9 +17,13 @@ fn parameters() -> Parameters {
 
 fn session() -> Session {
     let mut session = Session::new(None, "cpu").unwrap();
-    session.set_parameters(parameters());
-    session.set_style(&picture(9, 50, 70)).unwrap();
+    session.set_parameters(parameters(), "", "").unwrap();
+    session.set_styles(&[(picture(9, 50, 70), 1.0)]).unwrap();
     session
+}
+
+fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
+    session.stylize(frame, &mut |_| true).unwrap()
 }
 
 #[test]
@@ -26,7 +31,7 @@ fn the_result_is_the_same_every_time() {
     let film = [picture(1, 40, 60), picture(2, 40, 60)];
     let run = || {
         let mut session = session();
-        film.each_ref().map(|frame| session.stylize(frame).unwrap())
+        film.each_ref().map(|frame| paint(&mut session, frame))
     };
     for (first, second) in run().iter().zip(run()) {
         assert!(first.allclose(&second, 0.0, 1e-4, false));
@@ -37,8 +42,8 @@ fn the_result_is_the_same_every_time() {
 fn results_stay_in_range_and_size() {
     for (size, (height, width)) in [(0, (33, 47)), (24, (33, 47)), (64, (33, 47)), (0, (1, 1)), (8, (100, 3))] {
         let mut session = session();
-        session.set_parameters(Parameters { size, first_iterations: 3, ..parameters() });
-        let result = session.stylize(&picture(1, height, width)).unwrap();
+        session.set_parameters(Parameters { size, first_iterations: 3, ..parameters() }, "", "").unwrap();
+        let result = paint(&mut session, &picture(1, height, width));
         assert_eq!(result.size(), [1, 3, height, width]);
         assert!(result.min().double_value(&[]) >= 0.0 && result.max().double_value(&[]) <= 1.0);
     }
@@ -48,11 +53,11 @@ fn results_stay_in_range_and_size() {
 fn a_still_picture_keeps_its_paint() {
     let still = picture(1, 48, 64);
     let mut session = session();
-    let apart = |a: &tch::Tensor, b: &tch::Tensor| (a - b).square().mean(tch::Kind::Float).double_value(&[]);
-    let first = session.stylize(&still).unwrap();
+    let apart = |a: &Tensor, b: &Tensor| (a - b).square().mean(tch::Kind::Float).double_value(&[]);
+    let first = paint(&mut session, &still);
     let mut last = first.shallow_clone();
     for _ in 0..20 {
-        let next = session.stylize(&still).unwrap();
+        let next = paint(&mut session, &still);
         assert!(apart(&next, &last) < apart(&first, &still) * 0.1, "it flickers");
         last = next;
     }
@@ -63,18 +68,49 @@ fn a_still_picture_keeps_its_paint() {
 fn reset_makes_the_next_frame_a_first_one() {
     let mut session = session();
     let frame = picture(1, 32, 32);
-    let first = session.stylize(&frame).unwrap();
-    let _ = session.stylize(&frame).unwrap();
-    assert_eq!(session.stats().steps, NEXT);
+    let first = paint(&mut session, &frame);
+    let _ = paint(&mut session, &frame);
+    assert_eq!(session.stats().steps as i32, NEXT);
     session.reset();
-    assert!(session.stylize(&frame).unwrap().allclose(&first, 0.0, 1e-4, false));
-    assert_eq!((session.stats().steps, session.stats().frames), (FIRST, 3));
+    assert!(paint(&mut session, &frame).allclose(&first, 0.0, 1e-4, false));
+    assert_eq!((session.stats().steps as i32, session.stats().frames), (FIRST, 3));
+}
+
+#[test]
+fn a_recipe_s_numbers_are_its_program_s() {
+    let mut session = session();
+    let steps = |session: &mut Session, recipe: u32, learning_rate: f64| {
+        let parameters = Parameters { recipe, learning_rate, ..Parameters::default() };
+        session.set_parameters(parameters, "relu2_1", "relu1_1, relu2_1").unwrap();
+        session.reset();
+        paint(session, &picture(1, 24, 32));
+        session.stats().steps
+    };
+    assert_eq!(steps(&mut session, recipe::PYTORCH_TUTORIAL, -1.0), 300);
+    assert_eq!(steps(&mut session, recipe::D2L, -1.0), 500);
+    assert_eq!(steps(&mut session, recipe::KERAS, -1.0), 300);
+    // Without a step the loss does not fall from one 20 evaluations to the next.
+    assert_eq!(steps(&mut session, recipe::TORCH_EARLY_STOP, 0.0), 40);
+}
+
+#[test]
+fn a_frame_is_given_up_when_asked() {
+    let mut session = session();
+    let mut told = Vec::new();
+    let result = session.stylize(&picture(1, 24, 32), &mut |step| {
+        told.push((step.step, step.steps, step.is_first));
+        step.step < 3
+    });
+    assert!(matches!(result, Err(Error::Stopped)));
+    assert_eq!(told, [1, 2, 3].map(|step| (step, FIRST as u32, true)));
+    paint(&mut session, &picture(1, 24, 32));
+    assert_eq!(session.stats().steps as i32, FIRST, "the next frame is a first one");
 }
 
 #[test]
 fn without_a_style_nothing_is_painted() {
     let mut session = Session::new(None, "cpu").unwrap();
-    assert!(matches!(session.stylize(&picture(1, 8, 8)), Err(Error::NoStyle)));
+    assert!(matches!(session.stylize(&picture(1, 8, 8), &mut |_| true), Err(Error::NoStyle)));
 }
 
 #[test]
@@ -84,10 +120,10 @@ fn any_depth_of_network_paints() {
         let path = folder.join("network.safetensors");
         write_network(&path, convs);
         let mut session = Session::new(Some(&path), "cpu").unwrap();
-        session.set_parameters(parameters());
-        session.set_style(&picture(9, 50, 70)).unwrap();
+        session.set_parameters(parameters(), "", "").unwrap();
+        session.set_styles(&[(picture(9, 50, 70), 1.0)]).unwrap();
         let frame = picture(1, 40, 60);
-        assert!(!session.stylize(&frame).unwrap().allclose(&frame, 0.0, 0.05, false));
+        assert!(!paint(&mut session, &frame).allclose(&frame, 0.0, 0.05, false));
         assert!(session.network().contains("network.safetensors"), "{}", session.network());
     }
 }

@@ -102,31 +102,38 @@ impl Film {
     pub fn run(self) -> Result<Made, Box<dyn Error>> {
         let begin = Instant::now();
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        wait(&self.pipeline, |pipeline| {
+        wait(&self.pipeline, |pipeline, progress| {
             let position = pipeline.query_position::<gst::ClockTime>().unwrap_or_default();
             let duration = pipeline.query_duration::<gst::ClockTime>().unwrap_or_default();
-            let percent = position.nseconds() * 100 / duration.nseconds().max(1);
-            print!("\r{name}: {percent:3} %, {} frames ", self.frames.load(Ordering::Relaxed));
+            let percent = (position.nseconds() * 100 / duration.nseconds().max(1)).min(100) as usize;
+            let frames = match self.frames.load(Ordering::Relaxed) {
+                0 => progress.to_owned(),
+                frames => format!("{frames} frames"),
+            };
+            let bar = "#".repeat(percent / 5);
+            print!("\r{name} [{bar:20}] {percent:3} % {frames:50}");
             // Only a display: nothing is lost where it cannot be shown.
             let _ = std::io::stdout().flush();
         })?;
         let made = Made { frames: self.frames.load(Ordering::Relaxed), elapsed: begin.elapsed(), path: self.path };
-        println!("\r{made}");
+        println!("\r{:90}", made.to_string());
         Ok(made)
     }
 }
 
-/// Plays `pipeline` to its end, calling `tick` twice a second.
-pub fn wait(pipeline: &gst::Pipeline, tick: impl Fn(&gst::Pipeline)) -> Result<(), Box<dyn Error>> {
+/// Plays `pipeline` to its end, calling `tick` twice a second with what the elements tell of their progress.
+pub fn wait(pipeline: &gst::Pipeline, tick: impl Fn(&gst::Pipeline, &str)) -> Result<(), Box<dyn Error>> {
     let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
     let played = pipeline.set_state(gst::State::Playing);
+    let mut progress = String::new();
     let result = loop {
-        let types = [gst::MessageType::Eos, gst::MessageType::Error];
+        let types = [gst::MessageType::Eos, gst::MessageType::Error, gst::MessageType::Progress];
         match bus.timed_pop_filtered(gst::ClockTime::from_mseconds(500), &types).as_ref().map(|message| message.view())
         {
             Some(gst::MessageView::Error(error)) => break Err(words(error)),
+            Some(gst::MessageView::Progress(message)) => progress = message.get().2.to_owned(),
             Some(_) => break Ok(()),
-            None => tick(pipeline),
+            None => tick(pipeline, &progress),
         }
     };
     // The elements close their files; the error, if any, came over the bus.

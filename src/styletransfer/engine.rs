@@ -2,13 +2,15 @@
 //! on machines without libtorch.
 #![expect(unsafe_code, reason = "calls through the engine's C interface")]
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::{Path, PathBuf};
 use std::ptr::null;
 use std::sync::Mutex;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
-use style_engine_interface::{ENTRY_POINT, EntryPoint, Parameters, Picture, Session, Stats, Status, Table, VERSION};
+use style_engine_interface::{
+    ENTRY_POINT, EntryPoint, Parameters, Picture, Progress, Session, Stats, Status, Table, VERSION,
+};
 
 use crate::sync::lock;
 
@@ -35,6 +37,12 @@ pub enum EngineError {
     /// The device asked for is not there.
     #[error("{0}")]
     NoDevice(String),
+    /// What was set does not go together, or not with the network.
+    #[error("{0}")]
+    Settings(String),
+    /// The frame was given up, as was asked for.
+    #[error("{0}")]
+    Stopped(String),
     /// Anything else.
     #[error("{0}")]
     Failed(String),
@@ -79,7 +87,7 @@ pub struct Engine {
 unsafe impl Send for Engine {}
 
 impl Engine {
-    /// Opens a session with a weight file (`None`: the built-in network), on `device`. The engine's library is looked
+    /// Opens a session with a weight file (`None`: the one in the usual places, else the built-in network), on `device`. The engine's library is looked
     /// for beside the folder of the plugin's own file, `plugin`, unless STYLEFILTER_ENGINE names it.
     pub fn open(plugin: Option<PathBuf>, weights: Option<&str>, device: &str) -> Result<Self, EngineError> {
         let table = table(&library_path(plugin)).map_err(EngineError::Missing)?;
@@ -94,27 +102,45 @@ impl Engine {
         Ok(Self { table, session })
     }
 
-    /// Sets the picture whose style is painted in.
-    pub fn set_style(&mut self, picture: Rgba) -> Result<(), EngineError> {
-        let picture = picture.as_picture()?;
-        // SAFETY: a live session, and a picture that was checked.
-        check(self.table, unsafe { (self.table.set_style)(self.session, &picture) })
+    /// Sets the pictures whose style is painted in, with their shares.
+    pub fn set_styles(&mut self, styles: &[(Rgba, f64)]) -> Result<(), EngineError> {
+        let pictures = styles.iter().map(|(picture, _)| picture.as_picture()).collect::<Result<Vec<_>, _>>()?;
+        let shares: Vec<_> = styles.iter().map(|&(_, share)| share).collect();
+        // SAFETY: a live session, and as many shares as pictures, which were checked.
+        check(self.table, unsafe {
+            (self.table.set_styles)(self.session, pictures.as_ptr(), shares.as_ptr(), pictures.len())
+        })
     }
 
-    /// Sets how frames are repainted.
-    pub fn set_parameters(&mut self, parameters: &Parameters) -> Result<(), EngineError> {
-        // SAFETY: a live session.
-        check(self.table, unsafe { (self.table.set_parameters)(self.session, parameters) })
+    /// Sets how frames are repainted, and the layers for content and style (empty: the recipe's).
+    pub fn set_parameters(
+        &mut self,
+        parameters: &Parameters,
+        content_layers: &str,
+        style_layers: &str,
+    ) -> Result<(), EngineError> {
+        let [content, style] = [content_layers, style_layers].map(c_string);
+        // SAFETY: a live session, and strings that end in NUL.
+        check(self.table, unsafe {
+            (self.table.set_parameters)(self.session, parameters, content.as_ptr(), style.as_ptr())
+        })
     }
 
-    /// Repaints `frame` into `result`, whose rows are as far apart as the frame's.
-    pub fn stylize(&mut self, frame: Rgba, result: &mut [u8]) -> Result<(), EngineError> {
+    /// Repaints `frame` into `result`, whose rows are as far apart as the frame's. `on_progress` hears of it now and then;
+    /// where it returns false, the frame is given up.
+    pub fn stylize(
+        &mut self,
+        frame: Rgba,
+        result: &mut [u8],
+        mut on_progress: &mut dyn FnMut(Progress) -> bool,
+    ) -> Result<(), EngineError> {
         let picture = frame.as_picture()?;
         if result.len() < frame.length() {
             return Err(EngineError::Failed("the result has no room for the frame".into()));
         }
-        // SAFETY: a live session, a picture that was checked, and room for its rows.
-        check(self.table, unsafe { (self.table.stylize)(self.session, &picture, result.as_mut_ptr()) })
+        let caller: *mut c_void = (&raw mut on_progress).cast();
+        // SAFETY: a live session, a picture that was checked, room for its rows, and what `tell` expects.
+        check(self.table, unsafe { (self.table.stylize)(self.session, &picture, result.as_mut_ptr(), tell, caller) })
     }
 
     /// Forgets the last result: the next frame is a first one.
@@ -149,6 +175,13 @@ impl Drop for Engine {
         // SAFETY: a live session, not used again.
         unsafe { (self.table.destroy)(self.session) };
     }
+}
+
+/// Tells the caller of [`Engine::stylize`].
+unsafe extern "C" fn tell(caller: *mut c_void, progress: *const Progress) -> bool {
+    // SAFETY: `stylize` passes its closure, which outlives the call, and the engine a progress.
+    let (on_progress, progress) = unsafe { (&mut *caller.cast::<&mut dyn FnMut(Progress) -> bool>(), *progress) };
+    on_progress(progress)
 }
 
 fn library_path(plugin: Option<PathBuf>) -> PathBuf {
@@ -213,6 +246,8 @@ fn check(table: &Table, status: Status) -> Result<(), EngineError> {
         Status::NOT_FOUND => EngineError::NotFound(message),
         Status::UNREADABLE => EngineError::Unreadable(message),
         Status::NO_DEVICE => EngineError::NoDevice(message),
+        Status::SETTINGS => EngineError::Settings(message),
+        Status::STOPPED => EngineError::Stopped(message),
         _ => EngineError::Failed(message),
     })
 }

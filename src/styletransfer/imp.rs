@@ -14,7 +14,9 @@
  * ]|
  */
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
@@ -22,12 +24,12 @@ use gst::subclass::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
-use style_engine_interface::{Parameters, Stats};
+use style_engine_interface::{Parameters, Progress, Stats};
 
-use super::WarmStart;
 use super::engine::{Engine, EngineError, Rgba};
 use super::rgba::RgbaFrames;
 use super::style_image::{self, StyleError};
+use super::{Optimizer, OriginalColors, Pooling, Recipe, WarmStart};
 use crate::frame;
 use crate::sync::lock;
 
@@ -38,20 +40,34 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 /// A jump in time of more than this parts what comes after it from what came before.
 const GAP: gst::ClockTime = gst::ClockTime::SECOND;
 
+/// How often the bus hears of a first frame that takes long.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
 /// What the user set.
 #[derive(Clone, Debug, PartialEq)]
 struct Settings {
     style: String,
+    style_blend: String,
     weights: String,
     device: String,
+    recipe: Recipe,
+    content_layers: String,
+    style_layers: String,
     content_weight: f64,
     style_weight: f64,
     tv_weight: f64,
+    optimizer: Optimizer,
     learning_rate: f64,
-    iterations: u32,
-    first_iterations: u32,
+    iterations: i32,
+    first_iterations: i32,
     warm_start: WarmStart,
     size: u32,
+    style_scale: f64,
+    pooling: Pooling,
+    original_colors: OriginalColors,
+    strength: f64,
+    seed: u64,
+    stats_interval: u32,
 }
 
 impl Default for Settings {
@@ -59,16 +75,27 @@ impl Default for Settings {
         let engine = Parameters::default();
         Self {
             style: String::new(),
+            style_blend: String::new(),
             weights: String::new(),
             device: "auto".into(),
+            recipe: Recipe::default(),
+            content_layers: String::new(),
+            style_layers: String::new(),
             content_weight: engine.content_weight,
             style_weight: engine.style_weight,
             tv_weight: engine.tv_weight,
+            optimizer: Optimizer::default(),
             learning_rate: engine.learning_rate,
             iterations: engine.iterations,
             first_iterations: engine.first_iterations,
             warm_start: WarmStart::default(),
             size: engine.size,
+            style_scale: engine.style_scale,
+            pooling: Pooling::default(),
+            original_colors: OriginalColors::default(),
+            strength: engine.strength,
+            seed: engine.seed,
+            stats_interval: 0,
         }
     }
 }
@@ -76,24 +103,27 @@ impl Default for Settings {
 impl Settings {
     fn parameters(&self) -> Parameters {
         Parameters {
+            recipe: self.recipe as u32,
             content_weight: self.content_weight,
             style_weight: self.style_weight,
             tv_weight: self.tv_weight,
+            optimizer: self.optimizer as u32,
             learning_rate: self.learning_rate,
             first_iterations: self.first_iterations,
             iterations: self.iterations,
             warm_start: self.warm_start as u32,
             size: self.size,
+            style_scale: self.style_scale,
+            pooling: self.pooling as u32,
+            original_colors: self.original_colors as u32,
+            strength: self.strength,
+            seed: self.seed,
         }
     }
 
-    /// The weight file: the property, then the environment; nothing stands for the built-in network.
-    fn weight_file(&self) -> Option<String> {
-        let from_environment = || std::env::var("STYLEFILTER_WEIGHTS").ok();
-        Some(self.weights.clone())
-            .filter(|path| !path.is_empty())
-            .or_else(from_environment)
-            .filter(|path| !path.is_empty())
+    /// Sets how the engine repaints frames.
+    fn apply(&self, engine: &mut Engine) -> Result<(), EngineError> {
+        engine.set_parameters(&self.parameters(), &self.content_layers, &self.style_layers)
     }
 }
 
@@ -121,42 +151,76 @@ struct Shown {
 #[properties(wrapper_type = super::StyleTransfer)]
 pub struct StyleTransfer {
     #[property(name = "style", get, set, type = String, member = style, default = Some(Settings::default().style.as_str()),
-        nick = "Style", blurb = "The path of the picture whose style is painted in", mutable_playing)]
+        nick = "Style", blurb = "The path of the picture whose style is painted in; several parted by commas", mutable_playing)]
+    #[property(name = "style-blend", get, set, type = String, member = style_blend,
+        default = Some(Settings::default().style_blend.as_str()), nick = "Style blend",
+        blurb = "The styles' shares, parted by commas (\"\" = equal ones)", mutable_playing)]
     #[property(name = "weights", get, set, type = String, member = weights,
         default = Some(Settings::default().weights.as_str()), nick = "Weights",
-        blurb = "A VGG weight file, .safetensors with torchvision's names (\"\" = $STYLEFILTER_WEIGHTS, then the built-in network)",
-        mutable_ready)]
+        blurb = "A VGG weight file: .pth, .safetensors or .ot (\"\" = $STYLEFILTER_WEIGHTS, then vgg19.* in the data folder \
+        'stylefilter', then torchvision's cache, then the built-in network)", mutable_ready)]
     #[property(name = "device", get, set, type = String, member = device,
         default = Some(Settings::default().device.as_str()), nick = "Device",
         blurb = "Where to compute: auto (CUDA where it works), cpu, cuda, cuda:N", mutable_ready)]
-    #[property(name = "content-weight", get, set, type = f64, member = content_weight, minimum = 0.0, maximum = 1e9,
+    #[property(name = "recipe", get, set, type = Recipe, member = recipe, nick = "Recipe",
+        blurb = "Whose losses, layers, weights, optimizer and steps are used, where they are not set apart", mutable_playing,
+        builder(Settings::default().recipe))]
+    #[property(name = "content-layers", get, set, type = String, member = content_layers,
+        default = Some(Settings::default().content_layers.as_str()), nick = "Content layers",
+        blurb = "Where content is compared: relu4_2, conv4_2 (before the ReLU) or torchvision's indices, parted by commas \
+        (\"\" = the recipe's)", mutable_playing)]
+    #[property(name = "style-layers", get, set, type = String, member = style_layers,
+        default = Some(Settings::default().style_layers.as_str()), nick = "Style layers",
+        blurb = "Where style is compared, like content-layers (\"\" = the recipe's)", mutable_playing)]
+    #[property(name = "content-weight", get, set, type = f64, member = content_weight, minimum = -1.0, maximum = 1e12,
         default = Settings::default().content_weight, nick = "Content weight",
-        blurb = "How much the frame's own content holds", controllable, mutable_playing)]
-    #[property(name = "style-weight", get, set, type = f64, member = style_weight, minimum = 0.0, maximum = 1e9,
-        default = Settings::default().style_weight, nick = "Style weight", blurb = "How much the style draws",
-        controllable, mutable_playing)]
-    #[property(name = "tv-weight", get, set, type = f64, member = tv_weight, minimum = 0.0, maximum = 1e9,
+        blurb = "How much the frame's own content holds (-1 = the recipe's)", controllable, mutable_playing)]
+    #[property(name = "style-weight", get, set, type = f64, member = style_weight, minimum = -1.0, maximum = 1e12,
+        default = Settings::default().style_weight, nick = "Style weight",
+        blurb = "How much the style draws (-1 = the recipe's)", controllable, mutable_playing)]
+    #[property(name = "tv-weight", get, set, type = f64, member = tv_weight, minimum = -1.0, maximum = 1e12,
         default = Settings::default().tv_weight, nick = "Total variation weight",
-        blurb = "How much differences between neighbouring pixels are smoothed", controllable, mutable_playing)]
-    #[property(name = "learning-rate", get, set, type = f64, member = learning_rate, minimum = 0.0, maximum = 1.0,
+        blurb = "How much differences between neighbouring pixels are smoothed (-1 = the recipe's)", controllable,
+        mutable_playing)]
+    #[property(name = "optimizer", get, set, type = Optimizer, member = optimizer, nick = "Optimizer",
+        blurb = "What brings the losses down", mutable_playing, builder(Settings::default().optimizer))]
+    #[property(name = "learning-rate", get, set, type = f64, member = learning_rate, minimum = -1.0, maximum = 100.0,
         default = Settings::default().learning_rate, nick = "Learning rate",
-        blurb = "The optimiser's step, in units of the picture's range", controllable, mutable_playing)]
-    #[property(name = "iterations", get, set, type = u32, member = iterations, maximum = 100_000,
+        blurb = "The optimizer's step (-1 = the recipe's)", controllable, mutable_playing)]
+    #[property(name = "iterations", get, set, type = i32, member = iterations, minimum = -1, maximum = 100_000,
         default = Settings::default().iterations, nick = "Iterations",
-        blurb = "Optimisation steps for a frame that follows another", controllable, mutable_playing)]
-    #[property(name = "first-iterations", get, set, type = u32, member = first_iterations, maximum = 100_000,
+        blurb = "Optimisation steps for a frame that follows another (-1 = the recipe's)", controllable, mutable_playing)]
+    #[property(name = "first-iterations", get, set, type = i32, member = first_iterations, minimum = -1, maximum = 100_000,
         default = Settings::default().first_iterations, nick = "First iterations",
-        blurb = "Optimisation steps for a first frame, and for each with warm-start=none", controllable, mutable_playing)]
+        blurb = "Optimisation steps for a first frame, and for each with warm-start=none (-1 = the recipe's)", controllable,
+        mutable_playing)]
     #[property(name = "warm-start", get, set, type = WarmStart, member = warm_start, nick = "Warm start",
         blurb = "What a frame starts from", controllable, mutable_playing, builder(Settings::default().warm_start))]
     #[property(name = "size", get, set, type = u32, member = size, maximum = 32_768, default = Settings::default().size,
         nick = "Size", blurb = "The longer side at which to optimise, in pixels; the result is brought back to the frame's \
         size (0 = the frame's own)", controllable, mutable_playing)]
+    #[property(name = "style-scale", get, set, type = f64, member = style_scale, minimum = 0.05, maximum = 8.0,
+        default = Settings::default().style_scale, nick = "Style scale",
+        blurb = "The style picture's longer side over the frame's: smaller for finer strokes", mutable_playing)]
+    #[property(name = "pooling", get, set, type = Pooling, member = pooling, nick = "Pooling",
+        blurb = "What the network halves its features by", mutable_playing, builder(Settings::default().pooling))]
+    #[property(name = "original-colors", get, set, type = OriginalColors, member = original_colors, nick = "Original colours",
+        blurb = "What stays of the frame's own colours", mutable_playing, builder(Settings::default().original_colors))]
+    #[property(name = "strength", get, set, type = f64, member = strength, minimum = 0.0, maximum = 1.0,
+        default = Settings::default().strength, nick = "Strength",
+        blurb = "The repainted frame's share of the result; the rest is the original", controllable, mutable_playing)]
+    #[property(name = "seed", get, set, type = u64, member = seed, default = Settings::default().seed, nick = "Seed",
+        blurb = "What the noise is made from that recipe=keras starts with", mutable_playing)]
+    #[property(name = "stats-interval", get, set, type = u32, member = stats_interval,
+        default = Settings::default().stats_interval, nick = "Statistics interval",
+        blurb = "Post the statistics as an element message after every so many frames (0 = never)", mutable_playing)]
     settings: Mutex<Settings>,
     #[property(name = "network", get = |this: &Self| this.shown().network.clone(), type = Option<String>,
         nick = "Network", blurb = "The network in use, once it is open")]
     shown: Mutex<Shown>,
     state: Mutex<State>,
+    /// Whether a frame under way is to be given up.
+    stopping: AtomicBool,
 }
 
 #[glib::object_subclass]
@@ -211,6 +275,14 @@ impl ElementImpl for StyleTransfer {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(frame::pad_templates);
         &TEMPLATES
     }
+
+    fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        // The pads wait for the frame under way, which may take minutes.
+        if transition == gst::StateChange::PausedToReady {
+            self.stopping.store(true, Ordering::Relaxed);
+        }
+        self.parent_change_state(transition)
+    }
 }
 
 impl BaseTransformImpl for StyleTransfer {
@@ -220,8 +292,9 @@ impl BaseTransformImpl for StyleTransfer {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = self.settings();
-        let style = style_image::read(&settings.style).map_err(style_message)?;
-        let engine = self.open_engine(&settings, &style).map_err(engine_message)?;
+        let styles = style_image::read_all(&settings.style, &settings.style_blend).map_err(style_message)?;
+        let engine = self.open_engine(&settings, &styles).map_err(engine_message)?;
+        self.stopping.store(false, Ordering::Relaxed);
         gst::info!(CAT, imp = self, "{} on {}", engine.network(), engine.device());
         *self.shown() = Shown { network: Some(engine.network()), device: engine.device(), stats: Stats::default() };
         *self.state() = State { engine: Some(engine), settings, ..State::default() };
@@ -235,8 +308,14 @@ impl BaseTransformImpl for StyleTransfer {
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
-        if matches!(event.type_(), gst::EventType::FlushStop | gst::EventType::Gap) {
-            self.state().forget();
+        match event.type_() {
+            gst::EventType::FlushStart => self.stopping.store(true, Ordering::Relaxed),
+            gst::EventType::FlushStop => {
+                self.state().forget();
+                self.stopping.store(false, Ordering::Relaxed);
+            }
+            gst::EventType::Gap => self.state().forget(),
+            _ => {}
         }
         self.parent_sink_event(event)
     }
@@ -270,15 +349,64 @@ impl VideoFilterImpl for StyleTransfer {
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let mut state = self.state();
-        let State { engine: Some(engine), frames: Some(frames), .. } = &mut *state else {
+        let State { engine: Some(engine), frames: Some(frames), settings, .. } = &mut *state else {
             return Err(gst::FlowError::NotNegotiated);
         };
-        frames.stylize(engine, input, output).map_err(|error| {
-            self.post_error_message(engine_message(error));
-            gst::FlowError::Error
-        })?;
-        self.shown().stats = engine.stats();
+        let mut report = FirstFrame::default();
+        let mut on_progress = |progress: Progress| {
+            gst::debug!(CAT, imp = self, "step {} of {}, loss {:.6}", progress.step, progress.steps, progress.loss);
+            if progress.is_first {
+                report.tell(self, &progress);
+            }
+            !self.stopping.load(Ordering::Relaxed)
+        };
+        let painted = frames.stylize(engine, &mut on_progress, input, output);
+        report.end(self);
+        match painted {
+            Ok(()) => {}
+            Err(EngineError::Stopped(_)) => return Err(gst::FlowError::Flushing),
+            Err(error) => {
+                self.post_error_message(engine_message(error));
+                return Err(gst::FlowError::Error);
+            }
+        }
+        let stats = engine.stats();
+        self.shown().stats = stats;
+        if settings.stats_interval > 0 && stats.frames.is_multiple_of(settings.stats_interval.into()) {
+            let message = gst::message::Element::builder(self.stats()).src(&*self.obj()).build();
+            // An element outside of a pipeline has no bus.
+            let _ = self.obj().post_message(message);
+        }
         Ok(gst::FlowSuccess::Ok)
+    }
+}
+
+/// Progress messages for a first frame that takes long.
+struct FirstFrame {
+    told: Instant,
+    is_told: bool,
+}
+
+impl Default for FirstFrame {
+    fn default() -> Self {
+        Self { told: Instant::now(), is_told: false }
+    }
+}
+
+impl FirstFrame {
+    fn tell(&mut self, element: &StyleTransfer, progress: &Progress) {
+        if self.told.elapsed() < PROGRESS_INTERVAL {
+            return;
+        }
+        let kind = if self.is_told { gst::ProgressType::Continue } else { gst::ProgressType::Start };
+        (self.told, self.is_told) = (Instant::now(), true);
+        element.post_progress(kind, &format!("painting the first frame: step {} of {}", progress.step, progress.steps));
+    }
+
+    fn end(&self, element: &StyleTransfer) {
+        if self.is_told {
+            element.post_progress(gst::ProgressType::Complete, "painted the first frame");
+        }
     }
 }
 
@@ -314,6 +442,12 @@ impl StyleTransfer {
         lock(&self.shown)
     }
 
+    fn post_progress(&self, kind: gst::ProgressType, text: &str) {
+        // An element outside of a pipeline has no bus.
+        let message = gst::message::Progress::builder(kind, "first-frame", text).src(&*self.obj()).build();
+        let _ = self.obj().post_message(message);
+    }
+
     fn stats(&self) -> gst::Structure {
         let shown = self.shown();
         gst::Structure::builder("styletransfer-stats")
@@ -327,10 +461,11 @@ impl StyleTransfer {
             .build()
     }
 
-    fn open_engine(&self, settings: &Settings, style: &image::RgbaImage) -> Result<Engine, EngineError> {
-        let mut engine = Engine::open(self.plugin_file(), settings.weight_file().as_deref(), &settings.device)?;
-        engine.set_style(rgba(style))?;
-        engine.set_parameters(&settings.parameters())?;
+    fn open_engine(&self, settings: &Settings, styles: &[(image::RgbaImage, f64)]) -> Result<Engine, EngineError> {
+        let weights = Some(settings.weights.as_str()).filter(|path| !path.is_empty());
+        let mut engine = Engine::open(self.plugin_file(), weights, &settings.device)?;
+        engine.set_styles(&rgba(styles))?;
+        settings.apply(&mut engine)?;
         Ok(engine)
     }
 
@@ -339,36 +474,43 @@ impl StyleTransfer {
         self.obj().factory()?.plugin()?.filename()
     }
 
-    /// Takes over what the user changed while playing; a style that cannot be had is warned of and left.
+    /// Takes over what the user changed while playing; what cannot be had is warned of and left.
     fn follow_settings(&self, state: &mut State) {
         let settings = self.settings();
         if settings == state.settings {
             return;
         }
         let Some(engine) = &mut state.engine else { return };
-        if settings.style != state.settings.style {
-            let message = match style_image::read(&settings.style) {
-                Ok(style) => engine.set_style(rgba(&style)).err().map(|error| error.to_string()),
+        let styles = |settings: &Settings| (settings.style.clone(), settings.style_blend.clone());
+        if styles(&settings) != styles(&state.settings) {
+            let message = match style_image::read_all(&settings.style, &settings.style_blend) {
+                Ok(styles) => engine.set_styles(&rgba(&styles)).err().map(|error| error.to_string()),
                 Err(error) => Some(error.to_string()),
             };
             if let Some(message) = message {
                 gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}; the style before it stays"));
             }
         }
-        if let Err(error) = engine.set_parameters(&settings.parameters()) {
-            gst::element_imp_warning!(self, gst::LibraryError::Settings, ("{error}"));
+        if let Err(error) = settings.apply(engine) {
+            let message = format!("{error}; the settings before stay");
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
         }
         state.settings = settings;
     }
 }
 
-fn rgba(image: &image::RgbaImage) -> Rgba<'_> {
-    Rgba { data: image, width: image.width(), height: image.height(), stride: image.width() as usize * 4 }
+fn rgba(styles: &[(image::RgbaImage, f64)]) -> Vec<(Rgba<'_>, f64)> {
+    let mut pictures = Vec::with_capacity(styles.len());
+    for (image, share) in styles {
+        let (width, height) = image.dimensions();
+        pictures.push((Rgba { data: image, width, height, stride: width as usize * 4 }, *share));
+    }
+    pictures
 }
 
 fn style_message(error: StyleError) -> gst::ErrorMessage {
     match &error {
-        StyleError::NotSet => gst::error_msg!(gst::ResourceError::Settings, ("{error}")),
+        StyleError::NotSet | StyleError::Blend { .. } => gst::error_msg!(gst::ResourceError::Settings, ("{error}")),
         StyleError::Open { error: cause, .. } if cause.kind() == std::io::ErrorKind::NotFound => {
             gst::error_msg!(gst::ResourceError::NotFound, ("{error}"))
         }
@@ -383,7 +525,9 @@ fn engine_message(error: EngineError) -> gst::ErrorMessage {
             gst::error_msg!(gst::ResourceError::NotFound, ("{error}"))
         }
         EngineError::Unreadable(_) => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
-        EngineError::NoDevice(_) => gst::error_msg!(gst::ResourceError::Settings, ("{error}")),
-        EngineError::Failed(_) => gst::error_msg!(gst::LibraryError::Failed, ("{error}")),
+        EngineError::NoDevice(_) | EngineError::Settings(_) => {
+            gst::error_msg!(gst::ResourceError::Settings, ("{error}"))
+        }
+        EngineError::Stopped(_) | EngineError::Failed(_) => gst::error_msg!(gst::LibraryError::Failed, ("{error}")),
     }
 }

@@ -2,7 +2,7 @@
 
 use gst::glib;
 use gst::prelude::*;
-use style_engine_interface::warm_start;
+use style_engine_interface::{optimizer, original_colors, pooling, recipe, warm_start};
 
 mod engine;
 mod imp;
@@ -13,6 +13,69 @@ glib::wrapper! {
     /// Every frame repainted in the style of an image.
     pub struct StyleTransfer(ObjectSubclass<imp::StyleTransfer>)
         @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object;
+}
+
+/// The `recipe` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstStyleTransferRecipe")]
+#[repr(i32)]
+pub enum Recipe {
+    #[default]
+    #[enum_value(name = "Few steps a frame, for video", nick = "video")]
+    Video = recipe::VIDEO as i32,
+    #[enum_value(name = "As PyTorch's tutorial \"Neural Transfer\"", nick = "pytorch-tutorial")]
+    PytorchTutorial = recipe::PYTORCH_TUTORIAL as i32,
+    #[enum_value(name = "As \"Dive into Deep Learning\"", nick = "d2l")]
+    D2l = recipe::D2L as i32,
+    #[enum_value(name = "As Keras' example", nick = "keras")]
+    Keras = recipe::KERAS as i32,
+    #[enum_value(
+        name = "As PyTorch's tutorial with early stopping, deeper layers, no normalisation",
+        nick = "torch-early-stop"
+    )]
+    TorchEarlyStop = recipe::TORCH_EARLY_STOP as i32,
+}
+
+/// The `optimizer` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstStyleTransferOptimizer")]
+#[repr(i32)]
+pub enum Optimizer {
+    #[default]
+    #[enum_value(name = "The recipe's", nick = "auto")]
+    Auto = optimizer::AUTO as i32,
+    #[enum_value(name = "Adam", nick = "adam")]
+    Adam = optimizer::ADAM as i32,
+    #[enum_value(name = "L-BFGS", nick = "lbfgs")]
+    Lbfgs = optimizer::LBFGS as i32,
+}
+
+/// The `pooling` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstStyleTransferPooling")]
+#[repr(i32)]
+pub enum Pooling {
+    #[default]
+    #[enum_value(name = "The recipe's", nick = "auto")]
+    Auto = pooling::AUTO as i32,
+    #[enum_value(name = "The largest value, as VGG was trained", nick = "max")]
+    Max = pooling::MAX as i32,
+    #[enum_value(name = "The mean", nick = "average")]
+    Average = pooling::AVERAGE as i32,
+}
+
+/// The `original-colors` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstStyleTransferOriginalColors")]
+#[repr(i32)]
+pub enum OriginalColors {
+    #[default]
+    #[enum_value(name = "The style's colours", nick = "none")]
+    None = original_colors::NONE as i32,
+    #[enum_value(name = "The frame's colours: only brightness is repainted", nick = "luma")]
+    Luma = original_colors::LUMA as i32,
+    #[enum_value(name = "The style's colours matched to the frame's before", nick = "match")]
+    Match = original_colors::MATCH as i32,
 }
 
 /// The `warm-start` property's values.

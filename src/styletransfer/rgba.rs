@@ -4,6 +4,7 @@
 use gst::glib;
 use gst_video::prelude::*;
 use gst_video::{VideoConverter, VideoFormat, VideoFrame, VideoFrameRef, VideoInfo};
+use style_engine_interface::Progress;
 
 use super::engine::{Engine, EngineError, Rgba};
 
@@ -35,10 +36,11 @@ impl RgbaFrames {
         })
     }
 
-    /// Repaints `input` into `output`.
+    /// Repaints `input` into `output`; `on_progress` as in [`Engine::stylize`].
     pub fn stylize(
         &mut self,
         engine: &mut Engine,
+        on_progress: &mut dyn FnMut(Progress) -> bool,
         input: &VideoFrameRef<&gst::BufferRef>,
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<(), EngineError> {
@@ -47,7 +49,7 @@ impl RgbaFrames {
         let (width, height) = (self.content.width(), self.content.height());
         let [data, ..] = self.content.planes_data();
         let [painted, ..] = self.painted.planes_data_mut();
-        engine.stylize(Rgba { data, width, height, stride }, painted)?;
+        engine.stylize(Rgba { data, width, height, stride }, painted, on_progress)?;
         self.from_rgba.frame_ref(&self.painted.as_video_frame_ref(), output);
         Ok(())
     }

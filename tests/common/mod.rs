@@ -137,6 +137,11 @@ impl Line {
         self.push_pull_sample(&frame.sample(pts))
     }
 
+    /// Pushes a first frame and waits for nothing.
+    pub fn push(&self, frame: &Frame) {
+        self.source.push_sample(&frame.sample(gst::ClockTime::ZERO)).expect("the frame is taken");
+    }
+
     pub fn push_pull_sample(&mut self, sample: &gst::Sample) -> Frame {
         self.source.push_sample(sample).expect("the frame is taken");
         let sample = self.sink.try_pull_sample(gst::ClockTime::from_seconds(120));

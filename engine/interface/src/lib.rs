@@ -4,10 +4,10 @@
 //! engine's functions. A session belongs to one thread at a time. No function unwinds; those that return a
 //! [`Status`] leave a message for [`Table::last_error`] when it is not [`Status::OK`].
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_void};
 
 /// Raised with every change to this file that an older engine or plugin would misread.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
@@ -37,6 +37,10 @@ impl Status {
     pub const NO_DEVICE: Self = Self(3);
     /// Anything else.
     pub const FAILED: Self = Self(4);
+    /// What was set does not go together, or not with the network.
+    pub const SETTINGS: Self = Self(5);
+    /// The caller asked to stop.
+    pub const STOPPED: Self = Self(6);
 }
 
 /// Rows of 8-bit R, G, B, A samples.
@@ -61,42 +65,124 @@ pub mod warm_start {
     pub const PREVIOUS: u32 = 1;
 }
 
+/// Whose arithmetic is followed.
+pub mod recipe {
+    /// This engine's own, for few steps a frame.
+    pub const VIDEO: u32 = 0;
+    /// PyTorch's tutorial "Neural Transfer".
+    pub const PYTORCH_TUTORIAL: u32 = 1;
+    /// "Dive into Deep Learning", section "Neural Style Transfer".
+    pub const D2L: u32 = 2;
+    /// Keras' example.
+    pub const KERAS: u32 = 3;
+    /// A descendant of PyTorch's tutorial that stops early.
+    pub const TORCH_EARLY_STOP: u32 = 4;
+}
+
+/// What brings the losses down.
+pub mod optimizer {
+    /// The recipe's.
+    pub const AUTO: u32 = 0;
+    /// Adam.
+    pub const ADAM: u32 = 1;
+    /// L-BFGS.
+    pub const LBFGS: u32 = 2;
+}
+
+/// What the network halves its features by.
+pub mod pooling {
+    /// What it was trained with: the largest value.
+    pub const AUTO: u32 = 0;
+    /// The largest value.
+    pub const MAX: u32 = 1;
+    /// The mean.
+    pub const AVERAGE: u32 = 2;
+}
+
+/// What stays of the frame's own colours.
+pub mod original_colors {
+    /// Nothing.
+    pub const NONE: u32 = 0;
+    /// Its chroma: only brightness is repainted.
+    pub const LUMA: u32 = 1;
+    /// Their mean and covariance, to which the style's are matched first.
+    pub const MATCH: u32 = 2;
+}
+
 /// How frames are repainted; can be changed from frame to frame.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameters {
-    /// The weight of the content loss.
+    /// One of [`recipe`].
+    pub recipe: u32,
+    /// The weight of the content loss; negative: the recipe's.
     pub content_weight: f64,
-    /// The weight of the style loss.
+    /// The weight of the style loss; negative: the recipe's.
     pub style_weight: f64,
-    /// The weight of the total variation.
+    /// The weight of the total variation; negative: the recipe's.
     pub tv_weight: f64,
-    /// Adam's step size, in units of the picture's range.
+    /// One of [`optimizer`].
+    pub optimizer: u32,
+    /// The optimiser's step size; negative: the recipe's.
     pub learning_rate: f64,
-    /// Steps for a frame with none before it.
-    pub first_iterations: u32,
-    /// Steps for each following frame.
-    pub iterations: u32,
+    /// Steps for a frame with none before it; negative: the recipe's.
+    pub first_iterations: i32,
+    /// Steps for each following frame; negative: the recipe's.
+    pub iterations: i32,
     /// One of [`warm_start`].
     pub warm_start: u32,
     /// The longer side at which to optimise, in pixels; 0 is the frame's own.
     pub size: u32,
+    /// The style picture's longer side, over that at which the frame is optimised.
+    pub style_scale: f64,
+    /// One of [`pooling`].
+    pub pooling: u32,
+    /// One of [`original_colors`].
+    pub original_colors: u32,
+    /// The repainted frame's share of the result, 0 to 1; the rest is the original.
+    pub strength: f64,
+    /// What the noise is made from that some recipes start with.
+    pub seed: u64,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
         Self {
-            content_weight: 1.0,
-            style_weight: 100.0,
-            tv_weight: 4.0,
-            learning_rate: 0.03,
-            first_iterations: 60,
-            iterations: 4,
+            recipe: recipe::VIDEO,
+            content_weight: -1.0,
+            style_weight: -1.0,
+            tv_weight: -1.0,
+            optimizer: optimizer::AUTO,
+            learning_rate: -1.0,
+            first_iterations: -1,
+            iterations: -1,
             warm_start: warm_start::PREVIOUS,
             size: 0,
+            style_scale: 1.0,
+            pooling: pooling::AUTO,
+            original_colors: original_colors::NONE,
+            strength: 1.0,
+            seed: 0,
         }
     }
 }
+
+/// How far a frame has come.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Optimisation steps taken.
+    pub step: u32,
+    /// Of so many.
+    pub steps: u32,
+    /// The weighted sum of the losses before the last step.
+    pub loss: f64,
+    /// Whether there is no frame before it, so that it takes longer than others.
+    pub is_first: bool,
+}
+
+/// Called now and then while a frame is repainted, with the caller's own pointer; false gives the frame up.
+pub type OnProgress = unsafe extern "C" fn(caller: *mut c_void, progress: *const Progress) -> bool;
 
 /// What became of the last frame.
 #[repr(C)]
@@ -104,7 +190,7 @@ impl Default for Parameters {
 pub struct Stats {
     /// Frames since the session began.
     pub frames: u64,
-    /// Optimisation steps taken.
+    /// Optimisation steps taken, each an evaluation of the losses and their gradient.
     pub steps: u32,
     /// The style loss before the last step, without its weight.
     pub style_loss: f64,
@@ -121,16 +207,29 @@ pub struct Stats {
 pub struct Table {
     /// [`VERSION`]; the fields after it hold only where it agrees.
     pub version: u32,
-    /// Opens a session: a weight file (null: the built-in network), a device (`auto`, `cpu`, `cuda`, `cuda:N`).
+    /// Opens a session: a weight file (null: the one found in the usual places, else the built-in network), a device
+    /// (`auto`, `cpu`, `cuda`, `cuda:N`).
     pub create: unsafe extern "C" fn(weights: *const c_char, device: *const c_char, *mut *mut Session) -> Status,
     /// Ends a session.
     pub destroy: unsafe extern "C" fn(*mut Session),
-    /// Sets the picture whose style is painted in.
-    pub set_style: unsafe extern "C" fn(*mut Session, *const Picture) -> Status,
-    /// Sets how frames are repainted.
-    pub set_parameters: unsafe extern "C" fn(*mut Session, *const Parameters) -> Status,
+    /// Sets the pictures whose style is painted in, and their shares, whose sum is not 0.
+    pub set_styles: unsafe extern "C" fn(*mut Session, *const Picture, shares: *const f64, count: usize) -> Status,
+    /// Sets how frames are repainted, and the layers for content and style: names (`relu4_2`, `conv1_1`) or torchvision's
+    /// indices, parted by commas; null or empty: the recipe's. What was set before stays where this fails.
+    pub set_parameters: unsafe extern "C" fn(
+        *mut Session,
+        *const Parameters,
+        content_layers: *const c_char,
+        style_layers: *const c_char,
+    ) -> Status,
     /// Repaints a frame into `result`, which has the frame's size and stride. Alpha is kept.
-    pub stylize: unsafe extern "C" fn(*mut Session, frame: *const Picture, result: *mut u8) -> Status,
+    pub stylize: unsafe extern "C" fn(
+        *mut Session,
+        frame: *const Picture,
+        result: *mut u8,
+        on_progress: OnProgress,
+        caller: *mut c_void,
+    ) -> Status,
     /// Forgets the last result: the next frame is a first one.
     pub reset: unsafe extern "C" fn(*mut Session),
     /// Tells what became of the last frame.

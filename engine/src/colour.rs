@@ -1,0 +1,53 @@
+//! What stays of the frame's own colours, and what colours a picture has.
+
+use tch::{Kind, Tensor};
+
+use crate::Result;
+
+/// The weights of R, G and B in brightness (ITU-R BT.601).
+const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
+
+/// Keeps a picture of one colour from dividing by zero.
+const LEAST_VARIANCE: f64 = 1e-5;
+
+/// `painted` with the chroma of `content`, both `(1, 3, H, W)` in 0..1: only brightness is repainted.
+pub fn keep_chroma(painted: &Tensor, content: &Tensor) -> Result<Tensor> {
+    let weights = Tensor::f_from_slice(&LUMA)?.f_view([1, 3, 1, 1])?.f_to_device(painted.device())?;
+    let brighter = painted.f_sub(content)?.f_mul(&weights)?.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?;
+    Ok(content.f_add(&brighter)?.f_clamp(0.0, 1.0)?)
+}
+
+/// The mean, `(3, 1)`, and covariance, `(3, 3)`, of a picture's colours.
+pub struct Palette {
+    mean: Tensor,
+    covariance: Tensor,
+}
+
+impl Palette {
+    /// Of a picture, `(1, 3, H, W)`.
+    pub fn of(picture: &Tensor) -> Result<Self> {
+        let colours = picture.f_reshape([3, -1])?.f_to_kind(Kind::Double)?;
+        let mean = colours.f_mean_dim([1].as_slice(), true, Kind::Double)?;
+        let apart = colours.f_sub(&mean)?;
+        let covariance = apart.f_matmul(&apart.f_transpose(0, 1)?)?.f_div_scalar(apart.size()[1])?;
+        let least = Tensor::f_eye(3, (Kind::Double, picture.device()))?.f_mul_scalar(LEAST_VARIANCE)?;
+        Ok(Self { mean, covariance: covariance.f_add(&least)? })
+    }
+
+    /// `picture`, moved linearly to this mean and covariance: L. Gatys, M. Bethge, A. Hertzmann, E. Shechtman, "Preserving
+    /// Color in Neural Artistic Style Transfer" (arXiv:1606.05897), section 3, with the roots of Image Analogies.
+    pub fn apply_to(&self, picture: &Tensor) -> Result<Tensor> {
+        let own = Self::of(picture)?;
+        let map = power(&self.covariance, 0.5)?.f_matmul(&power(&own.covariance, -0.5)?)?;
+        let colours = picture.f_reshape([3, -1])?.f_to_kind(Kind::Double)?;
+        let moved = map.f_matmul(&colours.f_sub(&own.mean)?)?.f_add(&self.mean)?;
+        Ok(moved.f_to_kind(Kind::Float)?.f_reshape(picture.size())?.f_clamp(0.0, 1.0)?)
+    }
+}
+
+/// A power of a symmetric positive matrix.
+fn power(matrix: &Tensor, exponent: f64) -> Result<Tensor> {
+    let (values, vectors) = matrix.f_linalg_eigh("L")?;
+    let scaled = vectors.f_mul(&values.f_clamp_min(1e-12)?.f_pow_tensor_scalar(exponent)?)?;
+    Ok(scaled.f_matmul(&vectors.f_transpose(0, 1)?)?)
+}

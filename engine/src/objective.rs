@@ -1,0 +1,116 @@
+//! What is brought down: a recipe's losses, for one frame at one size.
+
+use tch::{Kind, Tensor};
+
+use crate::Result;
+use crate::losses::{Target, gram};
+use crate::optimizers::Evaluation;
+use crate::recipe::{Recipe, Sum, Term};
+use crate::vgg::{Tap, Vgg};
+
+/// The losses, `()`, without their weights.
+pub struct Losses {
+    /// Of the style.
+    pub style: Tensor,
+    /// Of the content.
+    pub content: Tensor,
+    /// The total variation.
+    pub tv: Tensor,
+}
+
+/// A loss over some layers, with what it compares with.
+pub struct Targets(Vec<(Tap, Target)>);
+
+/// The style of pictures, what the network is fed for each, in these shares: for frames of so many positions.
+pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], positions: i64) -> Result<Targets> {
+    let taps = recipe.style.taps(network)?;
+    let all: f64 = styles.iter().map(|(_, share)| share).sum();
+    let mut blends: Vec<Option<Tensor>> = taps.iter().map(|_| None).collect();
+    for (style, share) in styles {
+        let features = network.features(style, &taps, recipe.pooling)?;
+        for (blend, features) in blends.iter_mut().zip(&features) {
+            let part = gram(features, recipe.gram)?.f_mul_scalar(share / all)?;
+            *blend = Some(match blend.take() {
+                Some(blend) => blend.f_add(&part)?,
+                None => part,
+            });
+        }
+    }
+    let target = |(tap, blend): (Tap, Tensor)| Ok((tap, Target::new(blend, recipe.style.distance, positions)?));
+    Ok(Targets(taps.into_iter().zip(blends.into_iter().flatten()).map(target).collect::<Result<_>>()?))
+}
+
+/// The content of a picture, what the network is fed for it.
+pub fn content_targets(network: &Vgg, recipe: &Recipe, picture: &Tensor) -> Result<Targets> {
+    let taps = recipe.content.taps(network)?;
+    let features = network.features(picture, &taps, recipe.pooling)?;
+    let positions = picture.size()[2..].iter().product();
+    let target = |(tap, features)| Ok((tap, Target::new(features, recipe.content.distance, positions)?));
+    Ok(Targets(taps.into_iter().zip(features).map(target).collect::<Result<_>>()?))
+}
+
+/// A recipe's losses.
+pub struct Objective<'a> {
+    network: &'a Vgg,
+    recipe: &'a Recipe,
+    /// Where features are taken, in order.
+    taps: Vec<Tap>,
+    style: &'a Targets,
+    content: Targets,
+}
+
+impl<'a> Objective<'a> {
+    /// Compares with these.
+    pub fn new(network: &'a Vgg, recipe: &'a Recipe, style: &'a Targets, content: Targets) -> Self {
+        let mut taps: Vec<_> = style.0.iter().chain(&content.0).map(|&(tap, _)| tap).collect();
+        taps.sort();
+        taps.dedup();
+        Self { network, recipe, taps, style, content }
+    }
+
+    /// The weighted sum of the losses for a variable from which `fed` makes what the network is fed; its gradient; and the
+    /// losses apart.
+    pub fn evaluate(
+        &self,
+        variable: &Tensor,
+        fed: impl FnOnce(&Tensor) -> Result<Tensor>,
+    ) -> Result<(Evaluation, Losses)> {
+        let variable = variable.f_detach()?.f_set_requires_grad(true)?;
+        let losses = self.losses(&variable, &fed(&variable)?)?;
+        let Recipe { style, content, tv_weight, .. } = self.recipe;
+        let loss = losses.style.f_mul_scalar(style.weight)?.f_add(&losses.content.f_mul_scalar(content.weight)?)?;
+        let loss = loss.f_add(&losses.tv.f_mul_scalar(*tv_weight)?)?;
+        let gradient = Tensor::f_run_backward(&[&loss], &[&variable], false, false)?.remove(0);
+        Ok((Evaluation { loss: loss.f_detach()?, gradient }, losses))
+    }
+
+    fn losses(&self, variable: &Tensor, fed: &Tensor) -> Result<Losses> {
+        let features = self.network.features(fed, &self.taps, self.recipe.pooling)?;
+        let style_distance = |features: &Tensor, target: &Target| target.distance(&gram(features, self.recipe.gram)?);
+        let content_distance = |features: &Tensor, target: &Target| target.distance(features);
+        Ok(Losses {
+            style: self.sum(&self.recipe.style, self.style, &features, style_distance)?,
+            content: self.sum(&self.recipe.content, &self.content, &features, content_distance)?,
+            tv: self.recipe.total_variation.of(variable)?,
+        })
+    }
+
+    fn sum(
+        &self,
+        term: &Term,
+        targets: &Targets,
+        features: &[Tensor],
+        distance: impl Fn(&Tensor, &Target) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut sum = Tensor::f_zeros([], (Kind::Float, self.network.device))?;
+        for (tap, target) in &targets.0 {
+            for (_, features) in self.taps.iter().zip(features).filter(|(of, _)| *of == tap) {
+                sum = sum.f_add(&distance(features, target)?)?;
+            }
+        }
+        Ok(match term.sum {
+            Sum::Total => sum,
+            Sum::Mean => sum.f_div_scalar(targets.0.len().max(1) as i64)?,
+        })
+    }
+}

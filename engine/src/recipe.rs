@@ -1,0 +1,317 @@
+//! Recipes: a program's whole arithmetic as data. What its losses are and where they are taken, what brings them down, and
+//! what it starts from.
+
+use style_engine_interface::{Parameters, optimizer, pooling, recipe};
+
+use crate::input::Input;
+use crate::losses::{Distance, GramDivisor, TotalVariation};
+use crate::optimizers::{Decay, Method, StepRule};
+use crate::vgg::{Pooling, Tap, Vgg};
+use crate::{Error, Result};
+
+/// Everything that tells one program from another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe {
+    /// What the network is fed.
+    pub input: Input,
+    /// What halves its features.
+    pub pooling: Pooling,
+    /// What the optimiser moves.
+    pub variable: Variable,
+    /// What it starts from, where there is no frame before.
+    pub start: Start,
+    /// What holds the frame's content.
+    pub content: Term,
+    /// What draws to the style, on Gram matrices.
+    pub style: Term,
+    /// What these are divided by.
+    pub gram: GramDivisor,
+    /// What smooths.
+    pub total_variation: TotalVariation,
+    /// Its weight.
+    pub tv_weight: f64,
+    /// What brings the losses down.
+    pub method: Method,
+    /// Steps for a frame with none before it, each an evaluation of the losses.
+    pub first_iterations: u32,
+    /// Steps for each following frame.
+    pub iterations: u32,
+    /// After every so many steps it stops, if the loss has not fallen meanwhile.
+    pub patience: Option<u32>,
+    /// Sizes that a first frame is painted at, each twice the one before.
+    pub scales: u32,
+}
+
+/// What the optimiser moves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Variable {
+    /// The picture, kept within 0..1.
+    BoundedPicture,
+    /// What the network is fed.
+    Fed,
+}
+
+/// What a first frame starts from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Start {
+    /// Its content.
+    Content,
+    /// Uniform noise in what the network is fed.
+    Noise {
+        /// The smallest value.
+        from: f64,
+        /// The largest.
+        to: f64,
+    },
+}
+
+/// A loss over some layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Term {
+    /// Names, or torchvision's indices, parted by commas.
+    pub layers: String,
+    /// Whether it does without those that the network lacks; where it lacks all, its last is taken.
+    pub optional: bool,
+    /// How features, or Gram matrices, are compared.
+    pub distance: Distance,
+    /// What becomes of the layers' distances.
+    pub sum: Sum,
+    /// The loss's weight.
+    pub weight: f64,
+}
+
+/// How the layers' distances become one loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sum {
+    /// Their sum.
+    Total,
+    /// Their mean.
+    Mean,
+}
+
+const ADAM: Method = Method::Adam {
+    rate: 0.03,
+    // Not the usual 0.999: with few steps a frame, older gradients are of other frames.
+    beta2: 0.99,
+    decay: None,
+};
+
+/// As `torch.optim.LBFGS` does by itself.
+const TORCH_LBFGS: Method = Method::Lbfgs { rate: 1.0, history: 100, rule: StepRule::Whole };
+
+impl Recipe {
+    /// This engine's own, for few steps a frame.
+    fn video() -> Self {
+        Self {
+            input: Input::ImageNet,
+            pooling: Pooling::Max,
+            variable: Variable::BoundedPicture,
+            start: Start::Content,
+            content: Term {
+                layers: "relu4_2".into(),
+                optional: true,
+                distance: Distance::Relative,
+                sum: Sum::Total,
+                weight: 1.0,
+            },
+            style: Term {
+                layers: "relu1_1, relu2_1, relu3_1, relu4_1, relu5_1".into(),
+                optional: true,
+                distance: Distance::Relative,
+                sum: Sum::Mean,
+                weight: 100.0,
+            },
+            gram: GramDivisor::Positions,
+            total_variation: TotalVariation::MeanSquare,
+            tv_weight: 4.0,
+            method: ADAM,
+            first_iterations: 60,
+            iterations: 4,
+            patience: None,
+            scales: 3,
+        }
+    }
+
+    /// PyTorch's tutorial "Neural Transfer".
+    fn pytorch_tutorial() -> Self {
+        Self {
+            content: Term {
+                layers: "conv2_2".into(),
+                optional: false,
+                distance: Distance::MeanSquare,
+                sum: Sum::Total,
+                weight: 1.0,
+            },
+            style: Term {
+                layers: "conv1_1, conv1_2, conv2_1, conv2_2, conv3_1".into(),
+                optional: false,
+                distance: Distance::MeanSquare,
+                sum: Sum::Total,
+                weight: 1e6,
+            },
+            gram: GramDivisor::Features,
+            tv_weight: 0.0,
+            method: TORCH_LBFGS,
+            first_iterations: 300,
+            iterations: 30,
+            scales: 1,
+            ..Self::video()
+        }
+    }
+
+    /// "Dive into Deep Learning", section "Neural Style Transfer".
+    fn d2l() -> Self {
+        Self {
+            variable: Variable::Fed,
+            // The program keeps each convolution's result, which the ReLU after it overwrites; the last has none.
+            content: Term { layers: "relu4_4".into(), ..Self::pytorch_tutorial().content },
+            style: Term {
+                layers: "relu1_1, relu2_1, relu3_1, relu4_1, conv5_1".into(),
+                // A weight of 1000, counted ten times.
+                weight: 1e4,
+                ..Self::pytorch_tutorial().style
+            },
+            total_variation: TotalVariation::HalfMeanAbsolute,
+            tv_weight: 10.0,
+            method: Method::Adam { rate: 0.3, beta2: 0.999, decay: Some(Decay { every: 50, factor: 0.8 }) },
+            first_iterations: 500,
+            iterations: 50,
+            ..Self::pytorch_tutorial()
+        }
+    }
+
+    /// Keras' example "Neural style transfer", with L-BFGS.
+    fn keras() -> Self {
+        Self {
+            input: Input::Caffe,
+            variable: Variable::Fed,
+            start: Start::Noise { from: -128.0, to: 97.0 },
+            content: Term {
+                layers: "relu4_2".into(),
+                optional: false,
+                distance: Distance::SumSquare,
+                sum: Sum::Total,
+                weight: 0.025,
+            },
+            style: Term {
+                layers: "relu1_1, relu2_1, relu3_1, relu4_1, relu5_1".into(),
+                optional: false,
+                distance: Distance::Gatys,
+                sum: Sum::Mean,
+                weight: 1.0,
+            },
+            gram: GramDivisor::One,
+            total_variation: TotalVariation::Power,
+            tv_weight: 1.0,
+            method: Method::Lbfgs { rate: 1.0, history: 10, rule: StepRule::Search { round: 20 } },
+            first_iterations: 300,
+            iterations: 30,
+            ..Self::pytorch_tutorial()
+        }
+    }
+
+    /// A descendant of PyTorch's tutorial, which stops when the loss no longer falls.
+    fn torch_early_stop() -> Self {
+        Self {
+            input: Input::Plain,
+            variable: Variable::Fed,
+            content: Term {
+                layers: "conv5_2".into(),
+                // Features are weighted by 0.025 before they are compared.
+                weight: 0.025 * 0.025,
+                ..Self::pytorch_tutorial().content
+            },
+            style: Term {
+                layers: "conv1_1, conv2_1, conv3_1, conv4_1, conv5_1".into(),
+                // Features are weighted by 5 before their products are compared.
+                weight: 5.0 * 5.0 * 5.0 * 5.0,
+                ..Self::pytorch_tutorial().style
+            },
+            // 100 steps of 20 evaluations.
+            first_iterations: 2000,
+            iterations: 200,
+            patience: Some(20),
+            ..Self::pytorch_tutorial()
+        }
+    }
+
+    /// The recipe of these parameters, with what they change in it.
+    pub fn new(parameters: &Parameters, content_layers: &str, style_layers: &str) -> Result<Self> {
+        let unknown = |what: &str, number: u32| Error::Settings(format!("there is no {what} {number}"));
+        let mut recipe = match parameters.recipe {
+            recipe::VIDEO => Self::video(),
+            recipe::PYTORCH_TUTORIAL => Self::pytorch_tutorial(),
+            recipe::D2L => Self::d2l(),
+            recipe::KERAS => Self::keras(),
+            recipe::TORCH_EARLY_STOP => Self::torch_early_stop(),
+            number => return Err(unknown("recipe", number)),
+        };
+        for (term, layers) in [(&mut recipe.content, content_layers), (&mut recipe.style, style_layers)] {
+            if !layers.trim().is_empty() {
+                (term.layers, term.optional) = (layers.to_owned(), false);
+            }
+        }
+        recipe.method = match parameters.optimizer {
+            optimizer::AUTO => recipe.method,
+            optimizer::ADAM if !matches!(recipe.method, Method::Adam { .. }) => ADAM,
+            optimizer::LBFGS if !matches!(recipe.method, Method::Lbfgs { .. }) => TORCH_LBFGS,
+            optimizer::ADAM | optimizer::LBFGS => recipe.method,
+            number => return Err(unknown("optimizer", number)),
+        };
+        recipe.pooling = match parameters.pooling {
+            pooling::AUTO => recipe.pooling,
+            pooling::MAX => Pooling::Max,
+            pooling::AVERAGE => Pooling::Average,
+            number => return Err(unknown("pooling", number)),
+        };
+        let set = |own: &mut f64, value: f64| {
+            if value >= 0.0 {
+                *own = value;
+            }
+        };
+        set(&mut recipe.content.weight, parameters.content_weight);
+        set(&mut recipe.style.weight, parameters.style_weight);
+        set(&mut recipe.tv_weight, parameters.tv_weight);
+        if parameters.learning_rate >= 0.0 {
+            recipe.method = recipe.method.with_rate(parameters.learning_rate);
+        }
+        recipe.first_iterations = u32::try_from(parameters.first_iterations).unwrap_or(recipe.first_iterations);
+        recipe.iterations = u32::try_from(parameters.iterations).unwrap_or(recipe.iterations);
+        Ok(recipe)
+    }
+}
+
+impl Recipe {
+    /// Whether the other's style targets serve this one.
+    pub fn has_style_of(&self, other: &Self) -> bool {
+        let what = |recipe: &Self| {
+            let Self { input, pooling, gram, style, .. } = recipe;
+            (*input, *pooling, *gram, style.distance, style.layers.clone(), style.optional)
+        };
+        what(self) == what(other)
+    }
+}
+
+impl Term {
+    /// Where in `network` it is taken.
+    pub fn taps(&self, network: &Vgg) -> Result<Vec<Tap>> {
+        let names = self.layers.split([',', ' ']).filter(|name| !name.is_empty());
+        let found: Vec<_> = names.map(|name| network.tap(name).ok_or(name)).collect();
+        let mut taps: Vec<_> = found.iter().filter_map(|tap| tap.ok()).collect();
+        if let Some(missing) = found.iter().find_map(|tap| tap.err())
+            && !self.optional
+        {
+            return Err(Error::NoLayer { name: missing.to_owned(), last: last_layer(network) });
+        }
+        if taps.is_empty() {
+            taps.extend(network.taps().next_back());
+        }
+        taps.sort();
+        taps.dedup();
+        Ok(taps)
+    }
+}
+
+fn last_layer(network: &Vgg) -> String {
+    network.taps().next_back().map_or_else(String::new, |tap| tap.to_string())
+}

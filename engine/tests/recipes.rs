@@ -1,0 +1,184 @@
+//! The recipes beside the programs that they reproduce, told again in PyTorch and SciPy (recipes.py): the same losses from
+//! step to step, and in the end.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{picture, scratch, write_network};
+use serde_json::{Value, json};
+use style_engine::random::Random;
+use style_engine::session::{Session, Step};
+use style_engine_interface::{Parameters, recipe};
+use tch::Tensor;
+
+const HEIGHT: i64 = 32;
+const WIDTH: i64 = 48;
+const SEED: u64 = 7;
+
+/// So many steps are compared one by one.
+const FIRST_STEPS: usize = 20;
+
+struct Program {
+    name: &'static str,
+    recipe: u32,
+    /// Of content, style and total variation.
+    weights: [f64; 3],
+    /// As many as it takes, or are compared.
+    steps: i32,
+}
+
+const PROGRAMS: [Program; 4] = [
+    Program { name: "pytorch-tutorial", recipe: recipe::PYTORCH_TUTORIAL, weights: [1.0, 1e6, 0.0], steps: 300 },
+    Program { name: "d2l", recipe: recipe::D2L, weights: [1.0, 1e4, 10.0], steps: 500 },
+    Program { name: "keras", recipe: recipe::KERAS, weights: [0.025, 1.0, 1.0], steps: 300 },
+    Program {
+        name: "torch-early-stop",
+        recipe: recipe::TORCH_EARLY_STOP,
+        weights: [0.025 * 0.025, 625.0, 0.0],
+        // Of up to 2000, in which the loss goes on falling towards 0.
+        steps: 300,
+    },
+];
+
+/// A network, and the layers that stand in for those that it lacks.
+struct Network {
+    path: PathBuf,
+    /// For a recipe: content and style.
+    layers: fn(u32) -> [&'static str; 2],
+}
+
+/// VGG19 to conv5_2, slim.
+fn seeded() -> Network {
+    let path = scratch("recipes").join("seeded.safetensors");
+    let channels = [8, 8, 12, 12, 16, 16, 16, 16, 24, 24, 24, 24, 24, 24];
+    let indices = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30];
+    write_network(&path, &indices.into_iter().zip(channels).collect::<Vec<_>>());
+    Network { path, layers: |_| ["", ""] }
+}
+
+fn shared(file: &str, layers: fn(u32) -> [&'static str; 2]) -> Option<Network> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/weights").join(file);
+    if !path.exists() {
+        eprintln!("SKIPPED: {} is not here", path.display());
+        return None;
+    }
+    Some(Network { path, layers })
+}
+
+/// What the program itself arrives at: the losses at each step. In f64 it tells which of the f32 numbers are its own and
+/// which the rounding's.
+fn original(program: &Program, network: &Network, folder: &Path, double: bool) -> Vec<f64> {
+    let raw = |name: &str, tensor: &Tensor| {
+        let path = folder.join(name);
+        let values: Vec<f32> = Vec::try_from(tensor.flatten(0, -1)).unwrap();
+        std::fs::write(&path, values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<_>>()).unwrap();
+        path
+    };
+    let noise = Random(SEED).uniform(3 * HEIGHT * WIDTH).unwrap() * 225.0 - 128.0;
+    let start = (program.recipe == recipe::KERAS).then(|| raw("start.raw", &noise));
+    let layers = (network.layers)(program.recipe)
+        .map(|names| (!names.is_empty()).then(|| names.split(", ").collect::<Vec<_>>()));
+    let request = json!({
+        "recipe": program.name,
+        "weights": network.path,
+        "content": raw("content.raw", &content()),
+        "style": raw("style.raw", &style()),
+        "size": [HEIGHT, WIDTH],
+        "style_size": [HEIGHT, WIDTH],
+        "start": start,
+        "content_layers": layers[0],
+        "style_layers": layers[1],
+        "evaluations": program.steps,
+        "double": double,
+    });
+    let path = folder.join("request.json");
+    std::fs::write(&path, request.to_string()).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recipes.py");
+    let output = Command::new("/usr/bin/python3").arg(script).arg(path).output().expect("there is a Python");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    answer["losses"].as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap()).collect()
+}
+
+/// What we arrive at: the losses at each step, and the last one's parts as they enter it.
+fn ours(program: &Program, network: &Network) -> (Vec<f64>, f64) {
+    let mut session = Session::new(Some(&network.path), "cpu").unwrap();
+    let parameters =
+        Parameters { recipe: program.recipe, first_iterations: program.steps, seed: SEED, ..Parameters::default() };
+    let [content_layers, style_layers] = (network.layers)(program.recipe);
+    session.set_parameters(parameters, content_layers, style_layers).unwrap();
+    session.set_styles(&[(style(), 1.0)]).unwrap();
+    let mut losses = Vec::new();
+    let mut tell = |step: &Step| {
+        losses.push(step.loss.double_value(&[]));
+        true
+    };
+    let _ = session.stylize(&content(), &mut tell).unwrap();
+    let stats = session.stats();
+    let [content, style, tv] = program.weights;
+    (losses, content * stats.content_loss + style * stats.style_loss + tv * stats.tv_loss)
+}
+
+fn content() -> Tensor {
+    picture(1, HEIGHT, WIDTH)
+}
+
+fn style() -> Tensor {
+    picture(31, HEIGHT, WIDTH)
+}
+
+/// The lowest loss: L-BFGS without a line search jumps up now and then.
+fn lowest(losses: &[f64]) -> f64 {
+    losses.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+fn compare(program: &Program, network: &Network) {
+    let name = format!("{} on {}", program.name, network.path.file_name().unwrap().to_string_lossy());
+    let folder = scratch(&format!("recipes {name}"));
+    let [original, exact] = [false, true].map(|double| original(program, network, &folder, double));
+    let (ours, last) = ours(program, network);
+    let apart = |a: f64, b: f64| (a / b - 1.0).abs();
+    // Where the program's rounding errors have grown beyond the tolerance, so may ours: a step of L-BFGS at which the loss
+    // jumps up multiplies them.
+    let mut tolerance: f64 = 1e-3;
+    for (step, ((&ours, &original), exact)) in ours.iter().zip(&original).zip(&exact).enumerate().take(FIRST_STEPS) {
+        tolerance = tolerance.max(3.0 * apart(original, *exact));
+        assert!(apart(ours, original) < tolerance, "{name}, step {}: {ours}, not {original}", step + 1);
+    }
+    assert!(apart(last, ours[ours.len() - 1]) < 1e-4, "{name}: the parts make {last}");
+
+    // Where a program stops by itself, the last digits decide. A loss that falls towards 0 is compared with where it began.
+    let end = ours.len().min(original.len());
+    let (ours_in_the_end, in_the_end) = (lowest(&ours[..end]), lowest(&original[..end]));
+    let tolerance = (0.05 * in_the_end).max(1e-3 * original[0]);
+    println!("{name}: {ours_in_the_end} in {} steps, {in_the_end} in {}", ours.len(), original.len());
+    assert!((ours_in_the_end - in_the_end).abs() < tolerance, "{name}: {ours_in_the_end}, not {in_the_end} in the end");
+    assert!(in_the_end < original[0] * 0.7, "{name}: the loss hardly falls");
+}
+
+#[test]
+fn on_a_seeded_network() {
+    PROGRAMS.iter().for_each(|program| compare(program, &seeded()));
+}
+
+#[test]
+fn on_a_distilled_network() {
+    let layers = |recipe| if recipe == recipe::TORCH_EARLY_STOP { ["conv4_2", ""] } else { ["", ""] };
+    if let Some(network) = shared("vgg19-compact16.safetensors", layers) {
+        PROGRAMS.iter().for_each(|program| compare(program, &network));
+    }
+}
+
+#[test]
+fn on_the_first_layers_of_vgg19() {
+    let layers = |recipe| match recipe {
+        recipe::PYTORCH_TUTORIAL => ["", ""],
+        recipe::TORCH_EARLY_STOP => ["conv3_1", "conv1_1, conv2_1, conv3_1"],
+        _ => ["relu3_1", "relu1_1, relu2_1, conv3_1"],
+    };
+    if let Some(network) = shared("vgg19-conv3_1.safetensors", layers) {
+        PROGRAMS.iter().for_each(|program| compare(program, &network));
+    }
+}
