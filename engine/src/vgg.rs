@@ -4,13 +4,13 @@
 
 use std::fmt;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::Result;
 
 /// ImageNet's mean and standard deviation of R, G, B in 0..1, which VGG's input is normalised with.
-const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
-const STD: [f32; 3] = [0.229, 0.224, 0.225];
+pub(crate) const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+pub(crate) const STD: [f32; 3] = [0.229, 0.224, 0.225];
 
 /// A layer's place: `relu4_2` is block 4, convolution 2, after its ReLU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,39 +107,4 @@ impl Vgg {
         }
         Ok(features)
     }
-}
-
-/// Assembles convolutions into a network and checks that each fits on the one before.
-///
-/// `tensors` are weight and bias with the convolution's index among the layers of torchvision's `features`, in order:
-/// 2 further on in the same block (a ReLU lies between), 3 further on in the next (a pooling lies between, too).
-pub fn assemble(tensors: Vec<(usize, Tensor, Tensor)>, device: Device) -> std::result::Result<Vec<Conv>, String> {
-    let mut layer = Layer { block: 1, conv: 0 };
-    let mut expected = 0;
-    let mut channels = 3;
-    let mut convs = Vec::with_capacity(tensors.len());
-    for (index, weight, bias) in tensors {
-        let key = format!("features.{index}");
-        match index.checked_sub(expected) {
-            Some(0) => layer.conv += 1,
-            Some(1) if !convs.is_empty() => layer = Layer { block: layer.block + 1, conv: 1 },
-            _ => return Err(format!("{key} stands where a convolution at features.{expected} was expected")),
-        }
-        expected = index + 2;
-        let out = match weight.size()[..] {
-            [out, input, 3, 3] if input == channels => out,
-            ref shape => {
-                return Err(format!("{key}.weight is {shape:?} where [out, {channels}, 3, 3] was expected"));
-            }
-        };
-        if bias.size() != [out] {
-            return Err(format!("{key}.bias is {:?} where [{out}] was expected", bias.size()));
-        }
-        channels = out;
-        let to_device = |tensor: Tensor| {
-            tensor.f_to_kind(Kind::Float).and_then(|tensor| tensor.f_to_device(device)).map_err(|e| e.to_string())
-        };
-        convs.push(Conv { layer, weight: to_device(weight)?, bias: to_device(bias)? });
-    }
-    Ok(convs)
 }

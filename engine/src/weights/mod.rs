@@ -1,0 +1,54 @@
+//! Networks from weight files, in every form that PyTorch, tch and safetensors have written VGG in.
+//!
+//! The form is told by the content, not by the name. No form runs code, and only the tensors that the network needs are
+//! read: the classifier's 400 MB stay on disk.
+
+mod checkpoint;
+mod find;
+mod fold;
+mod layers;
+mod pickle;
+mod safetensors;
+mod stored;
+mod torch_objects;
+mod torch_stream;
+mod torch_zip;
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use tch::Device;
+
+use crate::vgg::Vgg;
+use crate::{Error, Result};
+use checkpoint::Checkpoint;
+
+pub use find::{find, find_in};
+
+/// What stands in the way, in a few words; [`load`] says of which file.
+type Reason = String;
+
+/// Reads a network. Depth and channels are read off the tensors; others, such as the classifier's, are passed over.
+///
+/// The file is safetensors, a state dict that `torch.save` wrote (`.pth`, of any version), TorchScript, or tch's `.ot`.
+/// Its tensors are named as torchvision names them, `features.N.weight`, with batch normalisation or without, or as
+/// Gatys et al. do, `conv1_1.weight`.
+pub fn load(path: &Path, device: Device) -> Result<Vgg> {
+    let unreadable = |reason| Error::Unreadable { path: path.to_owned(), reason };
+    let not_vgg = |reason| Error::NotVgg { path: path.to_owned(), reason };
+    match path.metadata() {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(metadata) if metadata.is_dir() => return Err(unreadable("it is a folder; name a file in it".into())),
+        Ok(_) => return Err(unreadable("it is not a regular file".into())),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Error::NotFound(path.to_owned())),
+        Err(error) => return Err(unreadable(error.to_string())),
+    }
+    let mut checkpoint = Checkpoint::open(path).map_err(unreadable)?;
+    let tensors = checkpoint.take_tensors();
+    let layers = layers::find(&tensors).map_err(not_vgg)?;
+    let mut convs = Vec::with_capacity(layers.len());
+    for layer in &layers {
+        convs.push(fold::read(layer, &mut checkpoint, device).map_err(unreadable)?);
+    }
+    Vgg::new(convs, device)
+}
