@@ -22,9 +22,8 @@ pub const CUT_OFF: &str = "it is cut off or damaged; download it again";
 const READ_PER_BYTE: u64 = 4;
 const READ_ALWAYS: u64 = 16 << 20;
 
-/// An open weight file.
-pub struct Checkpoint {
-    tensors: Vec<(String, Stored)>,
+/// Reads a weight file's tensors.
+pub struct Reader {
     body: Body,
     /// Bytes that may still be read.
     left: u64,
@@ -38,41 +37,37 @@ enum Body {
     Zip(Archive),
 }
 
-impl Checkpoint {
-    /// Opens a file and finds its tensors.
-    pub fn open(path: &Path) -> Result<Self, Reason> {
-        let mut file = File::open(path).map_err(|error| error.to_string())?;
-        let length = file.metadata().map_err(|error| error.to_string())?.len();
-        let mut head = Vec::new();
-        file.by_ref().take(MAX_DESCRIPTION).read_to_end(&mut head).map_err(|error| error.to_string())?;
-        let (tensors, body) = if torch_zip::is(&head) {
-            let (tensors, archive) = torch_zip::open(file)?;
-            (tensors, Body::Zip(archive))
-        } else if torch_stream::is(&head) {
-            (torch_stream::tensors(&head, &mut file, length)?, Body::File(file))
-        } else if safetensors::is(&head) {
-            (safetensors::tensors(&head, length)?, Body::File(file))
-        } else {
-            return Err(stranger(&head).into());
-        };
-        let left = length.saturating_mul(READ_PER_BYTE).saturating_add(READ_ALWAYS);
-        Ok(Self { tensors, body, left })
-    }
+/// Opens a weight file: its tensors, by their names with dots between the parts, and what reads them.
+pub fn open(path: &Path) -> Result<(Vec<(String, Stored)>, Reader), Reason> {
+    let in_words = |error: io::Error| error.to_string();
+    let mut file = File::open(path).map_err(in_words)?;
+    let length = file.metadata().map_err(in_words)?.len();
+    let mut head = Vec::new();
+    file.by_ref().take(MAX_DESCRIPTION).read_to_end(&mut head).map_err(in_words)?;
+    let (tensors, body) = if torch_zip::is(&head) {
+        let (tensors, archive) = torch_zip::open(file)?;
+        (tensors, Body::Zip(archive))
+    } else if torch_stream::is(&head) {
+        (torch_stream::tensors(&head, &mut file, length)?, Body::File(file))
+    } else if safetensors::is(&head) {
+        (safetensors::tensors(&head, length)?, Body::File(file))
+    } else {
+        return Err(stranger(&head).into());
+    };
+    let left = length.saturating_mul(READ_PER_BYTE).saturating_add(READ_ALWAYS);
+    Ok((tensors, Reader { body, left }))
+}
 
-    /// The tensors by their names, with dots between the parts. They are given once.
-    pub fn take_tensors(&mut self) -> Vec<(String, Stored)> {
-        std::mem::take(&mut self.tensors)
-    }
-
+impl Reader {
     /// Reads a tensor, as floats of 32 bits on the CPU.
     pub fn read(&mut self, tensor: &Stored) -> Result<Tensor, Reason> {
         let range = tensor.bytes()?;
-        let elements = tensor.elements().and_then(|count| u64::try_from(count).ok()?.checked_mul(4));
-        let cost = elements.ok_or("its size overflows")?.max(range.end - range.start);
+        let length = range.end - range.start;
+        let as_floats = tensor.elements().and_then(|count| u64::try_from(count).ok()?.checked_mul(4));
+        let cost = as_floats.ok_or("its size overflows")?.max(length);
         self.left = self.left.checked_sub(cost).ok_or("it asks for much more memory than the file is large")?;
 
         let mut bytes = Vec::new();
-        let length = range.end - range.start;
         let place = tensor.storage.place;
         match &mut self.body {
             Body::File(file) => copy_from(file, place, range.start, length, &mut bytes),

@@ -2,9 +2,9 @@
 
 use tch::{Device, TchError, Tensor};
 
-use super::Reason;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::Reader;
 use super::layers::{ConvTensors, Named, Norm};
+use super::{Reason, in_words};
 use crate::vgg::{Conv, MEAN, STD};
 
 /// What batch normalisation adds to the variance (PyTorch's default).
@@ -14,8 +14,8 @@ const EPSILON: f64 = 1e-5;
 const CAFFE_MEAN: [f32; 3] = [123.68, 116.779, 103.939];
 
 /// Reads a convolution that takes what [`crate::vgg::Vgg`] gives it.
-pub fn read(tensors: &ConvTensors, checkpoint: &mut Checkpoint, device: Device) -> Result<Conv, Reason> {
-    let mut read = |Named { name, tensor }| checkpoint.read(tensor).map_err(|reason| format!("{name}: {reason}"));
+pub fn read(tensors: &ConvTensors, reader: &mut Reader, device: Device) -> Result<Conv, Reason> {
+    let mut read = |Named { name, tensor }| reader.read(tensor).map_err(|reason| format!("{name}: {reason}"));
     let (mut weight, mut bias) = (read(tensors.weight)?, read(tensors.bias)?);
     if let Some(Norm { weight: scale, bias: shift, mean, variance }) = tensors.norm {
         let norm = [read(scale)?, read(shift)?, read(mean)?, read(variance)?];
@@ -47,8 +47,4 @@ fn from_caffe(weight: &Tensor, bias: &Tensor) -> Result<(Tensor, Tensor), TchErr
     let offset = per_channel(std::array::from_fn(|c| 255.0 * MEAN[c] - CAFFE_MEAN[c]))?;
     let added = rgb.f_mul(&offset)?.f_sum_dim_intlist([1, 2, 3].as_slice(), false, None)?;
     Ok((rgb.f_mul(&per_channel(STD.map(|std| 255.0 * std))?)?, bias.f_add(&added)?))
-}
-
-fn in_words(error: TchError) -> Reason {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -17,11 +17,10 @@ mod torch_zip;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use tch::Device;
+use tch::{Device, TchError};
 
 use crate::vgg::Vgg;
 use crate::{Error, Result};
-use checkpoint::Checkpoint;
 
 pub use find::{find, find_in};
 
@@ -43,12 +42,16 @@ pub fn load(path: &Path, device: Device) -> Result<Vgg> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(Error::NotFound(path.to_owned())),
         Err(error) => return Err(unreadable(error.to_string())),
     }
-    let mut checkpoint = Checkpoint::open(path).map_err(unreadable)?;
-    let tensors = checkpoint.take_tensors();
+    let (tensors, mut reader) = checkpoint::open(path).map_err(unreadable)?;
     let layers = layers::find(&tensors).map_err(not_vgg)?;
     let mut convs = Vec::with_capacity(layers.len());
     for layer in &layers {
-        convs.push(fold::read(layer, &mut checkpoint, device).map_err(unreadable)?);
+        convs.push(fold::read(layer, &mut reader, device).map_err(unreadable)?);
     }
     Vgg::new(convs, device)
+}
+
+/// libtorch's words, without its stack.
+fn in_words(error: TchError) -> Reason {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }

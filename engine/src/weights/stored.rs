@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tch::{Kind, Tensor};
 
-use super::Reason;
+use super::{Reason, in_words};
 
 /// More dimensions than any of VGG's tensors has; the bound keeps hostile files from growing in memory.
 pub const MAX_DIMENSIONS: usize = 8;
@@ -53,7 +53,7 @@ impl Stored {
         range.filter(|range| range.end <= self.storage.length).ok_or("it reaches past the end of its storage".into())
     }
 
-    /// The elements that it has; as many as it is long, where views repeat none.
+    /// How many elements it has; a view may have more than its storage.
     pub fn elements(&self) -> Option<i64> {
         self.shape.iter().try_fold(1_i64, |product, &size| product.checked_mul(size).filter(|product| *product >= 0))
     }
@@ -75,6 +75,6 @@ impl Stored {
         Tensor::f_from_data_size(bytes, &[count as i64], kind)
             .and_then(|run| run.f_as_strided(&self.shape, &self.strides, 0))
             .and_then(|view| view.f_to_kind(Kind::Float)?.f_contiguous())
-            .map_err(|error| error.to_string())
+            .map_err(in_words)
     }
 }

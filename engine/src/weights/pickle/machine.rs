@@ -1,13 +1,10 @@
-//! Pickles, Python's serialised objects, as far as state dicts need them: protocols 2 to 5.
-//!
-//! A pickle is a program for a stack machine that may call any Python function. Nothing is called here: functions and
-//! classes are names, and a call of one that is not known to build plain data is an error. Objects lie in a flat list
-//! and refer to each other by their places in it, so that neither nesting nor cycles need care, and each byte of input
-//! makes at most a few dozen bytes.
+//! The stack machine that a pickle is a program for.
 
 use std::collections::HashMap;
 
-use super::Reason;
+use super::bytes::{array, integer, line, protocol, take_counted};
+use super::{Node, PARAMETER, Value, damaged, global, node};
+use crate::weights::Reason;
 
 /// More than the names of any function, class or storage have; the bound keeps repeated joins of names small.
 const MAX_NAME: usize = 256;
@@ -25,111 +22,13 @@ const FUNCTIONS: [&str; 9] = [
     "torch.jit._pickle.restore_type_tag",
 ];
 
-/// Of this class, objects are tensors with a flag; Python 2 wrote them so.
-pub const PARAMETER: &str = "torch.nn.parameter.Parameter";
-
 /// TorchScript's own classes, which Python does not have.
 const SCRIPT_CLASS: &str = "__torch__.";
 
-/// A value on the machine's stack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
-    None,
-    Bool(bool),
-    Int(i64),
-    /// Something that no state dict is made of: a float, bytes, a set, an integer of more than 64 bits.
-    Opaque,
-    /// A place among the pickle's nodes.
-    Node(usize),
-}
-
-/// An object.
-#[derive(Debug)]
-pub enum Node<'a> {
-    Text(&'a str),
-    /// A function or class, as `module.name`.
-    Global(String),
-    List(Vec<Value>),
-    Tuple(Vec<Value>),
-    Dict(Vec<(Value, Value)>),
-    /// What one of [`FUNCTIONS`] makes of a tuple.
-    Call {
-        function: &'static str,
-        arguments: Value,
-    },
-    /// An object of a class known to be harmless.
-    Object {
-        class: Value,
-        state: Value,
-    },
-    /// What lies outside the pickle under this name: a storage.
-    Persistent(Value),
-}
-
-/// A pickle's objects.
-#[derive(Debug)]
-pub struct Pickle<'a> {
-    pub nodes: Vec<Node<'a>>,
-    /// What was pickled.
-    pub root: Value,
-}
-
-impl<'a> Pickle<'a> {
-    /// Reads one pickle; `bytes` then begins behind it.
-    pub fn read(bytes: &mut &'a [u8]) -> Result<Self, Reason> {
-        let mut machine = Machine::default();
-        loop {
-            let [opcode] = array(bytes)?;
-            if opcode == b'.' {
-                let root = machine.pop()?;
-                return Ok(Self { nodes: machine.nodes, root });
-            }
-            machine.step(opcode, bytes)?;
-        }
-    }
-
-    /// The node that a value refers to.
-    pub fn node(&self, value: Value) -> Option<&Node<'a>> {
-        node(&self.nodes, value)
-    }
-
-    pub fn text(&self, value: Value) -> Option<&'a str> {
-        match self.node(value)? {
-            Node::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    pub fn global(&self, value: Value) -> Option<&str> {
-        global(&self.nodes, value)
-    }
-
-    pub fn tuple(&self, value: Value) -> Option<&[Value]> {
-        match self.node(value)? {
-            Node::Tuple(items) => Some(items),
-            _ => None,
-        }
-    }
-}
-
-fn node<'n, 'a>(nodes: &'n [Node<'a>], value: Value) -> Option<&'n Node<'a>> {
-    match value {
-        Value::Node(place) => nodes.get(place),
-        _ => None,
-    }
-}
-
-fn global<'n>(nodes: &'n [Node], value: Value) -> Option<&'n str> {
-    match node(nodes, value)? {
-        Node::Global(name) => Some(name),
-        _ => None,
-    }
-}
-
 /// The stack machine.
 #[derive(Default)]
-struct Machine<'a> {
-    nodes: Vec<Node<'a>>,
+pub struct Machine<'a> {
+    pub nodes: Vec<Node<'a>>,
     stack: Vec<Value>,
     /// The stack's heights where marks lie.
     marks: Vec<usize>,
@@ -138,7 +37,7 @@ struct Machine<'a> {
 
 impl<'a> Machine<'a> {
     /// Carries out one opcode; its argument follows in `bytes`.
-    fn step(&mut self, opcode: u8, bytes: &mut &'a [u8]) -> Result<(), Reason> {
+    pub fn step(&mut self, opcode: u8, bytes: &mut &'a [u8]) -> Result<(), Reason> {
         match opcode {
             // Frames only help readers that fetch ahead.
             0x80 => protocol(bytes),
@@ -174,7 +73,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Takes the top, which must lie above the last mark.
-    fn pop(&mut self) -> Result<Value, Reason> {
+    pub fn pop(&mut self) -> Result<Value, Reason> {
         let floor = self.marks.last().copied().unwrap_or(0);
         if self.stack.len() <= floor {
             return Err(damaged());
@@ -356,64 +255,6 @@ impl<'a> Machine<'a> {
 fn refused(name: &str) -> Reason {
     let name = name.escape_debug();
     format!("it asks to call {name}; files that run code are refused: save the network's state_dict() instead")
-}
-
-fn damaged() -> Reason {
-    "its pickle is damaged".into()
-}
-
-fn protocol(bytes: &mut &[u8]) -> Result<(), Reason> {
-    match array(bytes)? {
-        [2..=5] => Ok(()),
-        [other] => Err(format!("its pickle has protocol {other}; 2 to 5 are read")),
-    }
-}
-
-fn integer(opcode: u8, bytes: &mut &[u8]) -> Result<Value, Reason> {
-    let value = match opcode {
-        b'J' => i32::from_le_bytes(array(bytes)?).into(),
-        b'K' => u8::from_le_bytes(array(bytes)?).into(),
-        b'M' => u16::from_le_bytes(array(bytes)?).into(),
-        // Two's complement with as few bytes as hold it.
-        _ => match take_counted(opcode, bytes)? {
-            long if long.len() > 8 => return Ok(Value::Opaque),
-            long => {
-                let negative = long.last().is_some_and(|last| last & 0x80 != 0);
-                let mut wide = [if negative { 0xff } else { 0 }; 8];
-                wide[..long.len()].copy_from_slice(long);
-                i64::from_le_bytes(wide)
-            }
-        },
-    };
-    Ok(Value::Int(value))
-}
-
-/// Text, bytes or digits behind their count, which takes 1, 4 or 8 bytes.
-fn take_counted<'a>(opcode: u8, bytes: &mut &'a [u8]) -> Result<&'a [u8], Reason> {
-    let count = match opcode {
-        0x8c | b'U' | b'C' | 0x8a => u8::from_le_bytes(array(bytes)?).into(),
-        0x8d | 0x8e | 0x96 => u64::from_le_bytes(array(bytes)?),
-        _ => u32::from_le_bytes(array(bytes)?).into(),
-    };
-    usize::try_from(count).ok().and_then(|count| bytes.split_off(..count)).ok_or_else(cut_off)
-}
-
-fn array<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Reason> {
-    let (array, rest) = bytes.split_first_chunk().ok_or_else(cut_off)?;
-    *bytes = rest;
-    Ok(*array)
-}
-
-fn cut_off() -> Reason {
-    "its pickle ends early, or is longer than a state dict's; the file may be cut off".into()
-}
-
-/// The text to the end of the line.
-fn line<'a>(bytes: &mut &'a [u8]) -> Result<&'a str, Reason> {
-    let end = bytes.iter().position(|&byte| byte == b'\n').ok_or_else(cut_off)?;
-    let line = bytes.split_off(..end).ok_or_else(cut_off)?;
-    array::<1>(bytes)?;
-    std::str::from_utf8(line).map_err(|_| damaged())
 }
 
 fn joined(module: &str, name: &str) -> Result<String, Reason> {
