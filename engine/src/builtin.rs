@@ -8,6 +8,7 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::Result;
+use crate::input::Input;
 use crate::random::Random;
 use crate::vgg::{Conv, Layer, Pooling, Vgg};
 
@@ -37,7 +38,7 @@ pub fn network(device: Device) -> Result<Vgg> {
             convs.push(Conv { weight: conv.weight.f_to_device(device)?, bias: conv.bias.f_to_device(device)?, ..conv });
         }
     }
-    Vgg::new(convs, device)
+    Ok(Vgg::new(convs, Input::ImageNet, device))
 }
 
 /// A convolution whose channels have unit variance on `x`, before the ReLU. It has no bias: with the mean taken out, the

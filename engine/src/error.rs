@@ -9,8 +9,8 @@ pub enum Error {
     /// A weight file is missing.
     #[error("weights {}: no such file", .0.display())]
     NotFound(PathBuf),
-    /// A weight file is not in the safetensors format.
-    #[error("weights {}: cannot be read as safetensors: {reason}", .path.display())]
+    /// A weight file is in no form that is read, or damaged.
+    #[error("weights {}: cannot be read: {reason}", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -12,8 +12,8 @@ use crate::{Error, Result};
 /// Everything that tells one program from another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
-    /// What the network is fed.
-    pub input: Input,
+    /// What the network is fed, if not what its weights were trained for.
+    pub input: Option<Input>,
     /// What halves its features.
     pub pooling: Pooling,
     /// What the optimiser moves.
@@ -103,7 +103,7 @@ impl Recipe {
     /// This engine's own, for few steps a frame.
     fn video() -> Self {
         Self {
-            input: Input::ImageNet,
+            input: None,
             pooling: Pooling::Max,
             variable: Variable::BoundedPicture,
             start: Start::Content,
@@ -183,7 +183,7 @@ impl Recipe {
     /// Keras' example "Neural style transfer", with L-BFGS.
     fn keras() -> Self {
         Self {
-            input: Input::Caffe,
+            input: Some(Input::Caffe),
             variable: Variable::Fed,
             start: Start::Noise { from: -128.0, to: 97.0 },
             content: Term {
@@ -213,7 +213,7 @@ impl Recipe {
     /// A descendant of PyTorch's tutorial, which stops when the loss no longer falls.
     fn torch_early_stop() -> Self {
         Self {
-            input: Input::Plain,
+            input: Some(Input::Plain),
             variable: Variable::Fed,
             content: Term {
                 layers: "conv5_2".into(),

@@ -85,7 +85,7 @@ impl Session {
         let channels = network.convs.first().map_or(0, |conv| conv.weight.size()[0]);
         Ok(Self {
             name: format!("{origin} (to {last}, from {channels} channels)"),
-            input: recipe.input.on(device)?,
+            input: recipe.input.unwrap_or(network.input).on(device)?,
             network,
             parameters,
             recipe,
@@ -125,7 +125,7 @@ impl Session {
         if !recipe.has_style_of(&self.recipe) || others != (parameters.style_scale, parameters.original_colors) {
             self.style_targets = None;
         }
-        self.input = recipe.input.on(self.network.device)?;
+        self.input = recipe.input.unwrap_or(self.network.input).on(self.network.device)?;
         (self.parameters, self.recipe) = (parameters, recipe);
         Ok(())
     }

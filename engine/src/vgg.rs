@@ -4,9 +4,10 @@
 
 use std::fmt;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::Result;
+use crate::input::Input;
 
 /// A convolution's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,14 +80,16 @@ impl Conv {
 pub struct Vgg {
     /// In order.
     pub convs: Vec<Conv>,
+    /// What its weights were trained for.
+    pub input: Input,
     /// Where its weights are.
     pub device: Device,
 }
 
 impl Vgg {
     /// A network of these convolutions, on their device.
-    pub fn new(convs: Vec<Conv>, device: Device) -> Result<Self> {
-        Ok(Self { convs, device })
+    pub fn new(convs: Vec<Conv>, input: Input, device: Device) -> Self {
+        Self { convs, input, device }
     }
 
     /// Where features can be taken, in order.
@@ -128,39 +131,4 @@ impl Vgg {
         }
         Ok(features)
     }
-}
-
-/// Assembles convolutions into a network and checks that each fits on the one before.
-///
-/// `tensors` are weight and bias with the convolution's index among the layers of torchvision's `features`, in order:
-/// 2 further on in the same block (a ReLU lies between), 3 further on in the next (a pooling lies between, too).
-pub fn assemble(tensors: Vec<(usize, Tensor, Tensor)>, device: Device) -> std::result::Result<Vec<Conv>, String> {
-    let mut layer = Layer { block: 1, conv: 0 };
-    let mut expected = 0;
-    let mut channels = 3;
-    let mut convs = Vec::with_capacity(tensors.len());
-    for (index, weight, bias) in tensors {
-        let key = format!("features.{index}");
-        match index.checked_sub(expected) {
-            Some(0) => layer.conv += 1,
-            Some(1) if !convs.is_empty() => layer = Layer { block: layer.block + 1, conv: 1 },
-            _ => return Err(format!("{key} stands where a convolution at features.{expected} was expected")),
-        }
-        expected = index + 2;
-        let out = match weight.size()[..] {
-            [out, input, 3, 3] if input == channels => out,
-            ref shape => {
-                return Err(format!("{key}.weight is {shape:?} where [out, {channels}, 3, 3] was expected"));
-            }
-        };
-        if bias.size() != [out] {
-            return Err(format!("{key}.bias is {:?} where [{out}] was expected", bias.size()));
-        }
-        channels = out;
-        let to_device = |tensor: Tensor| {
-            tensor.f_to_kind(Kind::Float).and_then(|tensor| tensor.f_to_device(device)).map_err(|e| e.to_string())
-        };
-        convs.push(Conv { layer, weight: to_device(weight)?, bias: to_device(bias)? });
-    }
-    Ok(convs)
 }

@@ -83,7 +83,7 @@ fn a_recipe_s_numbers_are_its_program_s() {
         let parameters = Parameters { recipe, learning_rate, ..Parameters::default() };
         session.set_parameters(parameters, "relu2_1", "relu1_1, relu2_1").unwrap();
         session.reset();
-        paint(session, &picture(1, 24, 32));
+        let _ = paint(session, &picture(1, 24, 32));
         session.stats().steps
     };
     assert_eq!(steps(&mut session, recipe::PYTORCH_TUTORIAL, -1.0), 300);
@@ -103,7 +103,7 @@ fn a_frame_is_given_up_when_asked() {
     });
     assert!(matches!(result, Err(Error::Stopped)));
     assert_eq!(told, [1, 2, 3].map(|step| (step, FIRST as u32, true)));
-    paint(&mut session, &picture(1, 24, 32));
+    let _ = paint(&mut session, &picture(1, 24, 32));
     assert_eq!(session.stats().steps as i32, FIRST, "the next frame is a first one");
 }
 

@@ -1,0 +1,31 @@
+//! Convolutions from their tensors, with the batch normalisation behind them multiplied in.
+
+use tch::{Device, TchError, Tensor};
+
+use super::checkpoint::Reader;
+use super::layers::{ConvTensors, Named, Norm};
+use super::{Reason, in_words};
+use crate::vgg::Conv;
+
+/// What batch normalisation adds to the variance (PyTorch's default).
+const EPSILON: f64 = 1e-5;
+
+/// Reads a convolution.
+pub fn read(tensors: &ConvTensors, reader: &mut Reader, device: Device) -> Result<Conv, Reason> {
+    let mut read = |Named { name, tensor }| reader.read(tensor).map_err(|reason| format!("{name}: {reason}"));
+    let (mut weight, mut bias) = (read(tensors.weight)?, read(tensors.bias)?);
+    if let Some(Norm { weight: scale, bias: shift, mean, variance }) = tensors.norm {
+        let norm = [read(scale)?, read(shift)?, read(mean)?, read(variance)?];
+        (weight, bias) = with_norm(&weight, &bias, &norm).map_err(in_words)?;
+    }
+    let on_device = |tensor: Tensor| tensor.f_to_device(device).map_err(in_words);
+    Ok(Conv { layer: tensors.layer, weight: on_device(weight)?, bias: on_device(bias)? })
+}
+
+/// Batch normalisation makes `y = w x + b` into `(y - mean) k + shift` with `k = scale / sqrt(variance + epsilon)`,
+/// which is `(w k) x + (b - mean) k + shift`.
+fn with_norm(weight: &Tensor, bias: &Tensor, norm: &[Tensor; 4]) -> Result<(Tensor, Tensor), TchError> {
+    let [scale, shift, mean, variance] = norm;
+    let k = scale.f_div(&variance.f_add_scalar(EPSILON)?.f_sqrt()?)?;
+    Ok((weight.f_mul(&k.f_view([-1, 1, 1, 1])?)?, bias.f_sub(mean)?.f_mul(&k)?.f_add(shift)?))
+}

@@ -1,0 +1,80 @@
+//! Tensors in a file, before they are read.
+
+use std::ops::Range;
+
+use tch::{Kind, Tensor};
+
+use super::{Reason, in_words};
+
+/// More dimensions than any of VGG's tensors has; the bound keeps hostile files from growing in memory.
+pub const MAX_DIMENSIONS: usize = 8;
+
+/// A tensor's type and shape, and where its elements lie.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// `None` where it is none of libtorch's.
+    pub kind: Option<Kind>,
+    pub shape: Vec<i64>,
+    /// In elements.
+    pub strides: Vec<i64>,
+    /// The first element's place in the storage, in elements.
+    pub offset: i64,
+    pub storage: Storage,
+}
+
+/// A run of bytes that tensors are views of.
+#[derive(Clone, Copy, Debug)]
+pub struct Storage {
+    /// Its position in the file, or its entry's index in a zip archive.
+    pub place: u64,
+    /// In bytes.
+    pub length: u64,
+}
+
+impl Stored {
+    /// A tensor that fills its storage, row by row.
+    pub fn contiguous(kind: Option<Kind>, shape: Vec<i64>, storage: Storage) -> Result<Self, Reason> {
+        let mut strides = vec![1_i64; shape.len()];
+        for i in (1..shape.len()).rev() {
+            strides[i - 1] = strides[i].checked_mul(shape[i]).ok_or("its size overflows")?;
+        }
+        Ok(Self { kind, shape, strides, offset: 0, storage })
+    }
+
+    /// The bytes of the storage from the first element to the last.
+    pub fn bytes(&self) -> Result<Range<u64>, Reason> {
+        let kind = self.kind.filter(|kind| matches!(kind, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double));
+        let size = kind.ok_or("it does not hold floats of 16, 32 or 64 bits")?.elt_size_in_bytes() as u64;
+        let scale = |elements: i64| u64::try_from(elements).ok()?.checked_mul(size);
+        let range = self
+            .offset
+            .checked_add(self.span().ok_or("its size overflows")?)
+            .and_then(|end| Some(scale(self.offset)?..scale(end)?));
+        range.filter(|range| range.end <= self.storage.length).ok_or("it reaches past the end of its storage".into())
+    }
+
+    /// How many elements it has; a view may have more than its storage.
+    pub fn elements(&self) -> Option<i64> {
+        self.shape.iter().try_fold(1_i64, |product, &size| product.checked_mul(size).filter(|product| *product >= 0))
+    }
+
+    /// The elements of the storage from its first to its last.
+    fn span(&self) -> Option<i64> {
+        if self.elements()? == 0 {
+            return Some(0);
+        }
+        self.shape.iter().zip(&self.strides).try_fold(1_i64, |span, (&size, &stride)| {
+            span.checked_add((size - 1).checked_mul(stride)?).filter(|_| stride >= 0)
+        })
+    }
+
+    /// The tensor, as floats of 32 bits, from its [`Stored::bytes`].
+    pub fn decode(&self, bytes: &[u8]) -> Result<Tensor, Reason> {
+        let kind = self.kind.unwrap_or(Kind::Float);
+        let count = bytes.len() / kind.elt_size_in_bytes();
+        Tensor::f_from_data_size(bytes, &[count as i64], kind)
+            .and_then(|run| run.f_as_strided(&self.shape, &self.strides, 0))
+            .and_then(|view| view.f_to_kind(Kind::Float)?.f_contiguous())
+            .map_err(in_words)
+    }
+}

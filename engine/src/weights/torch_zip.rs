@@ -1,0 +1,75 @@
+//! The form of `torch.save` since torch 1.6, and of TorchScript, which tch's `.ot` files are: a zip archive with a
+//! pickle, `NAME/data.pkl`, and an entry for each storage, `NAME/data/KEY`.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+
+use zip::ZipArchive;
+
+use super::Reason;
+use super::checkpoint::{CUT_OFF, MAX_DESCRIPTION};
+use super::pickle::Pickle;
+use super::stored::{Storage, Stored};
+use super::torch_objects;
+
+/// A zip archive in a file.
+pub type Archive = ZipArchive<BufReader<File>>;
+
+/// Whether a file that begins like this has the form.
+pub fn is(head: &[u8]) -> bool {
+    head.starts_with(b"PK\x03\x04")
+}
+
+/// The tensors in a file, and what they are read from.
+pub fn open(file: File) -> Result<(Vec<(String, Stored)>, Archive), Reason> {
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|_| CUT_OFF)?;
+    let root = archive.file_names().flatten().find_map(|name| root_of(&name).map(str::to_owned));
+    let root = root.ok_or("it is a zip archive, but not one that torch.save wrote")?;
+    check_byte_order(&mut archive, &format!("{root}byteorder"))?;
+
+    let pickle = description(&mut archive, &format!("{root}data.pkl"))?;
+    let pickle = Pickle::read(&mut &pickle[..])?;
+    let mut tensors = Vec::new();
+    for (name, tensor) in torch_objects::tensors(&pickle)? {
+        let storage = storage(&mut archive, &format!("{root}data/{}", tensor.storage.key));
+        match storage.and_then(|storage| tensor.stored(storage)) {
+            Some(stored) => tensors.push((name, stored)),
+            None => return Err(format!("{name} has no storage in the archive")),
+        }
+    }
+    Ok((tensors, archive))
+}
+
+/// The folder, with its slash, whose `data.pkl` this is.
+fn root_of(name: &str) -> Option<&str> {
+    name.strip_suffix("data.pkl").filter(|root| root.find('/').is_some_and(|slash| slash + 1 == root.len()))
+}
+
+/// Appends `length` bytes of an entry, from `start`, or as many as there are.
+pub fn copy_from(archive: &mut Archive, entry: u64, start: u64, length: u64, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let mut entry = archive.by_index(usize::try_from(entry).map_err(io::Error::other)?)?;
+    io::copy(&mut entry.by_ref().take(start), &mut io::sink())?;
+    entry.take(length).read_to_end(bytes)
+}
+
+fn storage(archive: &mut Archive, name: &str) -> Option<Storage> {
+    let index = archive.index_for_name(name)?;
+    let length = archive.by_index_raw(index).ok()?.size();
+    Some(Storage { place: index as u64, length })
+}
+
+/// Newer versions of torch note it.
+fn check_byte_order(archive: &mut Archive, name: &str) -> Result<(), Reason> {
+    if archive.index_for_name(name).is_some() && description(archive, name)? != b"little" {
+        return Err("it is from a big-endian machine".into());
+    }
+    Ok(())
+}
+
+/// A short entry.
+fn description(archive: &mut Archive, name: &str) -> Result<Vec<u8>, Reason> {
+    let index = archive.index_for_name(name).ok_or(CUT_OFF)?;
+    let mut bytes = Vec::new();
+    copy_from(archive, index as u64, 0, MAX_DESCRIPTION, &mut bytes).map_err(|error| format!("{name}: {error}"))?;
+    Ok(bytes)
+}
