@@ -177,7 +177,7 @@ fn a_new_style_goes_on_from_the_last_result() {
 
 /// A style picture of one colour.
 fn plain_style(name: &str, colour: [u8; 3]) -> String {
-    let path = common::scratch("plain-styles").join(format!("{name}.png"));
+    let path = common::scratch(&format!("style-{name}")).join("style.png");
     image::RgbImage::from_pixel(64, 48, image::Rgb(colour)).save(&path).expect("the style is written");
     path.display().to_string()
 }
@@ -209,7 +209,7 @@ fn several_styles_are_blended_by_their_shares() {
 
 #[test]
 fn a_comma_may_be_part_of_a_style_s_name() {
-    let style = plain_style("red, mostly", [220, 40, 30]);
+    let style = plain_style("red, of one colour", [220, 40, 30]);
     Line::playing(&format!("styletransfer device=cpu first-iterations=1 style=\"{style}\"")).push_pull(&frame(
         VideoFormat::Rgb,
         32,
@@ -225,17 +225,21 @@ fn colours_of_the_original() {
         let line = format!("styletransfer device=cpu style={green} first-iterations=40 content-weight=0.01 {settings}");
         Line::playing(&line).push_pull(&frame).bytes
     };
+    let pixels = |bytes: &[u8], of: fn([f64; 3]) -> f64| -> Vec<f64> {
+        bytes.chunks_exact(3).map(|pixel| of([pixel[0], pixel[1], pixel[2]].map(f64::from))).collect()
+    };
     let distance = |bytes: &[u8], of: fn([f64; 3]) -> f64| {
-        let pixels = bytes.chunks_exact(3).zip(frame.bytes.chunks_exact(3));
-        let value = |pixel: &[u8]| of([pixel[0], pixel[1], pixel[2]].map(f64::from));
-        pixels.map(|(painted, original)| (value(painted) - value(original)).abs()).sum::<f64>()
+        pixels(bytes, of).iter().zip(pixels(&frame.bytes, of)).map(|(painted, own)| (painted - own).abs()).sum::<f64>()
+    };
+    let shift = |bytes: &[u8], of: fn([f64; 3]) -> f64| {
+        (pixels(bytes, of).iter().sum::<f64>() - pixels(&frame.bytes, of).iter().sum::<f64>()).abs()
     };
     let luma = |[r, g, b]: [f64; 3]| 0.299 * r + 0.587 * g + 0.114 * b;
     let chroma = |[r, g, b]: [f64; 3]| b - (0.299 * r + 0.587 * g + 0.114 * b);
     let (none, only_luma, matched) = (paint(""), paint("original-colors=luma"), paint("original-colors=match"));
     assert!(distance(&only_luma, chroma) < distance(&none, chroma) * 0.2, "chroma stays");
     assert!(distance(&only_luma, luma) > distance(&none, luma) * 0.5, "brightness is repainted");
-    assert!(distance(&matched, chroma) < distance(&none, chroma) * 0.5, "the style's colours are the frame's");
+    assert!(shift(&matched, chroma) < shift(&none, chroma) * 0.3, "the style's colours are the frame's");
     assert_ne!(matched, frame.bytes);
 }
 
@@ -259,7 +263,7 @@ fn options_change_the_paint() {
         |settings: &str| Line::playing(&element(&format!("first-iterations=20 {settings}"))).push_pull(&frame).bytes;
     let plain = paint("");
     for settings in
-        ["style-scale=0.5", "pooling=average", "optimizer=lbfgs", "style-layers=relu1_1", "content-layers=5"]
+        ["style-scale=0.5", "pooling=average", "optimizer=lbfgs", "style-layers=relu1_1", "content-layers=6"]
     {
         assert_ne!(paint(settings), plain, "{settings}");
     }
@@ -331,7 +335,7 @@ fn a_still_picture_gives_a_still() {
     let picture = image::RgbImage::from_fn(80, 60, |x, y| image::Rgb([(x * 3) as u8, (y * 4) as u8, 90]));
     picture.save(folder.join("photo.jpg")).expect("the photograph is written");
     for painted in ["painted.jpg", "painted.png"] {
-        let encoder = if painted.ends_with("png") { "pngenc" } else { "jpegenc" };
+        let encoder = if painted.ends_with("png") { "videoconvert ! pngenc" } else { "jpegenc" };
         let line = format!(
             "filesrc location=photo.jpg ! jpegdec ! styletransfer style={} device=cpu first-iterations=10 ! {encoder} \
              ! filesink location={painted}",
@@ -390,7 +394,7 @@ fn errors_name_the_file_and_the_reason() {
         (format!("styletransfer style={folder}"), OpenRead, vec!["errors", "directory"]),
         (format!("styletransfer style={no_picture}"), Read, vec!["notes.jpg", "not a picture"]),
         (element(&format!("weights={folder}/no.safetensors")), NotFound, vec!["no.safetensors", "no such file"]),
-        (element(&format!("weights={no_tensors}")), Read, vec!["text.safetensors", "cannot be read as safetensors"]),
+        (element(&format!("weights={no_tensors}")), Read, vec!["text.safetensors", "neither safetensors nor"]),
         (
             element(&format!("weights={other_network}")),
             Read,
