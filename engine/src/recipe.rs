@@ -125,7 +125,7 @@ impl Recipe {
             total_variation: TotalVariation::MeanSquare,
             tv_weight: 4.0,
             method: ADAM,
-            first_iterations: 60,
+            first_iterations: 80,
             iterations: 4,
             patience: None,
             scales: 3,

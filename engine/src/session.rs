@@ -19,8 +19,8 @@ use crate::{Error, Result, builtin, device, weights};
 /// sum over the whole picture, it wears off everywhere, lest what was just uncovered stay a photograph beside paint.
 const PAINT_KEPT: f64 = 0.9;
 
-/// A first frame's coarsest size has at least this longer side, below which deep layers see nothing.
-const LEAST_SIDE: i64 = 96;
+/// At a first frame's coarsest size, it and the style have at least this longer side: what is painted smaller loses its content.
+const LEAST_SIDE: i64 = 192;
 
 /// A network on a device, with a style and the last result.
 pub struct Session {
@@ -184,7 +184,7 @@ impl Session {
 
     /// Paints from the last result.
     fn paint_next(&mut self, previous: Painted, content: &Tensor, watch: &mut Watch) -> Result<Painted> {
-        let start = self.variable_of(&previous.carried_to(content)?)?;
+        let start = self.variable_of(&previous.carried_to(content, PAINT_KEPT)?)?;
         let method = self.recipe.method;
         let mut optimizer = previous.optimizer;
         if previous.method.with_rate(method.rate()) == method {
@@ -205,14 +205,14 @@ impl Session {
         } else {
             self.palette = None;
         }
-        let sizes = pyramid(size_of(content)?, self.recipe.scales);
+        let sizes = pyramid(size_of(content)?, self.parameters.style_scale.min(1.0), self.recipe.scales);
         let steps = shares(self.recipe.first_iterations, sizes.len());
         let method = self.recipe.method;
         let mut painted: Option<Painted> = None;
         for (size, steps) in sizes.into_iter().zip(steps) {
             let content = resize(content, size)?;
             let start = match &painted {
-                Some(smaller) => self.variable_of(&resize(&smaller.picture, size)?)?,
+                Some(smaller) => self.variable_of(&smaller.carried_to(&content, 1.0)?)?,
                 None => self.first_variable(&content)?,
             };
             let mut optimizer = method.begin(&start)?;
@@ -326,11 +326,11 @@ impl Session {
 }
 
 impl Painted {
-    /// What the next frame starts from: its own content under this frame's paint. The picture as it is would stand
-    /// still: a few steps cannot move what is painted.
-    fn carried_to(&self, content: &Tensor) -> Result<Tensor> {
-        let paint = self.picture.f_sub(&self.content)?.f_mul_scalar(PAINT_KEPT)?;
-        Ok(content.f_add(&paint)?.f_clamp(0.0, 1.0)?)
+    /// What the next frame, or the same one at another size, starts from: its own content under this one's paint. The
+    /// picture as it is would stand still, or lack fine detail: a few steps cannot bring that.
+    fn carried_to(&self, content: &Tensor, share: f64) -> Result<Tensor> {
+        let paint = stretch(&self.picture.f_sub(&self.content)?, size_of(content)?)?;
+        Ok(content.f_add(&paint.f_mul_scalar(share)?)?.f_clamp(0.0, 1.0)?)
     }
 }
 
@@ -368,10 +368,11 @@ fn scaled(size: [i64; 2], longest: i64) -> [i64; 2] {
     size.map(|side| ((side as f64 * ratio).round() as i64).max(1))
 }
 
-/// Up to so many sizes, each twice the one before, the last of which is `size`.
-fn pyramid(size: [i64; 2], scales: u32) -> Vec<[i64; 2]> {
+/// Up to so many sizes, each twice the one before, the last of which is `size`; the style is smaller by a factor.
+fn pyramid(size: [i64; 2], style_scale: f64, scales: u32) -> Vec<[i64; 2]> {
     let longest = size[0].max(size[1]);
-    let halvings = (1..scales).take_while(|halving| longest >> halving >= LEAST_SIDE).count() as u32;
+    let style_side = |halving: &u32| ((longest >> halving) as f64 * style_scale) as i64;
+    let halvings = (1..scales).take_while(|halving| style_side(halving) >= LEAST_SIDE).count() as u32;
     (0..=halvings).rev().map(|halving| if halving == 0 { size } else { scaled(size, longest >> halving) }).collect()
 }
 
@@ -384,10 +385,15 @@ fn shares(steps: u32, scales: usize) -> Vec<u32> {
     shares
 }
 
-/// `(1, 3, H, W)` brought to another size, smoothly either way.
+/// A picture brought to another size, smoothly either way.
 fn resize(picture: &Tensor, size: [i64; 2]) -> Result<Tensor> {
-    if picture.size()[2..] == size {
-        return Ok(picture.shallow_clone());
+    Ok(stretch(picture, size)?.f_clamp(0.0, 1.0)?)
+}
+
+/// `(1, 3, H, W)` of any values brought to another size.
+fn stretch(values: &Tensor, size: [i64; 2]) -> Result<Tensor> {
+    if values.size()[2..] == size {
+        return Ok(values.shallow_clone());
     }
-    Ok(picture.f_internal_upsample_bicubic2d_aa(size, false, None, None)?.f_clamp(0.0, 1.0)?)
+    Ok(values.f_internal_upsample_bicubic2d_aa(size, false, None, None)?)
 }

@@ -108,6 +108,33 @@ fn a_frame_is_given_up_when_asked() {
 }
 
 #[test]
+fn a_large_first_frame_is_painted_small_at_first() {
+    let mut session = session();
+    let frame = picture(1, 40, 800);
+    let losses = |session: &mut Session| {
+        let mut losses = Vec::new();
+        let painted = session.stylize(&frame, &mut |step| {
+            losses.push(step.loss.double_value(&[]));
+            true
+        });
+        assert_eq!(painted.unwrap().size(), [1, 3, 40, 800]);
+        losses
+    };
+    let coarse_to_fine = losses(&mut session);
+    assert_eq!(coarse_to_fine.len(), FIRST as usize);
+    // Of 30 steps each of the smaller sizes, 200 and 400, gets 7: then the loss is another one.
+    let parameters = Parameters { style_scale: 0.2, ..parameters() };
+    session.set_parameters(parameters, "", "").unwrap();
+    session.reset();
+    let at_once = losses(&mut session);
+    let jump = |losses: &[f64], step: usize| losses[step] / losses[step - 1];
+    for step in [7, 14] {
+        assert!((jump(&coarse_to_fine, step) - jump(&at_once, step)).abs() > 0.1, "{step}");
+    }
+    assert!(at_once.windows(2).skip(3).all(|pair| pair[1] < pair[0] * 1.1), "a style too small is painted at one size");
+}
+
+#[test]
 fn without_a_style_nothing_is_painted() {
     let mut session = Session::new(None, "cpu").unwrap();
     assert!(matches!(session.stylize(&picture(1, 8, 8), &mut |_| true), Err(Error::NoStyle)));
