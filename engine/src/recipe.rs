@@ -14,22 +14,24 @@ use crate::{Error, Result};
 pub struct Recipe {
     /// What the network is fed, if not what its weights were trained for.
     pub input: Option<Input>,
-    /// What halves its features.
-    pub pooling: Pooling,
     /// What the optimiser moves.
     pub variable: Variable,
     /// What it starts from, where there is no frame before.
     pub start: Start,
-    /// What holds the frame's content.
+    /// Up to so many sizes that a first frame is painted at, each twice the one before.
+    pub scales: u32,
+    /// What halves the features.
+    pub pooling: Pooling,
+    /// What holds the frame's content: distances of features.
     pub content: Term,
-    /// What draws to the style, on Gram matrices.
+    /// What draws to the style: distances of Gram matrices.
     pub style: Term,
     /// What these are divided by.
     pub gram: GramDivisor,
+    /// The weight of what smooths.
+    pub tv_weight: f64,
     /// What smooths.
     pub total_variation: TotalVariation,
-    /// Its weight.
-    pub tv_weight: f64,
     /// What brings the losses down.
     pub method: Method,
     /// Steps for a frame with none before it, each an evaluation of the losses.
@@ -38,8 +40,6 @@ pub struct Recipe {
     pub iterations: u32,
     /// After every so many steps it stops, if the loss has not fallen meanwhile.
     pub patience: Option<u32>,
-    /// Sizes that a first frame is painted at, each twice the one before.
-    pub scales: u32,
 }
 
 /// What the optimiser moves.
@@ -104,134 +104,112 @@ impl Recipe {
     fn video() -> Self {
         Self {
             input: None,
-            pooling: Pooling::Max,
             variable: Variable::BoundedPicture,
             start: Start::Content,
-            content: Term {
-                layers: "relu4_2".into(),
-                optional: true,
-                distance: Distance::Relative,
-                sum: Sum::Total,
-                weight: 1.0,
-            },
+            scales: 3,
+            pooling: Pooling::Max,
+            content: Term { optional: true, ..Term::new(1.0, "relu4_2", Distance::Relative, Sum::Total) },
             style: Term {
-                layers: "relu1_1, relu2_1, relu3_1, relu4_1, relu5_1".into(),
                 optional: true,
-                distance: Distance::Relative,
-                sum: Sum::Mean,
-                weight: 100.0,
+                ..Term::new(100.0, "relu1_1, relu2_1, relu3_1, relu4_1, relu5_1", Distance::Relative, Sum::Mean)
             },
             gram: GramDivisor::Positions,
-            total_variation: TotalVariation::MeanSquare,
             tv_weight: 4.0,
+            total_variation: TotalVariation::MeanSquare,
             method: ADAM,
             first_iterations: 80,
             iterations: 4,
             patience: None,
-            scales: 3,
         }
     }
 
     /// PyTorch's tutorial "Neural Transfer".
     fn pytorch_tutorial() -> Self {
+        let style_layers = "conv1_1, conv1_2, conv2_1, conv2_2, conv3_1";
         Self {
-            content: Term {
-                layers: "conv2_2".into(),
-                optional: false,
-                distance: Distance::MeanSquare,
-                sum: Sum::Total,
-                weight: 1.0,
-            },
-            style: Term {
-                layers: "conv1_1, conv1_2, conv2_1, conv2_2, conv3_1".into(),
-                optional: false,
-                distance: Distance::MeanSquare,
-                sum: Sum::Total,
-                weight: 1e6,
-            },
+            input: None,
+            variable: Variable::BoundedPicture,
+            start: Start::Content,
+            scales: 1,
+            pooling: Pooling::Max,
+            content: Term::new(1.0, "conv2_2", Distance::MeanSquare, Sum::Total),
+            style: Term::new(1e6, style_layers, Distance::MeanSquare, Sum::Total),
             gram: GramDivisor::Features,
             tv_weight: 0.0,
+            total_variation: TotalVariation::MeanSquare,
             method: TORCH_LBFGS,
             first_iterations: 300,
             iterations: 30,
-            scales: 1,
-            ..Self::video()
+            patience: None,
         }
     }
 
     /// "Dive into Deep Learning", section "Neural Style Transfer".
     fn d2l() -> Self {
+        // The program keeps each convolution's result, which the ReLU after it overwrites; the last has none.
+        let (content_layer, style_layers) = ("relu4_4", "relu1_1, relu2_1, relu3_1, relu4_1, conv5_1");
         Self {
+            input: None,
             variable: Variable::Fed,
-            // The program keeps each convolution's result, which the ReLU after it overwrites; the last has none.
-            content: Term { layers: "relu4_4".into(), ..Self::pytorch_tutorial().content },
-            style: Term {
-                layers: "relu1_1, relu2_1, relu3_1, relu4_1, conv5_1".into(),
-                // A weight of 1000, counted ten times.
-                weight: 1e4,
-                ..Self::pytorch_tutorial().style
-            },
-            total_variation: TotalVariation::HalfMeanAbsolute,
+            start: Start::Content,
+            scales: 1,
+            pooling: Pooling::Max,
+            content: Term::new(1.0, content_layer, Distance::MeanSquare, Sum::Total),
+            // A weight of 1000, counted ten times.
+            style: Term::new(1e4, style_layers, Distance::MeanSquare, Sum::Total),
+            gram: GramDivisor::Features,
             tv_weight: 10.0,
+            total_variation: TotalVariation::HalfMeanAbsolute,
             method: Method::Adam { rate: 0.3, beta2: 0.999, decay: Some(Decay { every: 50, factor: 0.8 }) },
             first_iterations: 500,
             iterations: 50,
-            ..Self::pytorch_tutorial()
+            patience: None,
         }
     }
 
     /// Keras' example "Neural style transfer", with L-BFGS.
     fn keras() -> Self {
+        let style_layers = "relu1_1, relu2_1, relu3_1, relu4_1, relu5_1";
         Self {
             input: Some(Input::Caffe),
             variable: Variable::Fed,
             start: Start::Noise { from: -128.0, to: 97.0 },
-            content: Term {
-                layers: "relu4_2".into(),
-                optional: false,
-                distance: Distance::SumSquare,
-                sum: Sum::Total,
-                weight: 0.025,
-            },
-            style: Term {
-                layers: "relu1_1, relu2_1, relu3_1, relu4_1, relu5_1".into(),
-                optional: false,
-                distance: Distance::Gatys,
-                sum: Sum::Mean,
-                weight: 1.0,
-            },
+            scales: 1,
+            pooling: Pooling::Max,
+            content: Term::new(0.025, "relu4_2", Distance::SumSquare, Sum::Total),
+            style: Term::new(1.0, style_layers, Distance::Gatys, Sum::Mean),
             gram: GramDivisor::One,
-            total_variation: TotalVariation::Power,
             tv_weight: 1.0,
+            total_variation: TotalVariation::Power,
             method: Method::Lbfgs { rate: 1.0, history: 10, rule: StepRule::Search { round: 20 } },
+            // 15 rounds of 20 evaluations.
             first_iterations: 300,
             iterations: 30,
-            ..Self::pytorch_tutorial()
+            patience: None,
         }
     }
 
     /// A descendant of PyTorch's tutorial, which stops when the loss no longer falls.
     fn torch_early_stop() -> Self {
+        let style_layers = "conv1_1, conv2_1, conv3_1, conv4_1, conv5_1";
+        // Features are weighted before they, or their products, are compared.
+        let (content_factor, style_factor): (f64, f64) = (0.025, 5.0);
         Self {
             input: Some(Input::Plain),
             variable: Variable::Fed,
-            content: Term {
-                layers: "conv5_2".into(),
-                // Features are weighted by 0.025 before they are compared.
-                weight: 0.025 * 0.025,
-                ..Self::pytorch_tutorial().content
-            },
-            style: Term {
-                layers: "conv1_1, conv2_1, conv3_1, conv4_1, conv5_1".into(),
-                // Features are weighted by 5 before their products are compared.
-                weight: 5.0 * 5.0 * 5.0 * 5.0,
-                ..Self::pytorch_tutorial().style
-            },
+            start: Start::Content,
+            scales: 1,
+            pooling: Pooling::Max,
+            content: Term::new(content_factor.powi(2), "conv5_2", Distance::MeanSquare, Sum::Total),
+            style: Term::new(style_factor.powi(4), style_layers, Distance::MeanSquare, Sum::Total),
+            gram: GramDivisor::Features,
+            tv_weight: 0.0,
+            total_variation: TotalVariation::MeanSquare,
+            method: TORCH_LBFGS,
             // 100 steps of 20 evaluations.
             first_iterations: 2000,
             iterations: 200,
             patience: Some(20),
-            ..Self::pytorch_tutorial()
         }
     }
 
@@ -293,6 +271,10 @@ impl Recipe {
 }
 
 impl Term {
+    fn new(weight: f64, layers: &str, distance: Distance, sum: Sum) -> Self {
+        Self { layers: layers.to_owned(), optional: false, distance, sum, weight }
+    }
+
     /// Where in `network` it is taken.
     pub fn taps(&self, network: &Vgg) -> Result<Vec<Tap>> {
         let names = self.layers.split([',', ' ']).filter(|name| !name.is_empty());

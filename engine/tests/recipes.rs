@@ -140,11 +140,11 @@ fn compare(program: &Program, network: &Network) {
     let [original, exact] = [false, true].map(|double| original(program, network, &folder, double));
     let (ours, last) = ours(program, network);
     let apart = |a: f64, b: f64| (a / b - 1.0).abs();
-    // Where the program's rounding errors have grown beyond the tolerance, so may ours: a step of L-BFGS at which the loss
-    // jumps up multiplies them.
+    // Where the program's rounding errors have grown, ours may have grown by more: a step of L-BFGS at which the loss jumps
+    // up multiplies them. Where they have not, the tolerance stays.
     let mut tolerance: f64 = 1e-3;
     for (step, ((&ours, &original), exact)) in ours.iter().zip(&original).zip(&exact).enumerate().take(FIRST_STEPS) {
-        tolerance = tolerance.max(10.0 * apart(original, *exact));
+        tolerance = tolerance.max(30.0 * apart(original, *exact));
         assert!(apart(ours, original) < tolerance, "{name}, step {}: {ours}, not {original}", step + 1);
     }
     assert!(apart(last, ours[ours.len() - 1]) < 1e-4, "{name}: the parts make {last}");
