@@ -192,6 +192,7 @@ impl Session {
         } else {
             optimizer = method.begin(&start)?;
         }
+        self.choose_palette(content, false)?;
         self.prepare_style(size_of(content)?)?;
         let picture = self.optimise(content, start, &mut *optimizer, self.recipe.iterations, watch)?;
         Ok(Painted { content: content.shallow_clone(), picture, method, optimizer })
@@ -199,12 +200,7 @@ impl Session {
 
     /// Paints from nothing but the content: small at first, then ever larger, as the recipe says.
     fn paint_first(&mut self, content: &Tensor, watch: &mut Watch) -> Result<Painted> {
-        if self.parameters.original_colors == original_colors::MATCH {
-            self.palette = Some(Palette::of(content)?);
-            self.style_targets = None;
-        } else {
-            self.palette = None;
-        }
+        self.choose_palette(content, true)?;
         let sizes = pyramid(size_of(content)?, self.parameters.style_scale.min(1.0), self.recipe.scales);
         let steps = shares(self.recipe.first_iterations, sizes.len());
         let method = self.recipe.method;
@@ -221,6 +217,17 @@ impl Session {
             painted = Some(Painted { content, picture, method, optimizer });
         }
         painted.ok_or(Error::NoStyle)
+    }
+
+    /// Takes the colours that the styles are matched to, if they are, from a first frame: they stay until the next one.
+    fn choose_palette(&mut self, content: &Tensor, is_first: bool) -> Result<()> {
+        if self.parameters.original_colors != original_colors::MATCH {
+            self.palette = None;
+        } else if is_first || self.palette.is_none() {
+            self.palette = Some(Palette::of(content)?);
+            self.style_targets = None;
+        }
+        Ok(())
     }
 
     /// What the recipe begins with.

@@ -5,7 +5,7 @@ mod common;
 use common::{picture, scratch, write_network};
 use style_engine::Error;
 use style_engine::session::Session;
-use style_engine_interface::{Parameters, recipe};
+use style_engine_interface::{Parameters, original_colors, recipe};
 use tch::Tensor;
 
 const FIRST: i32 = 30;
@@ -132,6 +132,20 @@ fn a_large_first_frame_is_painted_small_at_first() {
         assert!((jump(&coarse_to_fine, step) - jump(&at_once, step)).abs() > 0.1, "{step}");
     }
     assert!(at_once.windows(2).skip(3).all(|pair| pair[1] < pair[0] * 1.1), "a style too small is painted at one size");
+}
+
+#[test]
+fn colours_are_matched_from_the_next_frame_on() {
+    let frame = picture(1, 40, 60);
+    let style_loss = |original_colors| {
+        let mut session = session();
+        let _ = paint(&mut session, &frame);
+        session.set_parameters(Parameters { original_colors, ..parameters() }, "", "").unwrap();
+        let _ = paint(&mut session, &frame);
+        assert_eq!(session.stats().steps as i32, NEXT);
+        session.stats().style_loss
+    };
+    assert!((style_loss(original_colors::MATCH) / style_loss(original_colors::NONE) - 1.0).abs() > 0.01);
 }
 
 #[test]
