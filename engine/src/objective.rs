@@ -21,15 +21,14 @@ pub struct Losses {
 /// A loss over some layers, with what it compares with.
 pub struct Targets(Vec<(Tap, Target)>);
 
-/// The style of pictures, what the network is fed for each, in these shares: for frames of so many positions.
+/// The style of pictures, what the network is fed for each, in these shares of 1: for frames of so many positions.
 pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], positions: i64) -> Result<Targets> {
     let taps = recipe.style.taps(network)?;
-    let all: f64 = styles.iter().map(|(_, share)| share).sum();
     let mut blends: Vec<Option<Tensor>> = taps.iter().map(|_| None).collect();
     for (style, share) in styles {
         let features = network.features(style, &taps, recipe.pooling)?;
         for (blend, features) in blends.iter_mut().zip(&features) {
-            let part = gram(features, recipe.gram)?.f_mul_scalar(share / all)?;
+            let part = gram(features, recipe.gram)?.f_mul_scalar(*share)?;
             *blend = Some(match blend.take() {
                 Some(blend) => blend.f_add(&part)?,
                 None => part,

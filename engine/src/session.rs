@@ -29,7 +29,7 @@ pub struct Session {
     parameters: Parameters,
     recipe: Recipe,
     input: Normalisation,
-    /// Pictures `(1, 3, H, W)` in 0..1, and their shares.
+    /// Pictures `(1, 3, H, W)` in 0..1, and their shares of 1.
     styles: Vec<(Tensor, f64)>,
     /// What the style losses compare with, and the size of the frames that it was made for.
     style_targets: Option<([i64; 2], Targets)>,
@@ -125,7 +125,9 @@ impl Session {
         if !recipe.has_style_of(&self.recipe) || others != (parameters.style_scale, parameters.original_colors) {
             self.style_targets = None;
         }
-        self.input = recipe.input.unwrap_or(self.network.input).on(self.network.device)?;
+        if recipe.input != self.recipe.input {
+            self.input = recipe.input.unwrap_or(self.network.input).on(self.network.device)?;
+        }
         (self.parameters, self.recipe) = (parameters, recipe);
         Ok(())
     }
@@ -137,7 +139,7 @@ impl Session {
         if !(all.is_normal() && styles.iter().all(|(_, share)| *share >= 0.0)) {
             return Err(Error::Settings("the styles' shares must not be negative, nor all be 0".into()));
         }
-        let to_device = |(picture, share): &(Tensor, f64)| Ok((picture.f_to_device(self.network.device)?, *share));
+        let to_device = |(picture, share): &(Tensor, f64)| Ok((picture.f_to_device(self.network.device)?, share / all));
         self.styles = styles.iter().map(to_device).collect::<Result<_>>()?;
         self.style_targets = None;
         Ok(())

@@ -145,7 +145,7 @@ impl Program {
                 rows().for_each(|(y, at)| packer.pack(source_row(y), &nothing, &mut target[at..][..row_bytes]));
                 continue;
             }
-            let mut frame = sheet.rows_of_frame(job.rows.clone(), target, stride);
+            let mut frame = packer.rows_of_frame(job.rows.clone(), target, stride);
             if self.filter(sheet, job.rows.clone(), source_row, bands, &mut frame) == Place::Band {
                 let filtered = &bands[SRC];
                 rows().for_each(|(y, at)| packer.pack(source_row(y), filtered.row(y), &mut target[at..][..row_bytes]));

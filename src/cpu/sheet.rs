@@ -124,19 +124,6 @@ impl Sheet {
         }
     }
 
-    /// The rows of a frame from `bytes` on, where filtered samples lie in it as they lie in a band.
-    pub(super) fn rows_of_frame<'a, T: Stored>(
-        &self,
-        rows: Range<usize>,
-        bytes: &'a mut [u8],
-        stride: usize,
-    ) -> Option<RowsMut<'a, T>> {
-        let lies_as_it_is = matches!(self.packer::<T>(), Packer::Filtered(_)) && self.depth.shift == 0;
-        let is_whole = stride.is_multiple_of(size_of::<T>()) && cfg!(target_endian = "little");
-        let samples = bytemuck::try_cast_slice_mut(bytes).ok().filter(|_| lies_as_it_is && is_whole)?;
-        RowsMut::of_frame(self.size, rows, samples, stride / size_of::<T>())
-    }
-
     /// How rows are put back, mixed with what was there before.
     pub(super) fn packer<T: Stored>(&self) -> Packer<'_, T> {
         let every = |treatment| self.is_contiguous() && self.treatments.iter().all(|&of| of == treatment);
@@ -206,6 +193,19 @@ pub(super) struct Blend<T> {
 }
 
 impl<T: Stored> Packer<'_, T> {
+    /// The rows of a frame from `bytes` on, where filtered samples lie in it as they lie in a band.
+    pub(super) fn rows_of_frame<'a>(
+        &self,
+        rows: Range<usize>,
+        bytes: &'a mut [u8],
+        stride: usize,
+    ) -> Option<RowsMut<'a, T>> {
+        let Self::Filtered(sheet) = self else { return None };
+        let is_whole = stride.is_multiple_of(size_of::<T>()) && cfg!(target_endian = "little");
+        let samples = bytemuck::try_cast_slice_mut(bytes).ok().filter(|_| sheet.depth.shift == 0 && is_whole)?;
+        RowsMut::of_frame(sheet.size, rows, samples, stride / size_of::<T>())
+    }
+
     pub(super) fn pack(&self, before: &[u8], filtered: &[T], result: &mut [u8]) {
         match self {
             Self::Original => result.copy_from_slice(before),

@@ -24,6 +24,11 @@ impl Trial {
     fn less(self, slope: f64) -> Self {
         Self { at: self.at, loss: self.loss - self.at * slope, slope: self.slope - slope }
     }
+
+    /// Whether one of the two rises and the other falls.
+    fn turns_from(self, other: Self) -> bool {
+        self.slope * other.slope.signum() < 0.0
+    }
 }
 
 /// A search under way.
@@ -85,12 +90,12 @@ impl LineSearch {
 
         // Until the loss is low enough the promised decrease guides, then the loss itself.
         let guide = if !self.is_near && loss <= self.best.loss && !is_low { promised } else { 0.0 };
-        self.length = self.choose(trial.less(guide), self.best.less(guide), self.other.less(guide));
-        let is_worse = trial.less(guide).loss > self.best.less(guide).loss;
-        if is_worse {
+        let [guided, best, other] = [trial, self.best, self.other].map(|trial| trial.less(guide));
+        self.length = self.choose(guided, best, other);
+        if guided.loss > best.loss {
             self.other = trial;
         } else {
-            if trial.less(guide).slope * self.best.less(guide).slope.signum() < 0.0 {
+            if guided.turns_from(best) {
                 self.other = self.best;
             }
             self.best = trial;
@@ -118,7 +123,6 @@ impl LineSearch {
 
     /// The next length to try: minima of a cubic and of a parabola through what is known (section 4 of the paper).
     fn choose(&mut self, trial: Trial, best: Trial, other: Trial) -> f64 {
-        let turns = trial.slope * best.slope.signum() < 0.0;
         let along = |from: Trial, to: Trial, share: f64| from.at + share * (to.at - from.at);
         if trial.loss > best.loss {
             // The loss rose: a minimum lies between.
@@ -127,7 +131,7 @@ impl LineSearch {
             let fall = (best.loss - trial.loss) / (trial.at - best.at) + best.slope;
             let parabola = along(best, trial, best.slope / fall / 2.0);
             if (cubic - best.at).abs() < (parabola - best.at).abs() { cubic } else { cubic + (parabola - cubic) / 2.0 }
-        } else if turns {
+        } else if trial.turns_from(best) {
             // The slope turned: a minimum lies between.
             self.is_enclosed = true;
             let cubic = along(trial, best, cubic_minimum(trial, best));
@@ -136,10 +140,12 @@ impl LineSearch {
         } else if trial.slope.abs() < best.slope.abs() {
             // The slope flattens: the minimum lies further on, if the cubic has one there.
             let share = cubic_minimum(trial, best);
-            let cubic = match () {
-                () if share < 0.0 => along(trial, best, share),
-                () if trial.at > best.at => self.most,
-                () => self.least,
+            let cubic = if share < 0.0 {
+                along(trial, best, share)
+            } else if trial.at > best.at {
+                self.most
+            } else {
+                self.least
             };
             let secant = along(trial, best, trial.slope / (trial.slope - best.slope));
             let is_cubic_nearer = (cubic - trial.at).abs() < (secant - trial.at).abs();
