@@ -12,9 +12,14 @@ const LEAST_VARIANCE: f64 = 1e-5;
 
 /// `painted` with the chroma of `content`, both `(1, 3, H, W)` in 0..1: only brightness is repainted.
 pub fn keep_chroma(painted: &Tensor, content: &Tensor) -> Result<Tensor> {
-    let weights = Tensor::f_from_slice(&LUMA)?.f_view([1, 3, 1, 1])?.f_to_device(painted.device())?;
-    let brighter = painted.f_sub(content)?.f_mul(&weights)?.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?;
+    let brighter = grey(&painted.f_sub(content)?)?;
     Ok(content.f_add(&brighter)?.f_clamp(0.0, 1.0)?)
+}
+
+/// The brightness of colours `(N, 3, H, W)`: `(N, 1, H, W)`.
+pub fn grey(colours: &Tensor) -> Result<Tensor> {
+    let weights = Tensor::f_from_slice(&LUMA)?.f_view([1, 3, 1, 1])?.f_to_device(colours.device())?;
+    Ok(colours.f_mul(&weights)?.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?)
 }
 
 /// The mean, `(3, 1)`, and covariance, `(3, 3)`, of a picture's colours.

@@ -8,6 +8,7 @@ pub mod colour;
 pub mod device;
 mod error;
 mod ffi;
+pub mod flow;
 pub mod input;
 pub mod losses;
 pub mod objective;

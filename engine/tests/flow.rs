@@ -1,0 +1,201 @@
+//! Motion that is found, on pictures that are known between their pixels too: sums of waves.
+
+use style_engine::flow::{self, Filter, Frame};
+use style_engine::random::Random;
+use tch::{Device, Kind, Tensor};
+
+const HEIGHT: i64 = 135;
+const WIDTH: i64 = 240;
+
+/// Where each pixel is, `(1, 2, H, W)`, x then y.
+fn positions(height: i64, width: i64) -> Tensor {
+    let line = |length| Tensor::arange(length, (Kind::Float, Device::Cpu));
+    let (x, y) =
+        (line(width).expand([height, width], false), line(height).view([-1, 1]).expand([height, width], false));
+    Tensor::stack(&[x, y], 0).unsqueeze(0)
+}
+
+/// Uniform noise of this standard deviation.
+fn noise(seed: u64, sigma: f64, size: &[i64]) -> Tensor {
+    (Random(seed).uniform(size.iter().product()).unwrap().view(size) - 0.5) * (12f64.sqrt() * sigma)
+}
+
+/// A scene, `(1, 3, H, W)`, at these positions: waves from 6 to 100 pixels long, long ones stronger.
+fn scene(seed: u64, positions: &Tensor) -> Tensor {
+    let random = Vec::<f64>::try_from(Random(seed).uniform(120).unwrap().to_kind(Kind::Double)).unwrap();
+    let (x, y) = (positions.select(1, 0), positions.select(1, 1));
+    let wave = |of: &[f64]| {
+        let length = 6.0 * (100.0f64 / 6.0).powf(of[0]);
+        let (direction, pace) = (std::f64::consts::TAU * of[1], std::f64::consts::TAU / length);
+        let phase = &x * (pace * direction.cos()) + &y * (pace * direction.sin()) + std::f64::consts::TAU * of[2];
+        phase.sin() * (0.03 * (length / 6.0).powf(0.4))
+    };
+    let grey = random.chunks(3).map(wave).fold(x.zeros_like() + 0.5, |sum, wave| sum + wave);
+    grey.unsqueeze(1).expand([1, 3, -1, -1], false).clamp(0.0, 1.0)
+}
+
+/// The motion between two pictures, there and back.
+fn between(first: &Tensor, second: &Tensor) -> [Tensor; 2] {
+    flow::between(&Frame::new(first).unwrap(), &Frame::new(second).unwrap()).unwrap()
+}
+
+/// The mean of `values` where `places` is 1.
+fn mean_over(values: &Tensor, places: &Tensor) -> f64 {
+    ((values * places).sum(Kind::Float) / places.sum(Kind::Float)).double_value(&[])
+}
+
+fn length(motion: &Tensor) -> Tensor {
+    motion.square().sum_dim_intlist([1].as_slice(), true, Kind::Float).sqrt()
+}
+
+/// 1 where a position lies inside the picture.
+fn inside(positions: &Tensor) -> Tensor {
+    let within = |channel: i64, side: i64| {
+        let value = positions.narrow(1, channel, 1);
+        value.ge(0.0).logical_and(&value.le((side - 1) as f64))
+    };
+    within(0, WIDTH).logical_and(&within(1, HEIGHT)).to_kind(Kind::Float)
+}
+
+/// Finds a linear motion about the picture's centre, `matrix * p + shift`; the mean error, there and back, over what both
+/// frames show.
+fn errors(matrix: [f64; 4], shift: [f64; 2]) -> [f64; 2] {
+    let centre = Tensor::from_slice(&[WIDTH as f32 / 2.0, HEIGHT as f32 / 2.0]).view([1, 2, 1, 1]);
+    let shift = Tensor::from_slice(&shift).to_kind(Kind::Float).view([1, 2, 1, 1]);
+    let apply = |[a, b, c, d]: [f64; 4], p: &Tensor| {
+        let (x, y) = (p.narrow(1, 0, 1), p.narrow(1, 1, 1));
+        Tensor::cat(&[&x * a + &y * b, &x * c + &y * d], 1)
+    };
+    let [a, b, c, d] = matrix;
+    let determinant = a * d - b * c;
+    let inverse = [d, -b, -c, a].map(|element| element / determinant);
+
+    let p = positions(HEIGHT, WIDTH);
+    let after = apply(matrix, &(&p - &centre)) + &shift + &centre;
+    let before = apply(inverse, &(&p - &shift - &centre)) + &centre;
+    let size = [1, 3, HEIGHT, WIDTH];
+    let first = scene(1, &p) + noise(2, 0.01, &size);
+    let second = scene(1, &before) + noise(3, 0.01, &size);
+    let [there, back] = between(&first, &second);
+    let error = |found: Tensor, target: &Tensor| mean_over(&length(&(found + &p - target)), &inside(target));
+    [error(there, &after), error(back, &before)]
+}
+
+#[test]
+fn pans() {
+    for shift in [[0.5, 0.25], [3.3, -2.6], [-11.7, 5.2], [24.6, -9.3]] {
+        let errors = errors([1.0, 0.0, 0.0, 1.0], shift);
+        assert!(errors.iter().all(|error| *error < 0.3), "{shift:?}: {errors:?}");
+    }
+}
+
+#[test]
+fn zoom_and_rotation() {
+    for (zoom, degrees) in [(1.08, 0.0), (1.0, 4.0), (0.96, -2.0f64)] {
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        let errors = errors([zoom * cos, -zoom * sin, zoom * sin, zoom * cos], [1.3, -0.7]);
+        assert!(errors.iter().all(|error| *error < 0.3), "{zoom} {degrees}: {errors:?}");
+    }
+}
+
+#[test]
+fn a_passing_disc_covers_what_is_behind_it() {
+    let p = positions(HEIGHT, WIDTH);
+    let shift = |x: f64, y: f64| Tensor::from_slice(&[x as f32, y as f32]).view([1, 2, 1, 1]);
+    let (background, foreground, centre) = (shift(1.3, -0.7), shift(-9.4, 4.1), shift(130.0, 60.0));
+    let disc = |p: &Tensor| length(&(p - &centre)).lt(30.0);
+    let picture = |frame: f64| {
+        let on_disc = &p - &foreground * frame;
+        scene(5, &on_disc).where_self(&disc(&on_disc), &scene(1, &(&p - &background * frame)))
+    };
+    let [there, back] = between(&picture(0.0), &picture(1.0));
+    let visible = flow::visible(&there, &back).unwrap();
+
+    let truth = foreground.where_self(&disc(&p), &background);
+    let covered = disc(&p).logical_not().logical_and(&disc(&(&p + &background - &foreground))).to_kind(Kind::Float);
+    let seen = inside(&(&p + &truth)) * (1.0 - &covered);
+    let error = mean_over(&length(&(there - &truth)), &seen);
+    let (seen_found, covered_found) = (mean_over(&visible, &seen), mean_over(&visible, &covered));
+    assert!(error < 0.6, "{error}");
+    assert!(seen_found > 0.93, "{seen_found} of what is seen");
+    assert!(covered_found < 0.25, "{covered_found} of what is covered");
+}
+
+#[test]
+fn what_stands_still_does_not_move() {
+    let size = [1, 3, HEIGHT, WIDTH];
+    let still = scene(1, &positions(HEIGHT, WIDTH));
+    for motion in between(&(&still + noise(2, 0.01, &size)), &(&still + noise(3, 0.01, &size))) {
+        let mean = length(&motion).mean(Kind::Float).double_value(&[]);
+        assert!(mean < 0.1, "{mean}");
+    }
+}
+
+#[test]
+fn a_picture_of_one_colour_does_not_move_at_all() {
+    let grey = Tensor::full([1, 3, 40, 60], 0.3, (Kind::Float, Device::Cpu));
+    for motion in between(&grey, &grey) {
+        assert_eq!(length(&motion).max().double_value(&[]), 0.0);
+    }
+}
+
+#[test]
+fn frames_of_any_size() {
+    for (height, width) in [(1, 1), (1, 7), (7, 1), (5, 3), (17, 16), (33, 31)] {
+        let p = positions(height, width);
+        let [there, back] = between(&scene(1, &p), &scene(1, &(&p - 0.5)));
+        let visible = flow::visible(&there, &back).unwrap();
+        assert_eq!(visible.size(), [1, 1, height, width]);
+        for motion in [there, back] {
+            assert_eq!(motion.size(), [1, 2, height, width]);
+            // Also not where it is not a number.
+            assert!(length(&motion).max().double_value(&[]) < 4.0, "{height} x {width}");
+        }
+    }
+}
+
+#[test]
+fn a_warp_by_whole_pixels_keeps_values() {
+    let values = noise(1, 0.3, &[2, 4, 19, 33]);
+    let flow = Tensor::from_slice(&[-3f32, 2., 40., -5.]).view([2, 2, 1, 1]).expand([2, 2, 19, 33], false);
+    let moved = |picture: i64, x: i64, y: i64| {
+        let line =
+            |length: i64, by: i64| (Tensor::arange(length, (Kind::Int64, Device::Cpu)) + by).clamp(0, length - 1);
+        values.narrow(0, picture, 1).index_select(2, &line(19, y)).index_select(3, &line(33, x))
+    };
+    let expected = Tensor::cat(&[moved(0, -3, 2), moved(1, 40, -5)], 0);
+    for filter in [Filter::Bilinear, Filter::Bicubic] {
+        let warped = flow::warp(&values, &flow, filter).unwrap();
+        assert!(warped.allclose(&expected, 0.0, 1e-4, false), "{filter:?}");
+    }
+}
+
+#[test]
+fn a_warp_between_pixels() {
+    let step = Tensor::from_slice(&[0f32, 0., 0., 1., 1., 1.]).view([1, 1, 1, 6]);
+    let flow = Tensor::from_slice(&[0.5f32, 0.0]).view([1, 2, 1, 1]).expand([1, 2, 1, 6], false);
+    // The bicubic kernel with a = -0.75: -3/32, 19/32, 19/32, -3/32.
+    for (filter, expected) in
+        [(Filter::Bilinear, [0., 0., 0.5, 1., 1., 1f32]), (Filter::Bicubic, [0., -0.09375, 0.5, 1.09375, 1., 1.])]
+    {
+        let warped = flow::warp(&step, &flow, filter).unwrap();
+        let expected = Tensor::from_slice(&expected).view_as(&step);
+        assert!(warped.allclose(&expected, 0.0, 1e-5, false), "{filter:?}: {warped}");
+    }
+}
+
+#[test]
+fn visible_is_what_comes_back_and_stays_inside() {
+    let motion = |x: f64, y: f64| {
+        Tensor::from_slice(&[x as f32, y as f32]).view([1, 2, 1, 1]).expand([1, 2, 10, 20], false).contiguous()
+    };
+    let share = |there: Tensor, back: Tensor| flow::visible(&there, &back).unwrap().mean(Kind::Float).double_value(&[]);
+    let near = |share: f64, expected: f64| assert!((share - expected).abs() < 1e-6, "{share} for {expected}");
+    near(share(motion(0.0, 0.0), motion(0.0, 0.0)), 1.0);
+    // 5 of 20 columns leave; 3 of 10 rows do.
+    near(share(motion(5.0, 0.0), motion(-5.0, 0.0)), 0.75);
+    near(share(motion(0.0, -3.0), motion(0.0, 3.0)), 0.7);
+    // |w + w'|^2 is 1 and 0.36, the tolerance 0.51 to 0.5236.
+    near(share(motion(1.0, 0.0), motion(0.0, 0.0)), 0.0);
+    near(share(motion(0.0, 0.6), motion(0.0, 0.0)), 0.9);
+}
