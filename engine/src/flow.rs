@@ -25,14 +25,14 @@ const NOISE: f64 = 0.08;
 /// The windows of a level's iterations; see [`smooth`].
 const WINDOWS: [u32; 3] = [3, 3, 2];
 
-/// How much an equation counts that says that motion is the mean over a window, and that window.
+/// How much it counts that a pixel moves as what is around it, where an equation counts up to 1; and how far around.
 const SMOOTHNESS: f64 = 0.03;
 const SMOOTHNESS_WINDOW: u32 = 4;
 
 /// How far away the neighbours are whose motion a pixel may take over.
 const NEIGHBOUR: i64 = 4;
 
-/// How much better that must fit, of 1, and the window over which fits are compared.
+/// How much better that must fit, where the worst misfit is 1; and the window over which fits are compared.
 const LEAST_GAIN: f64 = 0.002;
 const FIT_WINDOW: u32 = 1;
 
@@ -60,9 +60,8 @@ impl Frame {
 /// The motion from a frame to another of the same size, and back, each `(1, 2, H, W)`, x then y, in pixels: what lies at
 /// p in one lies at p + motion(p) in the other.
 pub fn between(first: &Frame, second: &Frame) -> Result<[Tensor; 2]> {
-    let (kind, device) = (Kind::Float, first.levels[0].device());
-    // Both at once.
-    let mut motion = Tensor::f_zeros([2, 2, 1, 1], (kind, device))?;
+    // Both directions are a batch.
+    let mut motion = Tensor::f_zeros([2, 2, 1, 1], (Kind::Float, first.levels[0].device()))?;
     for (first, second) in first.levels.iter().zip(&second.levels).rev() {
         let (from, to) = (Tensor::f_cat(&[first, second], 0)?, Tensor::f_cat(&[second, first], 0)?);
         motion = enlarge(&motion, size_of(first))?;
@@ -204,7 +203,14 @@ fn sample(values: &Tensor, targets: &Tensor, filter: Filter) -> Result<Tensor> {
         Filter::Bilinear => 0,
         Filter::Bicubic => 2,
     };
-    Ok(values.f_grid_sampler(targets, mode, 1, false)?)
+    let (batch, channels, height, width) = values.size4()?;
+    if batch > 1 || channels % 2 == 1 {
+        return Ok(values.f_grid_sampler(targets, mode, 1, false)?);
+    }
+    // On a CPU, threads share a batch only: half the channels for each of two.
+    let halves = values.f_reshape([2, channels / 2, height, width])?;
+    let sampled = halves.f_grid_sampler(&targets.f_expand([2, -1, -1, -1], false)?, mode, 1, false)?;
+    Ok(sampled.f_view_as(values)?)
 }
 
 /// 1 where targets lie inside the picture, `(N, 1, H, W)`.

@@ -167,6 +167,8 @@ fn a_warp_by_whole_pixels_keeps_values() {
     for filter in [Filter::Bilinear, Filter::Bicubic] {
         let warped = flow::warp(&values, &flow, filter).unwrap();
         assert!(warped.allclose(&expected, 0.0, 1e-4, false), "{filter:?}");
+        let first = flow::warp(&values.narrow(0, 0, 1), &flow.narrow(0, 0, 1), filter).unwrap();
+        assert!(first.allclose(&expected.narrow(0, 0, 1), 0.0, 1e-4, false), "{filter:?}, a single one");
     }
 }
 
