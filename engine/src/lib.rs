@@ -4,6 +4,7 @@
 //! follow a film: each frame starts from the result of the last. Tensors are `(N, C, H, W)`; pictures are RGB in 0..1.
 
 pub mod builtin;
+mod carry;
 pub mod colour;
 pub mod device;
 mod error;
@@ -16,6 +17,7 @@ pub mod optimizers;
 pub mod random;
 pub mod recipe;
 pub mod session;
+mod size;
 pub mod vgg;
 pub mod weights;
 

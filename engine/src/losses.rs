@@ -18,15 +18,50 @@ pub enum GramDivisor {
     Features,
 }
 
-/// The Gram matrix of features `(1, C, H, W)`: `F F^T`, `(C, C)`, divided.
-pub fn gram(features: &Tensor, divisor: GramDivisor) -> Result<Tensor> {
-    let (_, channels, height, width) = features.size4()?;
-    let flat = features.f_reshape([channels, height * width])?;
-    let products = flat.f_matmul(&flat.f_transpose(0, 1)?)?;
+/// Tiles that Gram matrices are taken of, one of each: what holds for each tile, holds everywhere in the picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grid {
+    /// Side by side along height and width.
+    pub tiles: [i64; 2],
+    /// How far the grid is moved along them, in tiles, 0..1: what leaves at one end comes in at the other.
+    pub shift: [f64; 2],
+}
+
+/// No tile is smaller than this, in pixels: it would hold less than a stroke.
+const LEAST_TILE: i64 = 48;
+
+impl Grid {
+    /// The whole picture as one tile.
+    pub const WHOLE: Self = Self { tiles: [1, 1], shift: [0.0, 0.0] };
+
+    /// So many tiles along the shorter side of a picture of this height and width, and squares along the other.
+    pub fn new(size: [i64; 2], along_shorter: i64) -> Self {
+        let side = (size[0].min(size[1]) / along_shorter).max(LEAST_TILE) as f64;
+        Self { tiles: size.map(|length| ((length as f64 / side).round() as i64).max(1)), ..Self::WHOLE }
+    }
+
+    /// `(1, C, H, W)`, cut into tiles: `(tiles, C, positions)`.
+    fn cut(&self, features: &Tensor) -> Result<Tensor> {
+        let (_, channels, height, width) = features.size4()?;
+        let tiles = [self.tiles[0].min(height), self.tiles[1].min(width)];
+        let sides = [height / tiles[0], width / tiles[1]];
+        let shift = [0, 1].map(|dimension| -((self.shift[dimension] * sides[dimension] as f64) as i64));
+        let moved = if shift == [0, 0] { features.shallow_clone() } else { features.f_roll(shift, [2, 3])? };
+        let even = moved.f_narrow(2, 0, tiles[0] * sides[0])?.f_narrow(3, 0, tiles[1] * sides[1])?;
+        let apart = even.f_reshape([channels, tiles[0], sides[0], tiles[1], sides[1]])?.f_permute([1, 3, 0, 2, 4])?;
+        Ok(apart.f_reshape([tiles[0] * tiles[1], channels, sides[0] * sides[1]])?)
+    }
+}
+
+/// The Gram matrices of the tiles of features `(1, C, H, W)`: `F F^T`, `(tiles, C, C)`, divided.
+pub fn grams(features: &Tensor, grid: &Grid, divisor: GramDivisor) -> Result<Tensor> {
+    let flat = grid.cut(features)?;
+    let (_, channels, positions) = flat.size3()?;
+    let products = flat.f_matmul(&flat.f_transpose(1, 2)?)?;
     Ok(match divisor {
         GramDivisor::One => products,
-        GramDivisor::Positions => products.f_div_scalar(height * width)?,
-        GramDivisor::Features => products.f_div_scalar(channels * height * width)?,
+        GramDivisor::Positions => products.f_div_scalar(positions)?,
+        GramDivisor::Features => products.f_div_scalar(channels * positions)?,
     })
 }
 
@@ -65,9 +100,10 @@ impl Target {
         Ok(Self { value, divisor })
     }
 
-    /// How far `x` is from it.
+    /// How far `x`, `(N, ...)` for a value of `(1, ...)`, is from it: the mean over N.
     pub fn distance(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_sub(&self.value)?.f_square()?.f_sum(Kind::Float)?.f_div(&self.divisor)?)
+        let sum = x.f_sub(&self.value)?.f_square()?.f_sum(Kind::Float)?;
+        Ok(sum.f_div_scalar(x.size()[0])?.f_div(&self.divisor)?)
     }
 }
 

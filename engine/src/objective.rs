@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use crate::Result;
-use crate::losses::{Target, gram};
+use crate::losses::{Grid, Target, grams};
 use crate::optimizers::Evaluation;
 use crate::recipe::{Recipe, Sum, Term};
 use crate::vgg::{Tap, Vgg};
@@ -28,7 +28,7 @@ pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], p
     for (style, share) in styles {
         let features = network.features(style, &taps, recipe.pooling)?;
         for (blend, features) in blends.iter_mut().zip(&features) {
-            let part = gram(features, recipe.gram)?.f_mul_scalar(*share)?;
+            let part = grams(features, &Grid::WHOLE, recipe.gram)?.f_mul_scalar(*share)?;
             *blend = Some(match blend.take() {
                 Some(blend) => blend.f_add(&part)?,
                 None => part,
@@ -48,6 +48,14 @@ pub fn content_targets(network: &Vgg, recipe: &Recipe, picture: &Tensor) -> Resu
     Ok(Targets(taps.into_iter().zip(features).map(target).collect::<Result<_>>()?))
 }
 
+/// Where a picture is held to what it was moved from.
+pub struct Pull {
+    /// The last result, moved to where it belongs now, shaped like the variable.
+    pub moved: Tensor,
+    /// How much each place is held, 0..1, `(1, 1, H, W)`.
+    pub held: Tensor,
+}
+
 /// A recipe's losses.
 pub struct Objective<'a> {
     network: &'a Vgg,
@@ -56,36 +64,44 @@ pub struct Objective<'a> {
     taps: Vec<Tap>,
     style: &'a Targets,
     content: Targets,
+    pull: Option<Pull>,
 }
 
 impl<'a> Objective<'a> {
     /// Compares with these.
-    pub fn new(network: &'a Vgg, recipe: &'a Recipe, style: &'a Targets, content: Targets) -> Self {
+    pub fn new(network: &'a Vgg, recipe: &'a Recipe, style: &'a Targets, content: Targets, pull: Option<Pull>) -> Self {
         let mut taps: Vec<_> = style.0.iter().chain(&content.0).map(|&(tap, _)| tap).collect();
         taps.sort();
         taps.dedup();
-        Self { network, recipe, taps, style, content }
+        Self { network, recipe, taps, style, content, pull }
     }
 
-    /// The weighted sum of the losses for a variable from which `fed` makes what the network is fed; its gradient; and the
-    /// losses apart.
+    /// The weighted sum of the losses for a variable from which `fed` makes what the network is fed, with style compared in
+    /// each tile of `grid`; its gradient; and the losses apart.
     pub fn evaluate(
         &self,
         variable: &Tensor,
+        grid: &Grid,
         fed: impl FnOnce(&Tensor) -> Result<Tensor>,
     ) -> Result<(Evaluation, Losses)> {
         let variable = variable.f_detach()?.f_set_requires_grad(true)?;
-        let losses = self.losses(&variable, &fed(&variable)?)?;
-        let Recipe { style, content, tv_weight, .. } = self.recipe;
-        let loss = losses.style.f_mul_scalar(style.weight)?.f_add(&losses.content.f_mul_scalar(content.weight)?)?;
-        let loss = loss.f_add(&losses.tv.f_mul_scalar(*tv_weight)?)?;
+        let losses = self.losses(&variable, grid, &fed(&variable)?)?;
+        let Recipe { style, content, tv_weight, temporal_weight, .. } = self.recipe;
+        let mut loss = losses.style.f_mul_scalar(style.weight)?.f_add(&losses.content.f_mul_scalar(content.weight)?)?;
+        loss = loss.f_add(&losses.tv.f_mul_scalar(*tv_weight)?)?;
+        if let Some(Pull { moved, held }) = &self.pull {
+            // The sum over what is seen, over all elements (M. Ruder, A. Dosovitskiy, T. Brox, GCPR 2016, equation 8).
+            let apart = variable.f_sub(moved)?.f_square()?.f_mul(held)?.f_mean(Kind::Float)?;
+            loss = loss.f_add(&apart.f_mul_scalar(*temporal_weight)?)?;
+        }
         let gradient = Tensor::f_run_backward(&[&loss], &[&variable], false, false)?.remove(0);
         Ok((Evaluation { loss: loss.f_detach()?, gradient }, losses))
     }
 
-    fn losses(&self, variable: &Tensor, fed: &Tensor) -> Result<Losses> {
+    fn losses(&self, variable: &Tensor, grid: &Grid, fed: &Tensor) -> Result<Losses> {
         let features = self.network.features(fed, &self.taps, self.recipe.pooling)?;
-        let style_distance = |features: &Tensor, target: &Target| target.distance(&gram(features, self.recipe.gram)?);
+        let style_distance =
+            |features: &Tensor, target: &Target| target.distance(&grams(features, grid, self.recipe.gram)?);
         let content_distance = |features: &Tensor, target: &Target| target.distance(features);
         Ok(Losses {
             style: self.sum(&self.recipe.style, self.style, &features, style_distance)?,

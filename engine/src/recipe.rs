@@ -28,10 +28,14 @@ pub struct Recipe {
     pub style: Term,
     /// What these are divided by.
     pub gram: GramDivisor,
+    /// So many tiles along the picture's shorter side have a Gram matrix each; 1: the picture has one.
+    pub tiles: i64,
     /// The weight of what smooths.
     pub tv_weight: f64,
     /// What smooths.
     pub total_variation: TotalVariation,
+    /// The weight of what holds a frame to the one before.
+    pub temporal_weight: f64,
     /// What brings the losses down.
     pub method: Method,
     /// Steps for a frame with none before it, each an evaluation of the losses.
@@ -108,14 +112,16 @@ impl Recipe {
             start: Start::Content,
             scales: 3,
             pooling: Pooling::Max,
-            content: Term { optional: true, ..Term::new(1.0, "relu4_2", Distance::Relative, Sum::Total) },
+            content: Term { optional: true, ..Term::new(2.0, "relu4_2", Distance::Relative, Sum::Total) },
             style: Term {
                 optional: true,
                 ..Term::new(100.0, "relu1_1, relu2_1, relu3_1, relu4_1, relu5_1", Distance::Relative, Sum::Mean)
             },
             gram: GramDivisor::Positions,
+            tiles: 3,
             tv_weight: 4.0,
             total_variation: TotalVariation::MeanSquare,
+            temporal_weight: 8000.0,
             method: ADAM,
             first_iterations: 80,
             iterations: 4,
@@ -135,8 +141,10 @@ impl Recipe {
             content: Term::new(1.0, "conv2_2", Distance::MeanSquare, Sum::Total),
             style: Term::new(1e6, style_layers, Distance::MeanSquare, Sum::Total),
             gram: GramDivisor::Features,
+            tiles: 1,
             tv_weight: 0.0,
             total_variation: TotalVariation::MeanSquare,
+            temporal_weight: 0.0,
             method: TORCH_LBFGS,
             first_iterations: 300,
             iterations: 30,
@@ -158,8 +166,10 @@ impl Recipe {
             // A weight of 1000, counted ten times.
             style: Term::new(1e4, style_layers, Distance::MeanSquare, Sum::Total),
             gram: GramDivisor::Features,
+            tiles: 1,
             tv_weight: 10.0,
             total_variation: TotalVariation::HalfMeanAbsolute,
+            temporal_weight: 0.0,
             method: Method::Adam { rate: 0.3, beta2: 0.999, decay: Some(Decay { every: 50, factor: 0.8 }) },
             first_iterations: 500,
             iterations: 50,
@@ -179,8 +189,10 @@ impl Recipe {
             content: Term::new(0.025, "relu4_2", Distance::SumSquare, Sum::Total),
             style: Term::new(1.0, style_layers, Distance::Gatys, Sum::Mean),
             gram: GramDivisor::One,
+            tiles: 1,
             tv_weight: 1.0,
             total_variation: TotalVariation::Power,
+            temporal_weight: 0.0,
             method: Method::Lbfgs { rate: 1.0, history: 10, rule: StepRule::Search { round: 20 } },
             // 15 rounds of 20 evaluations.
             first_iterations: 300,
@@ -203,8 +215,10 @@ impl Recipe {
             content: Term::new(content_factor.powi(2), "conv5_2", Distance::MeanSquare, Sum::Total),
             style: Term::new(style_factor.powi(4), style_layers, Distance::MeanSquare, Sum::Total),
             gram: GramDivisor::Features,
+            tiles: 1,
             tv_weight: 0.0,
             total_variation: TotalVariation::MeanSquare,
+            temporal_weight: 0.0,
             method: TORCH_LBFGS,
             // 100 steps of 20 evaluations.
             first_iterations: 2000,
@@ -250,6 +264,7 @@ impl Recipe {
         set(&mut recipe.content.weight, parameters.content_weight);
         set(&mut recipe.style.weight, parameters.style_weight);
         set(&mut recipe.tv_weight, parameters.tv_weight);
+        set(&mut recipe.temporal_weight, parameters.temporal_weight);
         if parameters.learning_rate >= 0.0 {
             recipe.method = recipe.method.with_rate(parameters.learning_rate);
         }

@@ -4,23 +4,28 @@ use std::path::Path;
 use std::time::Instant;
 
 use style_engine_interface::{Parameters, Stats, original_colors, warm_start};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
+use crate::carry::{Motion, Painted};
 use crate::colour::{Palette, keep_chroma};
 use crate::input::Normalisation;
-use crate::objective::{Losses, Objective, Targets, content_targets, style_targets};
+use crate::losses::Grid;
+use crate::objective::{Losses, Objective, Pull, Targets, content_targets, style_targets};
 use crate::optimizers::{Method, Optimizer};
 use crate::random::Random;
 use crate::recipe::{Recipe, Start, Variable};
+use crate::size::{resize, scaled, size_of};
 use crate::vgg::Vgg;
 use crate::{Error, Result, builtin, device, weights};
 
-/// How much of the paint a frame takes over: what no longer fits the content wears off, and since the style loss is a
-/// sum over the whole picture, it wears off everywhere, lest what was just uncovered stay a photograph beside paint.
-const PAINT_KEPT: f64 = 0.9;
-
 /// At a first frame's coarsest size, it and the style have at least this longer side: what is painted smaller loses its content.
 const LEAST_SIDE: i64 = 192;
+
+/// Where all of a frame is just uncovered, it gets so many times as many steps more.
+const MORE_STEPS: f64 = 2.0;
+
+/// After so many steps, what was uncovered is painted like the rest.
+const STEPS_OF_YOUTH: f64 = 40.0;
 
 /// A network on a device, with a style and the last result.
 pub struct Session {
@@ -36,17 +41,9 @@ pub struct Session {
     /// The colours that the styles are matched to.
     palette: Option<Palette>,
     previous: Option<Painted>,
+    /// Where tiles are laid.
+    random: Random,
     stats: Stats,
-}
-
-/// A finished frame at the size it was optimised at.
-struct Painted {
-    /// What was painted over, `(1, 3, H, W)`.
-    content: Tensor,
-    /// The result, of the same shape.
-    picture: Tensor,
-    method: Method,
-    optimizer: Box<dyn Optimizer>,
 }
 
 /// A step that was taken.
@@ -93,8 +90,14 @@ impl Session {
             style_targets: None,
             palette: None,
             previous: None,
+            random: Random(parameters.seed),
             stats: Stats::default(),
         })
+    }
+
+    /// The network.
+    pub fn vgg(&self) -> &Vgg {
+        &self.network
     }
 
     /// The network in words: where it is from, its deepest layer and its first layer's channels.
@@ -153,6 +156,17 @@ impl Session {
     /// Repaints a frame, `(1, 3, H, W)` in 0..1 as is the result. `tell` hears of each step; where it returns false, the
     /// frame is given up.
     pub fn stylize(&mut self, frame: &Tensor, tell: &mut dyn FnMut(&Step) -> bool) -> Result<Tensor> {
+        self.stylize_along(frame, None, tell)
+    }
+
+    /// The same where it is known how things have moved: the flow from this frame to the one before, and back, as
+    /// [`crate::flow::between`] gives it, at the size that frames are optimised at.
+    pub fn stylize_along(
+        &mut self,
+        frame: &Tensor,
+        flow: Option<[Tensor; 2]>,
+        tell: &mut dyn FnMut(&Step) -> bool,
+    ) -> Result<Tensor> {
         let begin = Instant::now();
         let _no_gradients = tch::no_grad_guard();
         if self.styles.is_empty() {
@@ -163,11 +177,9 @@ impl Session {
         let content = resize(&frame, working_size([height, width], i64::from(self.parameters.size)))?;
         let mut watch = Watch { step: 0, steps: self.recipe.iterations, is_first: false, tell };
 
-        let painted = match self.previous.take() {
-            Some(previous) if self.can_follow(&previous, &content) => {
-                self.paint_next(previous, &content, &mut watch)?
-            }
-            _ => {
+        let painted = match self.follow(&content, flow)? {
+            Some((carried, pull)) => self.paint_next(carried, pull, &mut watch)?,
+            None => {
                 (watch.steps, watch.is_first) = (self.recipe.first_iterations, true);
                 self.paint_first(&content, &mut watch)?
             }
@@ -180,28 +192,48 @@ impl Session {
         Ok(result)
     }
 
-    fn can_follow(&self, previous: &Painted, content: &Tensor) -> bool {
-        self.parameters.warm_start == warm_start::PREVIOUS && previous.picture.size() == content.size()
+    /// Takes the last result over to a frame, and what holds it there; nothing, where the frame has none before it.
+    fn follow(&mut self, content: &Tensor, flow: Option<[Tensor; 2]>) -> Result<Option<(Painted, Option<Pull>)>> {
+        let Some(previous) = self.previous.take().filter(|previous| previous.picture.size() == content.size()) else {
+            return Ok(None);
+        };
+        Ok(match self.parameters.warm_start {
+            warm_start::PREVIOUS => Some((previous.onto(content)?, None)),
+            warm_start::FLOW => {
+                let motion = Motion::new(&previous.content, content, flow)?;
+                if motion.uncovered()? > self.parameters.scene_threshold {
+                    return Ok(None);
+                }
+                let carried = previous.along(&motion, content)?;
+                let pull = Pull { moved: self.variable_of(&carried.picture)?, held: motion.visible };
+                Some((carried, Some(pull)))
+            }
+            _ => None,
+        })
     }
 
-    /// Paints from the last result.
-    fn paint_next(&mut self, previous: Painted, content: &Tensor, watch: &mut Watch) -> Result<Painted> {
-        let start = self.variable_of(&previous.carried_to(content, PAINT_KEPT)?)?;
+    /// Paints from what was taken over.
+    fn paint_next(&mut self, carried: Painted, pull: Option<Pull>, watch: &mut Watch) -> Result<Painted> {
+        let Painted { content, picture, youth, method: last_method, mut optimizer } = carried;
+        let start = self.variable_of(&picture)?;
         let method = self.recipe.method;
-        let mut optimizer = previous.optimizer;
-        if previous.method.with_rate(method.rate()) == method {
+        if last_method.with_rate(method.rate()) == method {
             optimizer.renew(method.rate());
         } else {
             optimizer = method.begin(&start)?;
         }
-        self.choose_palette(content, false)?;
-        self.prepare_style(size_of(content)?)?;
-        let picture = self.optimise(content, start, &mut *optimizer, self.recipe.iterations, watch)?;
-        Ok(Painted { content: content.shallow_clone(), picture, method, optimizer })
+        let more = MORE_STEPS * youth.f_mean(Kind::Float)?.f_double_value(&[])?;
+        watch.steps = (f64::from(self.recipe.iterations) * (1.0 + more)).round() as u32;
+        self.choose_palette(&content, false)?;
+        self.prepare_style(size_of(&content)?)?;
+        let picture = self.optimise(&content, start, pull, &mut *optimizer, watch.steps, watch)?;
+        let youth = youth.f_sub_scalar(f64::from(watch.steps) / STEPS_OF_YOUTH)?.f_clamp_min(0.0)?;
+        Ok(Painted { content, picture, youth, method, optimizer })
     }
 
     /// Paints from nothing but the content: small at first, then ever larger, as the recipe says.
     fn paint_first(&mut self, content: &Tensor, watch: &mut Watch) -> Result<Painted> {
+        self.random = Random(self.parameters.seed);
         self.choose_palette(content, true)?;
         let sizes = pyramid(size_of(content)?, self.parameters.style_scale.min(1.0), self.recipe.scales);
         let steps = shares(self.recipe.first_iterations, sizes.len());
@@ -210,13 +242,14 @@ impl Session {
         for (size, steps) in sizes.into_iter().zip(steps) {
             let content = resize(content, size)?;
             let start = match &painted {
-                Some(smaller) => self.variable_of(&smaller.carried_to(&content, 1.0)?)?,
+                Some(smaller) => self.variable_of(&smaller.laid_over(&content, 1.0)?)?,
                 None => self.first_variable(&content)?,
             };
             let mut optimizer = method.begin(&start)?;
             self.prepare_style(size)?;
-            let picture = self.optimise(&content, start, &mut *optimizer, steps, watch)?;
-            painted = Some(Painted { content, picture, method, optimizer });
+            let picture = self.optimise(&content, start, None, &mut *optimizer, steps, watch)?;
+            let youth = Tensor::f_zeros([1, 1, size[0], size[1]], (Kind::Float, content.device()))?;
+            painted = Some(Painted { content, picture, youth, method, optimizer });
         }
         painted.ok_or(Error::NoStyle)
     }
@@ -251,13 +284,16 @@ impl Session {
         &mut self,
         content: &Tensor,
         mut variable: Tensor,
+        pull: Option<Pull>,
         optimizer: &mut dyn Optimizer,
         steps: u32,
         watch: &mut Watch,
     ) -> Result<Tensor> {
         let Some((_, style)) = &self.style_targets else { return Err(Error::NoStyle) };
         let content = content_targets(&self.network, &self.recipe, &self.input.apply(content)?)?;
-        let objective = Objective::new(&self.network, &self.recipe, style, content);
+        let objective = Objective::new(&self.network, &self.recipe, style, content, pull);
+        let mut grid = Grid::new(size_of(&variable)?, self.recipe.tiles);
+        let grid_moves = grid != Grid::WHOLE && matches!(self.recipe.method, Method::Adam { .. });
         let bounded = self.recipe.variable == Variable::BoundedPicture;
         let mut last_losses = None;
         let mut lowest = f64::INFINITY;
@@ -266,7 +302,11 @@ impl Session {
                 true => self.input.apply(variable),
                 false => Ok(variable.shallow_clone()),
             };
-            let (evaluation, losses) = tch::with_grad(|| objective.evaluate(&variable, fed))?;
+            if grid_moves {
+                // Else the tiles' edges would show.
+                grid.shift = [0, 1].map(|_| f64::from(self.random.next()));
+            }
+            let (evaluation, losses) = tch::with_grad(|| objective.evaluate(&variable, &grid, fed))?;
             last_losses = Some(losses);
             watch.step(&evaluation.loss)?;
             if self.recipe.patience.is_some_and(|patience| step % patience == 0) {
@@ -334,15 +374,6 @@ impl Session {
     }
 }
 
-impl Painted {
-    /// What the next frame, or the same one at another size, starts from: its own content under this one's paint. The
-    /// picture as it is would stand still, or lack fine detail: a few steps cannot bring that.
-    fn carried_to(&self, content: &Tensor, share: f64) -> Result<Tensor> {
-        let paint = stretch(&self.picture.f_sub(&self.content)?, size_of(content)?)?;
-        Ok(content.f_add(&paint.f_mul_scalar(share)?)?.f_clamp(0.0, 1.0)?)
-    }
-}
-
 impl Watch<'_> {
     fn step(&mut self, loss: &Tensor) -> Result<()> {
         self.step += 1;
@@ -360,21 +391,9 @@ impl Losses {
     }
 }
 
-/// Height and width.
-fn size_of(picture: &Tensor) -> Result<[i64; 2]> {
-    let (_, _, height, width) = picture.size4()?;
-    Ok([height, width])
-}
-
 /// The size at which to optimise: `size`, height then width, with its longer side brought down to `longest` (0: as is).
 fn working_size(size: [i64; 2], longest: i64) -> [i64; 2] {
     if longest == 0 || size[0].max(size[1]) <= longest { size } else { scaled(size, longest) }
-}
-
-/// `size` with its longer side brought to `longest`.
-fn scaled(size: [i64; 2], longest: i64) -> [i64; 2] {
-    let ratio = longest as f64 / size[0].max(size[1]) as f64;
-    size.map(|side| ((side as f64 * ratio).round() as i64).max(1))
 }
 
 /// Up to so many sizes, each twice the one before, the last of which is `size`; the style is smaller by a factor.
@@ -392,17 +411,4 @@ fn shares(steps: u32, scales: usize) -> Vec<u32> {
     let mut shares = vec![each; scales];
     shares[scales - 1] = steps - each * others;
     shares
-}
-
-/// A picture brought to another size, smoothly either way.
-fn resize(picture: &Tensor, size: [i64; 2]) -> Result<Tensor> {
-    Ok(stretch(picture, size)?.f_clamp(0.0, 1.0)?)
-}
-
-/// `(1, 3, H, W)` of any values brought to another size.
-fn stretch(values: &Tensor, size: [i64; 2]) -> Result<Tensor> {
-    if values.size()[2..] == size {
-        return Ok(values.shallow_clone());
-    }
-    Ok(values.f_internal_upsample_bicubic2d_aa(size, false, None, None)?)
 }

@@ -5,7 +5,7 @@ mod common;
 use common::picture;
 use style_engine::builtin;
 use style_engine::input::Input;
-use style_engine::losses::{Distance, GramDivisor, Target, TotalVariation, gram};
+use style_engine::losses::{Distance, GramDivisor, Grid, Target, TotalVariation, grams};
 use style_engine::vgg::{Pooling, Tap};
 use tch::{Device, Kind, Tensor};
 
@@ -18,7 +18,7 @@ fn a_gram_matrix_is_divided_as_asked() {
     let features = Tensor::from_slice(&[1f32, 2., 3., 4., 0., 1., 0., 2.]).view([1, 2, 2, 2]);
     let products = Tensor::from_slice(&[30f32, 10., 10., 5.]).view([2, 2]);
     for (divisor, by) in [(GramDivisor::One, 1), (GramDivisor::Positions, 4), (GramDivisor::Features, 8)] {
-        assert!(gram(&features, divisor).unwrap().allclose(&(&products / by), 1e-6, 1e-6, false));
+        assert!(grams(&features, &Grid::WHOLE, divisor).unwrap().allclose(&(&products / by), 1e-6, 1e-6, false));
     }
 }
 
@@ -40,7 +40,8 @@ fn total_variations() {
 
 #[test]
 fn distances() {
-    let (x, t) = (Tensor::from_slice(&[1f32, 2., 3., 4.]), Tensor::from_slice(&[1f32, 1., 1., 1.]));
+    let row = |values: &[f32]| Tensor::from_slice(values).view([1, 4]);
+    let (x, t) = (row(&[1., 2., 3., 4.]), row(&[1., 1., 1., 1.]));
     let distance =
         |kind, positions| number(&Target::new(t.shallow_clone(), kind, positions).unwrap().distance(&x).unwrap());
     assert_eq!(distance(Distance::SumSquare, 10), 14.0);
@@ -68,7 +69,7 @@ fn a_style_loss_does_not_grow_with_the_picture() {
     // The same picture four times as large, by repetition: the same style.
     let loss = |x: &Tensor, style: &Tensor| -> Vec<f64> {
         let features = |x: &Tensor| network.features(&input.apply(x).unwrap(), &taps, Pooling::Max).unwrap();
-        let gram = |features: &Tensor| gram(features, GramDivisor::Positions).unwrap();
+        let gram = |features: &Tensor| grams(features, &Grid::WHOLE, GramDivisor::Positions).unwrap();
         let distance = |(x, style): (&Tensor, &Tensor)| {
             number(&Target::new(gram(style), Distance::Relative, 1).unwrap().distance(&gram(x)).unwrap())
         };

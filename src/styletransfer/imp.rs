@@ -56,11 +56,13 @@ struct Settings {
     content_weight: f64,
     style_weight: f64,
     tv_weight: f64,
+    temporal_weight: f64,
     optimizer: Optimizer,
     learning_rate: f64,
     iterations: i32,
     first_iterations: i32,
     warm_start: WarmStart,
+    scene_threshold: f64,
     size: u32,
     style_scale: f64,
     pooling: Pooling,
@@ -84,11 +86,13 @@ impl Default for Settings {
             content_weight: engine.content_weight,
             style_weight: engine.style_weight,
             tv_weight: engine.tv_weight,
+            temporal_weight: engine.temporal_weight,
             optimizer: Optimizer::default(),
             learning_rate: engine.learning_rate,
             iterations: engine.iterations,
             first_iterations: engine.first_iterations,
             warm_start: WarmStart::default(),
+            scene_threshold: engine.scene_threshold,
             size: engine.size,
             style_scale: engine.style_scale,
             pooling: Pooling::default(),
@@ -107,11 +111,13 @@ impl Settings {
             content_weight: self.content_weight,
             style_weight: self.style_weight,
             tv_weight: self.tv_weight,
+            temporal_weight: self.temporal_weight,
             optimizer: self.optimizer as u32,
             learning_rate: self.learning_rate,
             first_iterations: self.first_iterations,
             iterations: self.iterations,
             warm_start: self.warm_start as u32,
+            scene_threshold: self.scene_threshold,
             size: self.size,
             style_scale: self.style_scale,
             pooling: self.pooling as u32,
@@ -182,6 +188,10 @@ pub struct StyleTransfer {
         default = Settings::default().tv_weight, nick = "Total variation weight",
         blurb = "How much differences between neighbouring pixels are smoothed (-1 = the recipe's)", controllable,
         mutable_playing)]
+    #[property(name = "temporal-weight", get, set, type = f64, member = temporal_weight, minimum = -1.0, maximum = 1e12,
+        default = Settings::default().temporal_weight, nick = "Temporal weight",
+        blurb = "With warm-start=flow, how much each frame is held to the last result, moved (-1 = the recipe's)",
+        controllable, mutable_playing)]
     #[property(name = "optimizer", get, set, type = Optimizer, member = optimizer, nick = "Optimizer",
         blurb = "What brings the losses down", mutable_playing, builder(Settings::default().optimizer))]
     #[property(name = "learning-rate", get, set, type = f64, member = learning_rate, minimum = -1.0, maximum = 100.0,
@@ -196,6 +206,10 @@ pub struct StyleTransfer {
         mutable_playing)]
     #[property(name = "warm-start", get, set, type = WarmStart, member = warm_start, nick = "Warm start",
         blurb = "What a frame starts from", controllable, mutable_playing, builder(Settings::default().warm_start))]
+    #[property(name = "scene-threshold", get, set, type = f64, member = scene_threshold, minimum = 0.0, maximum = 1.0,
+        default = Settings::default().scene_threshold, nick = "Scene threshold",
+        blurb = "With warm-start=flow, a frame of which more than this share was not seen in the last one is a cut and starts \
+        afresh (1 = none is)", controllable, mutable_playing)]
     #[property(name = "size", get, set, type = u32, member = size, maximum = 32_768, default = Settings::default().size,
         nick = "Size", blurb = "The longer side at which to optimise, in pixels; the result is brought back to the frame's \
         size (0 = the frame's own)", controllable, mutable_playing)]

@@ -85,9 +85,11 @@ pub enum OriginalColors {
 pub enum WarmStart {
     #[enum_value(name = "Each frame starts from its own content", nick = "none")]
     None = warm_start::NONE as i32,
-    #[default]
     #[enum_value(name = "Each frame starts from its own content under the last result's paint", nick = "previous")]
     Previous = warm_start::PREVIOUS as i32,
+    #[default]
+    #[enum_value(name = "Each frame starts from the last result, moved along the optical flow", nick = "flow")]
+    Flow = warm_start::FLOW as i32,
 }
 
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_char, c_void};
 
 /// Raised with every change to this file that an older engine or plugin would misread.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
@@ -63,6 +63,8 @@ pub mod warm_start {
     pub const NONE: u32 = 0;
     /// Its own content under the last frame's paint.
     pub const PREVIOUS: u32 = 1;
+    /// The last result, moved along the optical flow.
+    pub const FLOW: u32 = 2;
 }
 
 /// Whose arithmetic is followed.
@@ -121,6 +123,8 @@ pub struct Parameters {
     pub style_weight: f64,
     /// The weight of the total variation; negative: the recipe's.
     pub tv_weight: f64,
+    /// The weight of what holds each frame to the last result, moved; negative: the recipe's.
+    pub temporal_weight: f64,
     /// One of [`optimizer`].
     pub optimizer: u32,
     /// The optimiser's step size; negative: the recipe's.
@@ -131,6 +135,8 @@ pub struct Parameters {
     pub iterations: i32,
     /// One of [`warm_start`].
     pub warm_start: u32,
+    /// A frame of which more than this share was not seen in the one before is a first one: 0 to 1, where none is.
+    pub scene_threshold: f64,
     /// The longer side at which to optimise, in pixels; 0 is the frame's own.
     pub size: u32,
     /// The style picture's longer side, over that at which the frame is optimised.
@@ -152,11 +158,13 @@ impl Default for Parameters {
             content_weight: -1.0,
             style_weight: -1.0,
             tv_weight: -1.0,
+            temporal_weight: -1.0,
             optimizer: optimizer::AUTO,
             learning_rate: -1.0,
             first_iterations: -1,
             iterations: -1,
-            warm_start: warm_start::PREVIOUS,
+            warm_start: warm_start::FLOW,
+            scene_threshold: 0.8,
             size: 0,
             style_scale: 1.0,
             pooling: pooling::AUTO,

@@ -52,4 +52,10 @@ impl Optimizer for Adam {
     fn renew(&mut self, rate: f64) {
         (self.rate, self.new_steps) = (rate, 0);
     }
+
+    fn follow(&mut self, moved: &dyn Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
+        self.mean = moved(&self.mean)?;
+        self.square = moved(&self.square)?;
+        Ok(())
+    }
 }

@@ -169,6 +169,11 @@ impl Optimizer for Lbfgs {
     fn renew(&mut self, rate: f64) {
         *self = Self::new(rate, self.most_pairs, self.rule);
     }
+
+    /// A walk that is renewed knows nothing that could move.
+    fn follow(&mut self, _moved: &dyn Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
+        Ok(())
+    }
 }
 
 fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {

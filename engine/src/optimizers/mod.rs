@@ -26,6 +26,9 @@ pub trait Optimizer {
 
     /// Goes on with another loss that resembles the one before, at another rate.
     fn renew(&mut self, rate: f64);
+
+    /// Goes on from a point whose values have moved: `moved` moves what belongs to them.
+    fn follow(&mut self, moved: &dyn Fn(&Tensor) -> Result<Tensor>) -> Result<()>;
 }
 
 /// An optimiser and its settings, as a recipe names it.

@@ -1,0 +1,124 @@
+//! Repaints a film of raw RGB frames and tells, a line of JSON a frame, how: what `scripts/bench` measures the engine with.
+//!
+//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [measure=N] [weights=FILE] [NAME=NUMBER ...]`:
+//! files hold R, G, B bytes without headers; FLOW, for each frame but the first, 32-bit floats as
+//! [`style_engine::session::Session::stylize_along`] takes them. Every Nth frame's losses are measured, in 4 x 3 tiles, too.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fs;
+use std::io::Write;
+
+use style_engine::losses::{Distance, GramDivisor, Grid, Target, grams};
+use style_engine::session::Session;
+use style_engine::vgg::{Pooling, Vgg};
+use style_engine_interface::{Parameters, warm_start};
+use tch::{Kind, Tensor};
+
+const STYLE_LAYERS: [&str; 5] = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"];
+const CONTENT_LAYER: &str = "relu4_2";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [width, height, film, style_width, style_height, style, result, options @ ..] = arguments.as_slice() else {
+        return Err("see the head of engine/examples/repaint.rs".into());
+    };
+    let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
+    let number = |name: &str| options.get(name).map(|text| text.parse::<f64>()).transpose();
+    let measure = number("measure")?.map_or(0, |every| every as usize);
+
+    let mut parameters = Parameters::default();
+    for (name, field) in [
+        ("content-weight", &mut parameters.content_weight),
+        ("style-weight", &mut parameters.style_weight),
+        ("temporal-weight", &mut parameters.temporal_weight),
+        ("scene-threshold", &mut parameters.scene_threshold),
+    ] {
+        *field = number(name)?.unwrap_or(*field);
+    }
+    for (name, field) in
+        [("iterations", &mut parameters.iterations), ("first-iterations", &mut parameters.first_iterations)]
+    {
+        *field = number(name)?.map_or(*field, |number| number as i32);
+    }
+    parameters.warm_start = match options.get("warm-start") {
+        Some(&"none") => warm_start::NONE,
+        Some(&"previous") => warm_start::PREVIOUS,
+        _ => warm_start::FLOW,
+    };
+
+    let (width, height) = (width.parse::<i64>()?, height.parse::<i64>()?);
+    let film = fs::read(film)?;
+    let style = picture(&fs::read(style)?, style_height.parse()?, style_width.parse()?);
+    let flows = options.get("flow").map(fs::read).transpose()?;
+    let mut flows = flows.as_ref().map(|bytes| bytes.chunks_exact((16 * height * width) as usize));
+
+    let weights = options.get("weights").map(std::path::Path::new);
+    let mut session = Session::new(weights, "auto")?;
+    session.set_parameters(parameters, "", "")?;
+    session.set_styles(&[(style.shallow_clone(), 1.0)])?;
+    let mut result = fs::File::create(result)?;
+    for (index, frame) in film.chunks_exact((3 * height * width) as usize).enumerate() {
+        let frame = picture(frame, height, width);
+        let flow =
+            flows.as_mut().filter(|_| index > 0).and_then(Iterator::next).map(|bytes| flow(bytes, height, width));
+        let painted = (session.stylize_along(&frame, flow, &mut |_| true)? * 255).round();
+        let bytes = painted.to_kind(Kind::Uint8).squeeze_dim(0).permute([1, 2, 0]).contiguous().flatten(0, -1);
+        result.write_all(&Vec::<u8>::try_from(bytes)?)?;
+
+        let stats = session.stats();
+        let mut line =
+            format!("\"frame\": {}, \"steps\": {}, \"ms\": {:.2}", index + 1, stats.steps, stats.milliseconds);
+        if measure > 0 && (index + 1) % measure == 0 {
+            line += &losses(session.vgg(), &(painted / 255), &frame, &style)?;
+        }
+        println!("{{{line}}}");
+    }
+    Ok(())
+}
+
+/// Of a result: the style loss, over all and in tiles, and the content loss.
+fn losses(network: &Vgg, painted: &Tensor, frame: &Tensor, style: &Tensor) -> Result<String, Box<dyn Error>> {
+    let _no_gradients = tch::no_grad_guard();
+    let input = network.input.on(network.device)?;
+    let taps: Vec<_> = STYLE_LAYERS.iter().chain([&CONTENT_LAYER]).filter_map(|name| network.tap(name)).collect();
+    let features = |picture: &Tensor, taps: &[_]| {
+        network.features(&input.apply(&picture.to_device(network.device))?, taps, Pooling::Max)
+    };
+    let mut sorted = taps.clone();
+    sorted.sort();
+    let (of_painted, of_frame, of_style) =
+        (features(painted, &sorted)?, features(frame, &sorted)?, features(style, &sorted)?);
+    let tiles = Grid { tiles: [3, 4], ..Grid::WHOLE };
+    let (mut whole, mut each, mut content) = (0.0, Tensor::zeros([12], (Kind::Double, network.device)), 0.0);
+    for (index, tap) in sorted.iter().enumerate() {
+        let (painted, frame, style) = (&of_painted[index], &of_frame[index], &of_style[index]);
+        if tap.to_string() == CONTENT_LAYER {
+            let target = Target::new(frame.shallow_clone(), Distance::Relative, 1)?;
+            content = target.distance(painted)?.double_value(&[]);
+            continue;
+        }
+        let wanted = grams(style, &Grid::WHOLE, GramDivisor::Positions)?;
+        let norm = wanted.square().sum(Kind::Double);
+        let apart = |grid: &Grid| -> style_engine::Result<Tensor> {
+            let apart = grams(painted, grid, GramDivisor::Positions)? - &wanted;
+            Ok(apart.square().sum_dim_intlist([1, 2].as_slice(), false, Kind::Double) / &norm)
+        };
+        whole += apart(&Grid::WHOLE)?.double_value(&[0]) / STYLE_LAYERS.len() as f64;
+        each = each + apart(&tiles)? / STYLE_LAYERS.len() as f64;
+    }
+    let each = Vec::<f64>::try_from(each)?;
+    Ok(format!(", \"style\": {whole:.6}, \"content\": {content:.6}, \"tiles\": {each:?}"))
+}
+
+/// `(1, 3, H, W)` in 0..1.
+fn picture(bytes: &[u8], height: i64, width: i64) -> Tensor {
+    Tensor::from_slice(bytes).view([1, height, width, 3]).permute([0, 3, 1, 2]).to_kind(Kind::Float) / 255
+}
+
+/// There and back, `(1, 2, H, W)` each.
+fn flow(bytes: &[u8], height: i64, width: i64) -> [Tensor; 2] {
+    let values: Vec<f32> = bytes.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
+    let flows = Tensor::from_slice(&values).view([2, 2, height, width]);
+    [flows.narrow(0, 0, 1), flows.narrow(0, 1, 1)]
+}

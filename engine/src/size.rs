@@ -1,0 +1,30 @@
+//! Sizes of pictures, height then width, and bringing pictures to them.
+
+use tch::Tensor;
+
+use crate::Result;
+
+/// Height and width.
+pub(crate) fn size_of(picture: &Tensor) -> Result<[i64; 2]> {
+    let (_, _, height, width) = picture.size4()?;
+    Ok([height, width])
+}
+
+/// `size` with its longer side brought to `longest`.
+pub(crate) fn scaled(size: [i64; 2], longest: i64) -> [i64; 2] {
+    let ratio = longest as f64 / size[0].max(size[1]) as f64;
+    size.map(|side| ((side as f64 * ratio).round() as i64).max(1))
+}
+
+/// A picture brought to another size, smoothly either way.
+pub(crate) fn resize(picture: &Tensor, size: [i64; 2]) -> Result<Tensor> {
+    Ok(stretch(picture, size)?.f_clamp(0.0, 1.0)?)
+}
+
+/// `(1, 3, H, W)` of any values brought to another size.
+pub(crate) fn stretch(values: &Tensor, size: [i64; 2]) -> Result<Tensor> {
+    if values.size()[2..] == size {
+        return Ok(values.shallow_clone());
+    }
+    Ok(values.f_internal_upsample_bicubic2d_aa(size, false, None, None)?)
+}
