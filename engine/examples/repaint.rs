@@ -105,7 +105,7 @@ fn losses(network: &Vgg, painted: &Tensor, frame: &Tensor, style: &Tensor) -> Re
             Ok(apart.square().sum_dim_intlist([1, 2].as_slice(), false, Kind::Double) / &norm)
         };
         whole += apart(&Grid::WHOLE)?.double_value(&[0]) / STYLE_LAYERS.len() as f64;
-        each = each + apart(&tiles)? / STYLE_LAYERS.len() as f64;
+        each += apart(&tiles)? / STYLE_LAYERS.len() as f64;
     }
     let each = Vec::<f64>::try_from(each)?;
     Ok(format!(", \"style\": {whole:.6}, \"content\": {content:.6}, \"tiles\": {each:?}"))

@@ -20,6 +20,15 @@ const NOISE: f64 = 0.03;
 /// A place whose mean change in its samples is larger was not seen before, wherever the flow leads.
 const LARGEST_CHANGE: f64 = 0.06;
 
+/// Blocks of so many pixels have changed where their mean did by more than this, or their samples, each way, by more than
+/// that, in the mean: less is noise.
+const BLOCK: i64 = 8;
+const MEAN_CHANGE: f64 = 0.015;
+const SAMPLES_CHANGE: f64 = 0.03;
+
+/// What moves less, in pixels, stands still, where it has not changed.
+const LEAST_MOTION: f64 = 0.5;
+
 /// A finished frame at the size it was optimised at.
 pub(crate) struct Painted {
     /// What was painted over, `(1, 3, H, W)`.
@@ -40,27 +49,52 @@ pub(crate) struct Motion {
     back: Tensor,
     /// 1 where the place was seen before, else 0: `(1, 1, H, W)`.
     pub visible: Tensor,
+    /// Whether the place is as it was, `(1, 1, H, W)`.
+    pub still: Tensor,
 }
 
 impl Motion {
-    /// From the frame before to `content`, both `(1, 3, H, W)` in 0..1; `known`: the flow from this frame to that, and back.
-    pub fn new(before: &Tensor, content: &Tensor, known: Option<[Tensor; 2]>) -> Result<Self> {
+    /// From the frame before to `content`, both `(1, 3, H, W)` in 0..1, where a place is `unchanged` or not; `known`: the
+    /// flow from this frame to that, and back.
+    pub fn new(before: &Tensor, content: &Tensor, unchanged: &Tensor, known: Option<[Tensor; 2]>) -> Result<Self> {
         let [back, there] = match known {
             Some(flows) => flows,
             None => flow::between(&flow::Frame::new(content)?, &flow::Frame::new(before)?)?,
         };
-        let change = flow::warp(before, &back, Filter::Bilinear)?.f_sub(content)?.f_abs()?;
-        let change = change.f_mean_dim([1].as_slice(), true, Kind::Float)?;
+        let change = channels_mean(&flow::warp(before, &back, Filter::Bilinear)?.f_sub(content)?.f_abs()?)?;
         let change = change.f_avg_pool2d([3, 3], [1, 1], [1, 1], false, false, None::<i64>)?;
         let alike = change.f_lt(LARGEST_CHANGE)?.f_to_kind(Kind::Float)?;
         let visible = flow::visible(&back, &there)?.f_mul(&alike)?;
-        Ok(Self { back, visible })
+
+        // A plain wall that the camera passes does not change either: it stands still only where the flow does.
+        let slow = back.f_abs()?.f_amax([1i64].as_slice(), true)?.f_lt(LEAST_MOTION)?;
+        let still = slow.f_logical_and(unchanged)?;
+        let back = back.f_masked_fill(&still, 0.0)?;
+        Ok(Self { back, visible: visible.f_masked_fill(&still, 1.0)?, still })
     }
 
     /// The share of the frame that was not seen before.
     pub fn uncovered(&self) -> Result<f64> {
         Ok(1.0 - self.visible.f_mean(Kind::Float)?.f_double_value(&[])?)
     }
+}
+
+/// Where a frame is, but for noise, as the one before was, both `(1, 3, H, W)`: `(1, 1, H, W)`, true or false.
+pub(crate) fn unchanged(before: &Tensor, content: &Tensor) -> Result<Tensor> {
+    let size = size_of(content)?;
+    let blocks = |values: &Tensor| -> Result<Tensor> {
+        Ok(values.f_adaptive_avg_pool2d(size.map(|side| (side + BLOCK - 1) / BLOCK))?)
+    };
+    let change = content.f_sub(before)?;
+    let means = blocks(&change)?.f_abs()?.f_amax([1i64].as_slice(), true)?.f_div_scalar(MEAN_CHANGE)?;
+    let samples = blocks(&channels_mean(&change.f_abs()?)?)?.f_div_scalar(SAMPLES_CHANGE)?;
+    // A block beside one that changed may have changed a little.
+    let largest = means.f_maximum(&samples)?.f_max_pool2d([3, 3], [1, 1], [1, 1], [1, 1], false)?;
+    Ok(largest.f_upsample_nearest2d(size, None, None)?.f_lt(1.0)?)
+}
+
+fn channels_mean(values: &Tensor) -> Result<Tensor> {
+    Ok(values.f_mean_dim([1].as_slice(), true, Kind::Float)?)
 }
 
 impl Painted {
@@ -79,6 +113,8 @@ impl Painted {
     /// Takes everything over to where it is in the next frame. The paint of what was not seen before is what lay where the
     /// flow leads: it has the style already, and its colours find back to the content's.
     pub fn along(mut self, motion: &Motion, content: &Tensor) -> Result<Self> {
+        // What is still keeps the content that it was painted over: noise would make it restless.
+        let content = self.content.f_where_self(&motion.still, content)?;
         let both = Tensor::f_cat(&[&self.picture, &self.content], 1)?;
         let moved = flow::warp(&both, &motion.back, Filter::Bicubic)?;
         let (picture, before) = (moved.f_narrow(1, 0, 3)?, moved.f_narrow(1, 3, 3)?);
@@ -87,11 +123,12 @@ impl Painted {
         let noise = change.f_clamp(-NOISE, NOISE)?.f_mul(&motion.visible)?;
         let picture = picture.f_add(&change)?.f_sub(&noise)?;
         let picture = content.f_lerp(&picture, PAINT_KEPT)?.f_clamp(0.0, 1.0)?;
+        let picture = self.picture.f_where_self(&motion.still, &picture)?;
 
         // The moments of what was not seen are unknown. A filter that overshoots would make squares of 0, by which is divided.
         let seen = |values: &Tensor| Ok(flow::warp(values, &motion.back, Filter::Bilinear)?.f_mul(&motion.visible)?);
         self.optimizer.follow(&seen)?;
         let youth = seen(&self.youth.f_rsub_scalar(1)?)?.f_rsub_scalar(1)?.f_clamp(0.0, 1.0)?;
-        Ok(Self { content: content.shallow_clone(), picture, youth, ..self })
+        Ok(Self { content, picture, youth, ..self })
     }
 }

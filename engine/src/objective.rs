@@ -48,12 +48,14 @@ pub fn content_targets(network: &Vgg, recipe: &Recipe, picture: &Tensor) -> Resu
     Ok(Targets(taps.into_iter().zip(features).map(target).collect::<Result<_>>()?))
 }
 
-/// Where a picture is held to what it was moved from.
-pub struct Pull {
-    /// The last result, moved to where it belongs now, shaped like the variable.
+/// What holds a picture to the last result.
+pub struct Hold {
+    /// That result, moved to where it belongs now, shaped like the variable.
     pub moved: Tensor,
-    /// How much each place is held, 0..1, `(1, 1, H, W)`.
-    pub held: Tensor,
+    /// How much each place is drawn to it, 0..1, `(1, 1, H, W)`.
+    pub drawn: Tensor,
+    /// Where it stays, true or false, `(1, 1, H, W)`.
+    pub frozen: Tensor,
 }
 
 /// A recipe's losses.
@@ -64,16 +66,22 @@ pub struct Objective<'a> {
     taps: Vec<Tap>,
     style: &'a Targets,
     content: Targets,
-    pull: Option<Pull>,
+    hold: Option<&'a Hold>,
 }
 
 impl<'a> Objective<'a> {
     /// Compares with these.
-    pub fn new(network: &'a Vgg, recipe: &'a Recipe, style: &'a Targets, content: Targets, pull: Option<Pull>) -> Self {
+    pub fn new(
+        network: &'a Vgg,
+        recipe: &'a Recipe,
+        style: &'a Targets,
+        content: Targets,
+        hold: Option<&'a Hold>,
+    ) -> Self {
         let mut taps: Vec<_> = style.0.iter().chain(&content.0).map(|&(tap, _)| tap).collect();
         taps.sort();
         taps.dedup();
-        Self { network, recipe, taps, style, content, pull }
+        Self { network, recipe, taps, style, content, hold }
     }
 
     /// The weighted sum of the losses for a variable from which `fed` makes what the network is fed, with style compared in
@@ -89,12 +97,15 @@ impl<'a> Objective<'a> {
         let Recipe { style, content, tv_weight, temporal_weight, .. } = self.recipe;
         let mut loss = losses.style.f_mul_scalar(style.weight)?.f_add(&losses.content.f_mul_scalar(content.weight)?)?;
         loss = loss.f_add(&losses.tv.f_mul_scalar(*tv_weight)?)?;
-        if let Some(Pull { moved, held }) = &self.pull {
+        if let Some(Hold { moved, drawn, .. }) = self.hold {
             // The sum over what is seen, over all elements (M. Ruder, A. Dosovitskiy, T. Brox, GCPR 2016, equation 8).
-            let apart = variable.f_sub(moved)?.f_square()?.f_mul(held)?.f_mean(Kind::Float)?;
+            let apart = variable.f_sub(moved)?.f_square()?.f_mul(drawn)?.f_mean(Kind::Float)?;
             loss = loss.f_add(&apart.f_mul_scalar(*temporal_weight)?)?;
         }
-        let gradient = Tensor::f_run_backward(&[&loss], &[&variable], false, false)?.remove(0);
+        let mut gradient = Tensor::f_run_backward(&[&loss], &[&variable], false, false)?.remove(0);
+        if let Some(hold) = self.hold {
+            gradient = gradient.f_masked_fill(&hold.frozen, 0.0)?;
+        }
         Ok((Evaluation { loss: loss.f_detach()?, gradient }, losses))
     }
 

@@ -11,7 +11,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// Uniform in 0..1, never 0.
-    pub fn next(&mut self) -> f32 {
+    pub fn draw(&mut self) -> f32 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,14 +22,14 @@ impl Random {
 
     /// `count` values, uniform in 0..1.
     pub fn uniform(&mut self, count: i64) -> Result<Tensor> {
-        let values: Vec<f32> = (0..count).map(|_| self.next()).collect();
+        let values: Vec<f32> = (0..count).map(|_| self.draw()).collect();
         Ok(Tensor::f_from_slice(&values)?)
     }
 
     /// `count` values of standard normal distribution (Box and Muller).
     pub fn normal(&mut self, count: i64) -> Result<Tensor> {
         let values: Vec<f32> =
-            (0..count).map(|_| (-2.0 * self.next().ln()).sqrt() * (TAU * self.next()).cos()).collect();
+            (0..count).map(|_| (-2.0 * self.draw().ln()).sqrt() * (TAU * self.draw()).cos()).collect();
         Ok(Tensor::f_from_slice(&values)?)
     }
 }

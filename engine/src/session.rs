@@ -6,14 +6,14 @@ use std::time::Instant;
 use style_engine_interface::{Parameters, Stats, original_colors, warm_start};
 use tch::{Device, Kind, Tensor};
 
-use crate::carry::{Motion, Painted};
+use crate::carry::{Motion, Painted, unchanged};
 use crate::colour::{Palette, keep_chroma};
 use crate::input::Normalisation;
 use crate::losses::Grid;
-use crate::objective::{Losses, Objective, Pull, Targets, content_targets, style_targets};
+use crate::objective::{Hold, Losses, Objective, Targets, content_targets, style_targets};
 use crate::optimizers::{Method, Optimizer};
 use crate::random::Random;
-use crate::recipe::{Recipe, Start, Variable};
+use crate::recipe::{self, Recipe, Variable};
 use crate::size::{resize, scaled, size_of};
 use crate::vgg::Vgg;
 use crate::{Error, Result, builtin, device, weights};
@@ -24,8 +24,8 @@ const LEAST_SIDE: i64 = 192;
 /// Where all of a frame is just uncovered, it gets so many times as many steps more.
 const MORE_STEPS: f64 = 2.0;
 
-/// After so many steps, what was uncovered is painted like the rest.
-const STEPS_OF_YOUTH: f64 = 40.0;
+/// After so many steps, what is new is painted as well as it will be.
+const STEPS_OF_YOUTH: u32 = 40;
 
 /// A network on a device, with a style and the last result.
 pub struct Session {
@@ -43,7 +43,19 @@ pub struct Session {
     previous: Option<Painted>,
     /// Where tiles are laid.
     random: Random,
+    /// Since what is painted over, or how, is another.
+    steps_since_change: u32,
     stats: Stats,
+}
+
+/// What a frame is painted from.
+enum Start {
+    /// The content alone.
+    Afresh,
+    /// The last result.
+    Carried(Painted, Option<Hold>),
+    /// The last result, which still holds.
+    Finished(Painted),
 }
 
 /// A step that was taken.
@@ -91,6 +103,7 @@ impl Session {
             palette: None,
             previous: None,
             random: Random(parameters.seed),
+            steps_since_change: 0,
             stats: Stats::default(),
         })
     }
@@ -131,6 +144,9 @@ impl Session {
         if recipe.input != self.recipe.input {
             self.input = recipe.input.unwrap_or(self.network.input).on(self.network.device)?;
         }
+        if recipe != self.recipe || self.style_targets.is_none() {
+            self.steps_since_change = 0;
+        }
         (self.parameters, self.recipe) = (parameters, recipe);
         Ok(())
     }
@@ -145,6 +161,7 @@ impl Session {
         let to_device = |(picture, share): &(Tensor, f64)| Ok((picture.f_to_device(self.network.device)?, share / all));
         self.styles = styles.iter().map(to_device).collect::<Result<_>>()?;
         self.style_targets = None;
+        self.steps_since_change = 0;
         Ok(())
     }
 
@@ -178,13 +195,16 @@ impl Session {
         let mut watch = Watch { step: 0, steps: self.recipe.iterations, is_first: false, tell };
 
         let painted = match self.follow(&content, flow)? {
-            Some((carried, pull)) => self.paint_next(carried, pull, &mut watch)?,
-            None => {
+            Start::Finished(painted) => painted,
+            Start::Carried(painted, hold) => self.paint_next(painted, hold.as_ref(), &mut watch)?,
+            Start::Afresh => {
                 (watch.steps, watch.is_first) = (self.recipe.first_iterations, true);
+                self.steps_since_change = 0;
                 self.paint_first(&content, &mut watch)?
             }
         };
         let result = self.finished(&painted.picture, &frame)?;
+        self.steps_since_change = self.steps_since_change.saturating_add(watch.step);
         self.previous = Some(painted);
         self.stats.frames += 1;
         self.stats.steps = watch.step;
@@ -192,28 +212,35 @@ impl Session {
         Ok(result)
     }
 
-    /// Takes the last result over to a frame, and what holds it there; nothing, where the frame has none before it.
-    fn follow(&mut self, content: &Tensor, flow: Option<[Tensor; 2]>) -> Result<Option<(Painted, Option<Pull>)>> {
+    /// Takes the last result over to a frame.
+    fn follow(&mut self, content: &Tensor, flow: Option<[Tensor; 2]>) -> Result<Start> {
         let Some(previous) = self.previous.take().filter(|previous| previous.picture.size() == content.size()) else {
-            return Ok(None);
+            return Ok(Start::Afresh);
         };
-        Ok(match self.parameters.warm_start {
-            warm_start::PREVIOUS => Some((previous.onto(content)?, None)),
+        match self.parameters.warm_start {
+            warm_start::PREVIOUS => Ok(Start::Carried(previous.onto(content)?, None)),
             warm_start::FLOW => {
-                let motion = Motion::new(&previous.content, content, flow)?;
-                if motion.uncovered()? > self.parameters.scene_threshold {
-                    return Ok(None);
+                let is_settled = self.steps_since_change >= STEPS_OF_YOUTH;
+                let finished = previous.youth.f_eq(0.0)?.f_logical_and(&unchanged(&previous.content, content)?)?;
+                if is_settled && finished.f_all()?.f_int64_value(&[])? == 1 {
+                    return Ok(Start::Finished(previous));
                 }
-                let carried = previous.along(&motion, content)?;
-                let pull = Pull { moved: self.variable_of(&carried.picture)?, held: motion.visible };
-                Some((carried, Some(pull)))
+                let motion = Motion::new(&previous.content, content, &finished, flow)?;
+                if motion.uncovered()? > self.parameters.scene_threshold {
+                    return Ok(Start::Afresh);
+                }
+                let painted = previous.along(&motion, content)?;
+                let Motion { visible, still, .. } = motion;
+                let hold = Hold { moved: self.variable_of(&painted.picture)?, drawn: visible, frozen: still };
+                // Another style is to replace what is there.
+                Ok(Start::Carried(painted, Some(hold).filter(|_| is_settled)))
             }
-            _ => None,
-        })
+            _ => Ok(Start::Afresh),
+        }
     }
 
     /// Paints from what was taken over.
-    fn paint_next(&mut self, carried: Painted, pull: Option<Pull>, watch: &mut Watch) -> Result<Painted> {
+    fn paint_next(&mut self, carried: Painted, hold: Option<&Hold>, watch: &mut Watch) -> Result<Painted> {
         let Painted { content, picture, youth, method: last_method, mut optimizer } = carried;
         let start = self.variable_of(&picture)?;
         let method = self.recipe.method;
@@ -226,8 +253,8 @@ impl Session {
         watch.steps = (f64::from(self.recipe.iterations) * (1.0 + more)).round() as u32;
         self.choose_palette(&content, false)?;
         self.prepare_style(size_of(&content)?)?;
-        let picture = self.optimise(&content, start, pull, &mut *optimizer, watch.steps, watch)?;
-        let youth = youth.f_sub_scalar(f64::from(watch.steps) / STEPS_OF_YOUTH)?.f_clamp_min(0.0)?;
+        let picture = self.optimise(&content, start, hold, &mut *optimizer, watch.steps, watch)?;
+        let youth = youth.f_sub_scalar(f64::from(watch.steps) / f64::from(STEPS_OF_YOUTH))?.f_clamp_min(0.0)?;
         Ok(Painted { content, picture, youth, method, optimizer })
     }
 
@@ -268,8 +295,8 @@ impl Session {
     /// What the recipe begins with.
     fn first_variable(&self, content: &Tensor) -> Result<Tensor> {
         match self.recipe.start {
-            Start::Content => self.variable_of(content),
-            Start::Noise { from, to } => {
+            recipe::Start::Content => self.variable_of(content),
+            recipe::Start::Noise { from, to } => {
                 let noise = Random(self.parameters.seed).uniform(content.numel() as i64)?.f_view_as(content)?;
                 let fed = noise.f_mul_scalar(to - from)?.f_add_scalar(from)?.f_to_device(content.device())?;
                 match self.recipe.variable {
@@ -284,14 +311,14 @@ impl Session {
         &mut self,
         content: &Tensor,
         mut variable: Tensor,
-        pull: Option<Pull>,
+        hold: Option<&Hold>,
         optimizer: &mut dyn Optimizer,
         steps: u32,
         watch: &mut Watch,
     ) -> Result<Tensor> {
         let Some((_, style)) = &self.style_targets else { return Err(Error::NoStyle) };
         let content = content_targets(&self.network, &self.recipe, &self.input.apply(content)?)?;
-        let objective = Objective::new(&self.network, &self.recipe, style, content, pull);
+        let objective = Objective::new(&self.network, &self.recipe, style, content, hold);
         let mut grid = Grid::new(size_of(&variable)?, self.recipe.tiles);
         let grid_moves = grid != Grid::WHOLE && matches!(self.recipe.method, Method::Adam { .. });
         let bounded = self.recipe.variable == Variable::BoundedPicture;
@@ -304,7 +331,7 @@ impl Session {
             };
             if grid_moves {
                 // Else the tiles' edges would show.
-                grid.shift = [0, 1].map(|_| f64::from(self.random.next()));
+                grid.shift = [0, 1].map(|_| f64::from(self.random.draw()));
             }
             let (evaluation, losses) = tch::with_grad(|| objective.evaluate(&variable, &grid, fed))?;
             last_losses = Some(losses);
@@ -319,6 +346,10 @@ impl Session {
             variable = optimizer.step(&variable, &evaluation)?;
             if bounded {
                 variable = variable.f_clamp(0.0, 1.0)?;
+            }
+            if let Some(Hold { moved, frozen, .. }) = hold {
+                // An optimiser's momentum would carry it on.
+                variable = moved.f_where_self(frozen, &variable)?;
             }
         }
         if let Some(losses) = last_losses {

@@ -1,0 +1,207 @@
+//! Films whose motion is known: what is carried along, what is let go of, and what is not touched.
+
+mod common;
+
+use std::time::Instant;
+
+use common::picture;
+use style_engine::losses::{Distance, GramDivisor, Grid, Target, grams};
+use style_engine::session::Session;
+use style_engine::vgg::Pooling;
+use style_engine_interface::{Parameters, warm_start};
+use tch::{Device, Kind, Tensor};
+
+const HEIGHT: i64 = 96;
+const WIDTH: i64 = 128;
+const STEPS: i32 = 4;
+
+fn session(warm_start: u32) -> Session {
+    let mut session = Session::new(None, "cpu").unwrap();
+    let parameters = Parameters { warm_start, iterations: STEPS, ..Parameters::default() };
+    session.set_parameters(parameters, "", "").unwrap();
+    session.set_styles(&[(style(9), 1.0)]).unwrap();
+    session
+}
+
+/// A picture of strokes.
+fn style(seed: i64) -> Tensor {
+    picture(seed, 24, 32).upsample_bilinear2d([HEIGHT, WIDTH], false, None, None)
+}
+
+/// A large scene with shapes of many sizes, of which a film shows parts.
+fn scene(seed: i64) -> Tensor {
+    let layer = |index: i64, side: i64| {
+        let noise = picture(seed * 10 + index, side, side) - 0.5;
+        noise.upsample_bicubic2d([256, 320], false, None, None)
+    };
+    (layer(1, 8) * 0.5 + layer(2, 24) * 0.4 + layer(3, 64) * 0.3 + 0.5).clamp(0.0, 1.0)
+}
+
+fn part(scene: &Tensor, x: i64, y: i64) -> Tensor {
+    scene.narrow(2, y, HEIGHT).narrow(3, x, WIDTH)
+}
+
+fn noisy(frame: &Tensor, seed: i64, sigma: f64) -> Tensor {
+    tch::manual_seed(seed);
+    (frame + Tensor::randn_like(frame) * sigma).clamp(0.0, 1.0)
+}
+
+fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
+    session.stylize(frame, &mut |_| true).unwrap()
+}
+
+fn apart(a: &Tensor, b: &Tensor) -> f64 {
+    (a - b).square().mean(Kind::Float).double_value(&[])
+}
+
+/// The style loss of the built-in network's layers.
+fn style_loss(session: &Session, painted: &Tensor) -> f64 {
+    let network = session.vgg();
+    let input = network.input.on(Device::Cpu).unwrap();
+    let taps: Vec<_> = ["relu1_1", "relu2_1", "relu3_1"].map(|name| network.tap(name).unwrap()).into();
+    let matrices = |picture: &Tensor| -> Vec<Tensor> {
+        let features = network.features(&input.apply(picture).unwrap(), &taps, Pooling::Max).unwrap();
+        features.iter().map(|features| grams(features, &Grid::WHOLE, GramDivisor::Positions).unwrap()).collect()
+    };
+    let loss = |(wanted, painted): (Tensor, Tensor)| {
+        Target::new(wanted, Distance::Relative, 1).unwrap().distance(&painted).unwrap().double_value(&[])
+    };
+    matrices(&style(9)).into_iter().zip(matrices(painted)).map(loss).sum()
+}
+
+#[test]
+fn paint_moves_with_what_it_lies_on() {
+    let scene = scene(1);
+    // 3 pixels a frame to the right, 1 down.
+    let film: Vec<_> = (0..12).map(|index| part(&scene, 3 * index, index)).collect();
+    let restlessness = |kind: u32| {
+        let mut session = session(kind);
+        let painted: Vec<_> = film.iter().map(|frame| paint(&mut session, frame)).collect();
+        let pair = |pair: &[Tensor]| {
+            let inner = |frame: &Tensor, x: i64, y: i64| frame.narrow(2, 8 + y, 80).narrow(3, 8 + x, 110);
+            apart(&inner(&pair[0], 3, 1), &inner(&pair[1], 0, 0))
+        };
+        painted.windows(2).skip(2).map(pair).sum::<f64>() / 9.0
+    };
+    let [flow, previous, none] = [warm_start::FLOW, warm_start::PREVIOUS, warm_start::NONE].map(restlessness);
+    println!("{flow} {previous} {none}");
+    assert!(flow * 3.0 < previous && flow * 3.0 < none, "{flow} {previous} {none}");
+}
+
+#[test]
+fn what_is_uncovered_is_painted_like_the_rest() {
+    let (scene, other) = (scene(1), scene(2));
+    // A cover slides off the right half within 8 frames.
+    let frame = |index: i64| {
+        let edge = (WIDTH / 2 + 8 * index).min(WIDTH);
+        let (open, cover) = (part(&scene, 0, 0), part(&other, 64 - 8 * index.min(8), 0));
+        Tensor::cat(&[open.narrow(3, 0, edge), cover.narrow(3, edge, WIDTH - edge)], 3)
+    };
+    let mut painter = session(warm_start::FLOW);
+    let mut last = Tensor::new();
+    for index in 0..14 {
+        last = paint(&mut painter, &frame(index));
+    }
+    let half = |painted: &Tensor, x: i64| style_loss(&painter, &painted.narrow(3, x, WIDTH / 2));
+    let (old, new) = (half(&last, 0), half(&last, WIDTH / 2));
+    let bare = half(&frame(14), WIDTH / 2);
+    println!("{old} {new} {bare}");
+    assert!(new < 2.0 * old && new < bare / 3.0, "old {old}, uncovered {new}, as filmed {bare}");
+}
+
+#[test]
+fn a_cut_starts_afresh() {
+    let mut session = session(warm_start::FLOW);
+    let _ = paint(&mut session, &part(&scene(1), 0, 0));
+    let _ = paint(&mut session, &part(&scene(1), 2, 0));
+    assert!(session.stats().steps < 3 * STEPS as u32 + 1, "{}", session.stats().steps);
+    let other = part(&scene(5), 60, 50);
+    let after = paint(&mut session, &other);
+    assert_eq!(session.stats().steps, 80);
+    session.reset();
+    assert!(after.allclose(&paint(&mut session, &other), 0.0, 1e-3, false), "something was taken over");
+
+    let parameters = Parameters { scene_threshold: 1.0, iterations: STEPS, ..Parameters::default() };
+    session.set_parameters(parameters, "", "").unwrap();
+    let _ = paint(&mut session, &part(&scene(1), 0, 0));
+    assert!(session.stats().steps <= 3 * STEPS as u32, "no cuts were asked for");
+}
+
+#[test]
+fn what_is_still_is_left_alone() {
+    let mut session = session(warm_start::FLOW);
+    let still = part(&scene(1), 0, 0);
+    let first = paint(&mut session, &noisy(&still, 0, 0.01));
+    let begin = Instant::now();
+    for seed in 1..500 {
+        let next = paint(&mut session, &noisy(&still, seed, 0.01));
+        assert_eq!(session.stats().steps, 0, "frame {seed}");
+        assert!(apart(&next, &first) == 0.0, "it creeps");
+    }
+    println!("{:?} for 499 frames", begin.elapsed());
+}
+
+#[test]
+fn where_a_scene_is_still_it_stays_when_something_moves() {
+    let mut session = session(warm_start::FLOW);
+    let (behind, front) = (part(&scene(1), 0, 0), scene(3));
+    let frame = |index: i64| {
+        let frame = behind.copy();
+        frame.narrow(2, 60, 30).narrow(3, 80 + 2 * index, 24).copy_(&front.narrow(2, 0, 30).narrow(3, 0, 24));
+        noisy(&frame, index, 0.01)
+    };
+    let first = paint(&mut session, &frame(0));
+    let mut last = Tensor::new();
+    for index in 1..8 {
+        last = paint(&mut session, &frame(index));
+        assert!(session.stats().steps >= STEPS as u32);
+    }
+    let far = |painted: &Tensor| painted.narrow(3, 0, 48);
+    let columns = (&last - &first).abs().amax([0i64, 1, 2].as_slice(), false);
+    println!("columns {:?}", Vec::<f32>::try_from(columns).unwrap());
+    assert!(apart(&far(&last), &far(&first)) < 1e-6, "what is far from it stays");
+    let near = |painted: &Tensor| painted.narrow(2, 60, 30).narrow(3, 80, 24);
+    assert!(apart(&near(&last), &near(&first)) > 1e-3, "what moves is painted again");
+}
+
+#[test]
+fn noise_and_light_neither_darken_nor_wear_off() {
+    let mut session = session(warm_start::FLOW);
+    let still = part(&scene(1), 0, 0);
+    let first = paint(&mut session, &still);
+    let begin = style_loss(&session, &first);
+    let mut last = first.shallow_clone();
+    for index in 1..120 {
+        // More noise than is taken for stillness, and light that goes up and down.
+        let light = 1.0 + 0.05 * (f64::from(index) / 10.0).sin();
+        last = paint(&mut session, &noisy(&(&still * light), i64::from(index), 0.05));
+        if index % 20 == 0 { println!("{index} {} {}", style_loss(&session, &last), session.stats().steps); }
+    }
+    assert!(session.stats().steps > 0);
+    session.reset();
+    let afresh = paint(&mut session, &noisy(&(&still * 0.98), 119, 0.05));
+    println!("afresh {}", style_loss(&session, &afresh));
+    let brightness = |painted: &Tensor| painted.mean(Kind::Float).double_value(&[]);
+    println!("{} {} {} {}", brightness(&first), brightness(&last), begin, style_loss(&session, &last));
+    assert!((brightness(&last) - brightness(&first)).abs() < 0.03);
+    assert!(style_loss(&session, &last) < 1.5 * begin);
+}
+
+#[test]
+fn a_new_style_takes_over_a_still_scene() {
+    let mut painter = session(warm_start::FLOW);
+    let still = part(&scene(1), 0, 0);
+    let _ = paint(&mut painter, &still);
+    let _ = paint(&mut painter, &still);
+    assert_eq!(painter.stats().steps, 0);
+    let first = paint(&mut painter, &still);
+    painter.set_styles(&[(1.0 - style(9), 1.0)]).unwrap();
+    let mut last = paint(&mut painter, &still);
+    assert_eq!(painter.stats().steps, STEPS as u32, "it starts from the last result");
+    for _ in 0..9 {
+        last = paint(&mut painter, &still);
+    }
+    assert!(apart(&last, &first) > 1e-3, "the style has changed");
+    let _ = paint(&mut painter, &still);
+    assert_eq!(painter.stats().steps, 0, "then it is still again");
+}
