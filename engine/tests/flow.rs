@@ -98,6 +98,24 @@ fn zoom_and_rotation() {
     }
 }
 
+/// Also where nothing but noise could tell.
+#[test]
+fn pans_of_a_half_flat_scene_to_a_tenth_of_a_pixel() {
+    let half_flat = |seed: u64, p: &Tensor| {
+        let scene = scene(1, p).where_self(&p.narrow(1, 0, 1).lt(0.5 * WIDTH as f64), &Tensor::from(0.6f32));
+        scene + noise(seed, 0.01, &[1, 3, HEIGHT, WIDTH])
+    };
+    let p = positions(HEIGHT, WIDTH);
+    for (x, y) in [(0.5f32, 0.25f32), (-0.3, 0.7), (2.3, -1.6)] {
+        let shift = Tensor::from_slice(&[x, y]).view([1, 2, 1, 1]);
+        let [there, back] = between(&half_flat(2, &p), &half_flat(3, &(&p - &shift)));
+        for (found, shift) in [(there, &shift), (back, &-&shift)] {
+            let error = mean_over(&length(&(found - shift)), &inside(&(&p + shift)));
+            assert!(error < 0.13, "{x} {y}: {error}");
+        }
+    }
+}
+
 #[test]
 fn a_passing_disc_covers_what_is_behind_it() {
     let p = positions(HEIGHT, WIDTH);
