@@ -17,7 +17,7 @@ const UNMOVED_PAINT_KEPT: f64 = 0.9;
 /// Changes in a sample up to this are a camera's noise.
 const NOISE: f64 = 0.03;
 
-/// A place whose mean change in its samples is larger was not seen before, wherever the flow leads.
+/// A place that has changed by more was not seen before, wherever the flow leads.
 const LARGEST_CHANGE: f64 = 0.06;
 
 /// Blocks of so many pixels have changed where their mean did by more than this, or their samples, each way, by more than
@@ -27,7 +27,7 @@ const MEAN_CHANGE: f64 = 0.015;
 const SAMPLES_CHANGE: f64 = 0.03;
 
 /// What moves less, in pixels, stands still, where it has not changed.
-const LEAST_MOTION: f64 = 0.5;
+const LEAST_MOTION: f64 = 1.0;
 
 /// A finished frame at the size it was optimised at.
 pub(crate) struct Painted {
@@ -61,13 +61,17 @@ impl Motion {
             Some(flows) => flows,
             None => flow::between(&flow::Frame::new(content)?, &flow::Frame::new(before)?)?,
         };
-        let change = channels_mean(&flow::warp(before, &back, Filter::Bilinear)?.f_sub(content)?.f_abs()?)?;
+        // Means first: noise is not a change.
+        let change = flow::warp(before, &back, Filter::Bilinear)?.f_sub(content)?;
         let change = change.f_avg_pool2d([3, 3], [1, 1], [1, 1], false, false, None::<i64>)?;
+        let change = channels_mean(&change.f_abs()?)?;
         let alike = change.f_lt(LARGEST_CHANGE)?.f_to_kind(Kind::Float)?;
         let visible = flow::visible(&back, &there)?.f_mul(&alike)?;
 
         // A plain wall that the camera passes does not change either: it stands still only where the flow does.
-        let slow = back.f_abs()?.f_amax([1i64].as_slice(), true)?.f_lt(LEAST_MOTION)?;
+        let around = blocks(&back)?.f_avg_pool2d([5, 5], [1, 1], [2, 2], false, false, None::<i64>)?;
+        let around = around.f_abs()?.f_amax([1i64].as_slice(), true)?;
+        let slow = around.f_upsample_nearest2d(size_of(content)?, None, None)?.f_lt(LEAST_MOTION)?;
         let still = slow.f_logical_and(unchanged)?;
         let back = back.f_masked_fill(&still, 0.0)?;
         Ok(Self { back, visible: visible.f_masked_fill(&still, 1.0)?, still })
@@ -81,16 +85,17 @@ impl Motion {
 
 /// Where a frame is, but for noise, as the one before was, both `(1, 3, H, W)`: `(1, 1, H, W)`, true or false.
 pub(crate) fn unchanged(before: &Tensor, content: &Tensor) -> Result<Tensor> {
-    let size = size_of(content)?;
-    let blocks = |values: &Tensor| -> Result<Tensor> {
-        Ok(values.f_adaptive_avg_pool2d(size.map(|side| (side + BLOCK - 1) / BLOCK))?)
-    };
     let change = content.f_sub(before)?;
     let means = blocks(&change)?.f_abs()?.f_amax([1i64].as_slice(), true)?.f_div_scalar(MEAN_CHANGE)?;
     let samples = blocks(&channels_mean(&change.f_abs()?)?)?.f_div_scalar(SAMPLES_CHANGE)?;
     // A block beside one that changed may have changed a little.
     let largest = means.f_maximum(&samples)?.f_max_pool2d([3, 3], [1, 1], [1, 1], [1, 1], false)?;
-    Ok(largest.f_upsample_nearest2d(size, None, None)?.f_lt(1.0)?)
+    Ok(largest.f_upsample_nearest2d(size_of(content)?, None, None)?.f_lt(1.0)?)
+}
+
+/// The blocks' means.
+fn blocks(values: &Tensor) -> Result<Tensor> {
+    Ok(values.f_adaptive_avg_pool2d(size_of(values)?.map(|side| (side + BLOCK - 1) / BLOCK))?)
 }
 
 fn channels_mean(values: &Tensor) -> Result<Tensor> {
