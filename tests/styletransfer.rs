@@ -105,8 +105,11 @@ fn a_frame_starts_from_the_last_result() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     let mut line = Line::playing(&element("first-iterations=30 iterations=0"));
     let first = line.push_pull(&frame).bytes;
+    assert_eq!(line.push_pull(&frame).bytes, first, "what does not move keeps its paint");
+
+    line.element.set_property_from_str("warm-start", "previous");
     let second = line.push_pull(&frame).bytes;
-    // Without steps of its own the second frame shows nine tenths of the first one's paint.
+    // Without steps of its own a frame then shows nine tenths of the last one's paint.
     for ((first, second), content) in first.iter().zip(&second).zip(&frame.bytes) {
         let expected = f64::from(*content) + 0.9 * (f64::from(*first) - f64::from(*content));
         assert!((expected - f64::from(*second)).abs() <= 1.0, "{content} {first} {second}");

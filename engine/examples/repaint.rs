@@ -2,13 +2,15 @@
 //!
 //! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [measure=N] [weights=FILE] [NAME=NUMBER ...]`:
 //! files hold R, G, B bytes without headers; FLOW, for each frame but the first, 32-bit floats as
-//! [`style_engine::session::Session::stylize_along`] takes them. Every Nth frame's losses are measured, in 4 x 3 tiles, too.
+//! [`style_engine::session::Session::stylize_along`] takes them. Every Nth frame's losses are measured, in 4 x 3 tiles, too. `e_warp` is judged by the
+//! engine's own flow.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
 use std::io::Write;
 
+use style_engine::flow;
 use style_engine::losses::{Distance, GramDivisor, Grid, Target, grams};
 use style_engine::session::Session;
 use style_engine::vgg::{Pooling, Vgg};
@@ -58,6 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     session.set_parameters(parameters, "", "")?;
     session.set_styles(&[(style.shallow_clone(), 1.0)])?;
     let mut result = fs::File::create(result)?;
+    let mut last: Option<(Tensor, Tensor)> = None;
     for (index, frame) in film.chunks_exact((3 * height * width) as usize).enumerate() {
         let frame = picture(frame, height, width);
         let flow =
@@ -69,12 +72,26 @@ fn main() -> Result<(), Box<dyn Error>> {
         let stats = session.stats();
         let mut line =
             format!("\"frame\": {}, \"steps\": {}, \"ms\": {:.2}", index + 1, stats.steps, stats.milliseconds);
+        if let Some((last_frame, last_painted)) = &last {
+            line += &format!(", \"e_warp\": {:.7}", e_warp(&frame, last_frame, &(&painted / 255), last_painted)?);
+        }
+        last = Some((frame.shallow_clone(), &painted / 255));
         if measure > 0 && (index + 1) % measure == 0 {
             line += &losses(session.vgg(), &(painted / 255), &frame, &style)?;
         }
         println!("{{{line}}}");
     }
     Ok(())
+}
+
+/// The mean square difference of a result to the last one, moved, over what was seen there.
+fn e_warp(frame: &Tensor, last_frame: &Tensor, painted: &Tensor, last: &Tensor) -> style_engine::Result<f64> {
+    let _no_gradients = tch::no_grad_guard();
+    let [there, back] = flow::between(&flow::Frame::new(frame)?, &flow::Frame::new(last_frame)?)?;
+    let visible = flow::visible(&there, &back)?;
+    let apart = (flow::warp(last, &there, flow::Filter::Bilinear)? - painted).square() * &visible;
+    let seen = (visible.sum(Kind::Double) * 3).double_value(&[]);
+    Ok(apart.sum(Kind::Double).double_value(&[]) / seen)
 }
 
 /// Of a result: the style loss, over all and in tiles, and the content loss.

@@ -120,7 +120,7 @@ pub enum Filter {
     Bicubic,
 }
 
-/// `values`, `(N, C, H, W)`, as found at p + flow(p), with the flow `(N, 2, H, W)`; beyond the edge, the nearest.
+/// `values`, `(N, C, H, W)`, as found at p + flow(p), with the flow `(N, 2, H, W)`; beyond the edge, mirrored.
 pub fn warp(values: &Tensor, flow: &Tensor, filter: Filter) -> Result<Tensor> {
     sample(values, &targets(flow)?, filter)
 }
@@ -380,18 +380,18 @@ fn centres(pixels: i64, device: Device) -> Result<Tensor> {
 }
 
 fn sample(values: &Tensor, targets: &Tensor, filter: Filter) -> Result<Tensor> {
-    // torch's numbers for the filters, and for the nearest value beyond the edge.
+    // torch's numbers for the filters, and for a mirror at the edge.
     let mode = match filter {
         Filter::Bilinear => 0,
         Filter::Bicubic => 2,
     };
     let (batch, channels, height, width) = values.size4()?;
     if batch > 1 || channels % 2 == 1 {
-        return Ok(values.f_grid_sampler(targets, mode, 1, false)?);
+        return Ok(values.f_grid_sampler(targets, mode, 2, false)?);
     }
     // On a CPU, threads share a batch only: half the channels for each of two.
     let halves = values.f_reshape([2, channels / 2, height, width])?;
-    let sampled = halves.f_grid_sampler(&targets.f_expand([2, -1, -1, -1], false)?, mode, 1, false)?;
+    let sampled = halves.f_grid_sampler(&targets.f_expand([2, -1, -1, -1], false)?, mode, 2, false)?;
     Ok(sampled.f_view_as(values)?)
 }
 

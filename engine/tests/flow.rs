@@ -177,8 +177,12 @@ fn a_warp_by_whole_pixels_keeps_values() {
     let values = noise(1, 0.3, &[2, 4, 19, 33]);
     let flow = Tensor::from_slice(&[-3f32, 2., 40., -5.]).view([2, 2, 1, 1]).expand([2, 2, 19, 33], false);
     let moved = |picture: i64, x: i64, y: i64| {
-        let line =
-            |length: i64, by: i64| (Tensor::arange(length, (Kind::Int64, Device::Cpu)) + by).clamp(0, length - 1);
+        // Mirrored at the edges, which are themselves there twice.
+        let line = |length: i64, by: i64| {
+            let mirrored = |place: i64| if place < length { place } else { 2 * length - 1 - place };
+            let places: Vec<_> = (0..length).map(|place| mirrored((place + by).rem_euclid(2 * length))).collect();
+            Tensor::from_slice(&places)
+        };
         values.narrow(0, picture, 1).index_select(2, &line(19, y)).index_select(3, &line(33, x))
     };
     let expected = Tensor::cat(&[moved(0, -3, 2), moved(1, 40, -5)], 0);
