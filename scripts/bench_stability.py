@@ -1,7 +1,7 @@
 """Prints Markdown tables of how stable, and how well painted, a film is at few steps a frame. Run by scripts/bench.
 
-A clip's E_warp is judged by OpenCV's optical flow (DIS) and by the engine's own; that of films made of photographs, by their
-exact motion. Contact sheets go to target/bench-stability.
+A clip's E_warp is judged by OpenCV's optical flow (DIS) and by the engine's own; that of films made of photographs, by
+their exact motion. Contact sheets go to target/bench-stability.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def picture(path: Path, longest: int) -> np.ndarray:
 
 
 class Flow(NamedTuple):
-    """From each frame but the first to the one before, (frames - 1, height, width, 2), back, and what was seen before."""
+    """From each frame but the first to the one before, (frames - 1, height, width, 2); back; what was seen before."""
 
     there: np.ndarray
     back: np.ndarray
@@ -123,8 +123,8 @@ def exact(motion: Motion, photograph: np.ndarray, occluder: np.ndarray) -> tuple
 
     film = []
     for frame in range(EXACT_FRAMES):
-        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        background = cv2.warpAffine(photograph, camera(frame)[:2], (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REFLECT)
+        how = {"flags": cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REFLECT}
+        background = cv2.warpAffine(photograph, camera(frame)[:2], (WIDTH, HEIGHT), **how)
         shift = np.float32([[1, 0, motion.occluder * frame - HEIGHT / 2], [0, 1, 0]])
         front = cv2.warpAffine(occluder, shift, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC)
         shown = np.where(disc(frame)[..., None], front, background) + random.normal(0, 255 * NOISE, (HEIGHT, WIDTH, 3))
@@ -169,7 +169,7 @@ def repaint(film: np.ndarray, style: np.ndarray, *options: str, flow: Flow | Non
 
 
 def e_warp(film: np.ndarray, flow: Flow) -> float:
-    """The mean square difference (samples of 0..1) to the frame before, moved, over what was seen there; of all frames."""
+    """The mean square difference (samples of 0..1) to the frame before, moved, over what was seen there."""
     errors = []
     for old, new, there, visible in zip(film, film[1:], flow.there, flow.visible):
         apart = sampled(old.astype(np.float32) / 255, there) - new.astype(np.float32) / 255
@@ -184,7 +184,8 @@ def sharpness(frame: np.ndarray) -> float:
 
 
 def sheet(name: str, film: np.ndarray, results: dict[str, np.ndarray]) -> None:
-    rows = [np.hstack([frames[number - 1] for number in SHOWN if number <= len(frames)]) for frames in (film, *results.values())]
+    shown = [number - 1 for number in SHOWN if number <= len(film)]
+    rows = [np.hstack(frames[shown]) for frames in (film, *results.values())]
     Image.fromarray(np.vstack(rows)).save(OUT / f"{name}.jpg", quality=90)
 
 
@@ -213,7 +214,8 @@ def of_clip(film: np.ndarray, style: np.ndarray, weights: str, runs: dict[str, l
         ratios = {what: [ours[what] / theirs[what] for ours, theirs in pairs] for what in ("style", "content")}
         means = [statistics.mean(ours["tiles"]) / statistics.mean(theirs["tiles"]) for ours, theirs in pairs]
         largest = [max(ours["tiles"]) / max(theirs["tiles"]) for ours, theirs in pairs]
-        sharp = [sharpness(ours) / sharpness(theirs) for ours, theirs in zip(result.film[EVERY - 1 :: EVERY], apart.film)]
+        frames = zip(result.film[EVERY - 1 :: EVERY], apart.film)
+        sharp = [sharpness(ours) / sharpness(theirs) for ours, theirs in frames]
         rows.append([
             name,
             f"{e_warp(result.film, flow):.5f}",
@@ -225,11 +227,14 @@ def of_clip(film: np.ndarray, style: np.ndarray, weights: str, runs: dict[str, l
             f"{result.mean('ms'):.0f}",
         ])
     sheet("clip", film, results)
-    head = ["", "E_warp, DIS", "E_warp, own flow", "style", "content", "tiles' mean", "tiles' largest", "sharpness", "steps", "ms a frame"]
+    of_losses = ["style", "content", "tiles' mean", "tiles' largest"]
+    head = ["", "E_warp, DIS", "E_warp, own flow", *of_losses, "sharpness", "steps", "ms a frame"]
     return table(head, rows)
 
 
-def of_motions(motions: list[Motion], photograph: np.ndarray, occluder: np.ndarray, style: np.ndarray, weights: str) -> str:
+def of_motions(motions: list[Motion], style: np.ndarray, weights: str) -> str:
+    photograph = picture(SHARED / "images/content/tubingen.jpg", 900)
+    occluder = picture(SHARED / "images/content/chelsea.png", 420)
     rows = []
     for motion in motions:
         film, flow = exact(motion, photograph, occluder)
@@ -255,13 +260,12 @@ def main() -> None:
         runs["previous, K = 4"] = ["iterations=4", "warm-start=previous"]
         runs["none, 4 steps"] = ["first-iterations=4", "warm-start=none"]
     film = clip(SHARED / "video/cockatoo.mp4", 40 if options.quick else 120)
-    print(f"A clip of {len(film)} frames of {WIDTH} x {HEIGHT}. Losses and sharpness are those of the same frame painted")
-    print(f"apart, in {APART} steps from its own content, times this; at every tenth frame, their mean and the worst.\n")
+    print(f"A clip of {len(film)} frames of {WIDTH} x {HEIGHT}. Losses and sharpness are those of the same frame")
+    print(f"painted apart, in {APART} steps from its own content, times this: mean and worst of every tenth frame.\n")
     print(of_clip(film, style, weights, runs))
-    photograph, occluder = picture(SHARED / "images/content/tubingen.jpg", 900), picture(SHARED / "images/content/chelsea.png", 420)
     motions = MOTIONS[:1] if options.quick else MOTIONS
     print(f"\nE_warp of films of a photograph with known motion, {EXACT_FRAMES} frames, {EXACT_STEPS} steps a frame.\n")
-    print(of_motions(motions, photograph, occluder, style, weights))
+    print(of_motions(motions, style, weights))
 
 
 main()

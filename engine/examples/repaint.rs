@@ -1,9 +1,9 @@
-//! Repaints a film of raw RGB frames and tells, a line of JSON a frame, how: what `scripts/bench` measures the engine with.
+//! Repaints a film of raw RGB frames and tells how, a line of JSON a frame: `scripts/bench` measures the engine with it.
 //!
-//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [measure=N] [weights=FILE] [NAME=NUMBER ...]`:
-//! files hold R, G, B bytes without headers; FLOW, for each frame but the first, 32-bit floats as
-//! [`style_engine::session::Session::stylize_along`] takes them. Every Nth frame's losses are measured, in 4 x 3 tiles, too. `e_warp` is judged by the
-//! engine's own flow.
+//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [measure=N] [weights=FILE]
+//! [NAME=NUMBER ...]`: files hold R, G, B bytes without headers; FLOW, for each frame but the first, 32-bit floats as
+//! [`style_engine::session::Session::stylize_along`] takes them. Every Nth frame's losses are measured, in 4 x 3 tiles,
+//! too. `e_warp` is judged by the engine's own flow.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -14,8 +14,10 @@ const PAINT_KEPT: f64 = 0.95;
 /// The same where the paint stays where it was, while things move on beneath it.
 const UNMOVED_PAINT_KEPT: f64 = 0.9;
 
-/// Changes in a sample up to this are a camera's noise.
+/// Changes in a sample up to this are a camera's noise, but for what they share with their neighbours in windows of so many
+/// pixels.
 const NOISE: f64 = 0.03;
+const LIGHT: i64 = 5;
 
 /// A place that has changed by more was not seen before, wherever the flow leads.
 const LARGEST_CHANGE: f64 = 0.06;
@@ -63,14 +65,12 @@ impl Motion {
         };
         // Means first: noise is not a change.
         let change = flow::warp(before, &back, Filter::Bilinear)?.f_sub(content)?;
-        let change = change.f_avg_pool2d([3, 3], [1, 1], [1, 1], false, false, None::<i64>)?;
-        let change = channels_mean(&change.f_abs()?)?;
+        let change = channels_mean(&means(&change, 3)?.f_abs()?)?;
         let alike = change.f_lt(LARGEST_CHANGE)?.f_to_kind(Kind::Float)?;
         let visible = flow::visible(&back, &there)?.f_mul(&alike)?;
 
         // A plain wall that the camera passes does not change either: it stands still only where the flow does.
-        let around = blocks(&back)?.f_avg_pool2d([5, 5], [1, 1], [2, 2], false, false, None::<i64>)?;
-        let around = around.f_abs()?.f_amax([1i64].as_slice(), true)?;
+        let around = means(&blocks(&back)?, 5)?.f_abs()?.f_amax([1i64].as_slice(), true)?;
         let slow = around.f_upsample_nearest2d(size_of(content)?, None, None)?.f_lt(LEAST_MOTION)?;
         let still = slow.f_logical_and(unchanged)?;
         let back = back.f_masked_fill(&still, 0.0)?;
@@ -98,6 +98,11 @@ fn blocks(values: &Tensor) -> Result<Tensor> {
     Ok(values.f_adaptive_avg_pool2d(size_of(values)?.map(|side| (side + BLOCK - 1) / BLOCK))?)
 }
 
+/// The means of windows of this many places each way, centred on each.
+fn means(values: &Tensor, side: i64) -> Result<Tensor> {
+    Ok(values.f_avg_pool2d([side; 2], [1, 1], [side / 2; 2], false, false, None::<i64>)?)
+}
+
 fn channels_mean(values: &Tensor) -> Result<Tensor> {
     Ok(values.f_mean_dim([1].as_slice(), true, Kind::Float)?)
 }
@@ -123,9 +128,10 @@ impl Painted {
         let both = Tensor::f_cat(&[&self.picture, &self.content], 1)?;
         let moved = flow::warp(&both, &motion.back, Filter::Bicubic)?;
         let (picture, before) = (moved.f_narrow(1, 0, 3)?, moved.f_narrow(1, 3, 3)?);
-        // Where a place was seen before, noise is left out of its change.
+        // Where a place was seen before, noise is left out of its change: what is small and not shared by its neighbours, as
+        // a change of light is.
         let change = content.f_sub(&before)?;
-        let noise = change.f_clamp(-NOISE, NOISE)?.f_mul(&motion.visible)?;
+        let noise = change.f_sub(&means(&change, LIGHT)?)?.f_clamp(-NOISE, NOISE)?.f_mul(&motion.visible)?;
         let picture = picture.f_add(&change)?.f_sub(&noise)?;
         let picture = content.f_lerp(&picture, PAINT_KEPT)?.f_clamp(0.0, 1.0)?;
         let picture = self.picture.f_where_self(&motion.still, &picture)?;

@@ -194,3 +194,20 @@ fn a_new_style_takes_over_a_still_scene() {
     let _ = paint(&mut painter, &still);
     assert_eq!(painter.stats().steps, 0, "then it is still again");
 }
+
+#[test]
+fn a_slow_change_of_light_is_followed() {
+    let scene = scene(1);
+    // By so much each frame, less than noise; it also moves, lest it be still.
+    let last = |brighter: f64| {
+        let mut session = session(warm_start::FLOW);
+        // Steps could find back to the content by themselves.
+        let parameters = Parameters { iterations: 0, ..Parameters::default() };
+        session.set_parameters(parameters, "", "").unwrap();
+        let frame = |index: i64| part(&scene, 2 * index, 0) * 0.6 + brighter * index as f64;
+        let painted = (0..=20).map(|index| paint(&mut session, &frame(index))).last().unwrap();
+        painted.mean(Kind::Float).double_value(&[])
+    };
+    let difference = last(0.01) - last(0.0);
+    assert!((0.15..0.25).contains(&difference), "{difference}");
+}

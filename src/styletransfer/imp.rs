@@ -199,7 +199,8 @@ pub struct StyleTransfer {
         blurb = "The optimizer's step (-1 = the recipe's)", controllable, mutable_playing)]
     #[property(name = "iterations", get, set, type = i32, member = iterations, minimum = -1, maximum = 100_000,
         default = Settings::default().iterations, nick = "Iterations",
-        blurb = "Optimisation steps for a frame that follows another (-1 = the recipe's)", controllable, mutable_playing)]
+        blurb = "Optimisation steps for a frame that follows another; with warm-start=flow up to three times as many where much \
+        is just uncovered, and none where nothing changes (-1 = the recipe's)", controllable, mutable_playing)]
     #[property(name = "first-iterations", get, set, type = i32, member = first_iterations, minimum = -1, maximum = 100_000,
         default = Settings::default().first_iterations, nick = "First iterations",
         blurb = "Optimisation steps for a first frame, and for each with warm-start=none (-1 = the recipe's)", controllable,
@@ -224,7 +225,7 @@ pub struct StyleTransfer {
         default = Settings::default().strength, nick = "Strength",
         blurb = "The repainted frame's share of the result; the rest is the original", controllable, mutable_playing)]
     #[property(name = "seed", get, set, type = u64, member = seed, default = Settings::default().seed, nick = "Seed",
-        blurb = "What the noise is made from that recipe=keras starts with", mutable_playing)]
+        blurb = "What random numbers are made from: where recipe=video lays its tiles, and the noise that recipe=keras starts with", mutable_playing)]
     #[property(name = "stats-interval", get, set, type = u32, member = stats_interval,
         default = Settings::default().stats_interval, nick = "Statistics interval",
         blurb = "Post the statistics as an element message after every so many frames (0 = never)", mutable_playing)]

@@ -131,7 +131,8 @@ pub struct Parameters {
     pub learning_rate: f64,
     /// Steps for a frame with none before it; negative: the recipe's.
     pub first_iterations: i32,
-    /// Steps for each following frame; negative: the recipe's.
+    /// Steps for each following frame; negative: the recipe's. With [`warm_start::FLOW`] up to three times as many where
+    /// much is just uncovered, and none where nothing changes.
     pub iterations: i32,
     /// One of [`warm_start`].
     pub warm_start: u32,
@@ -147,7 +148,7 @@ pub struct Parameters {
     pub original_colors: u32,
     /// The repainted frame's share of the result, 0 to 1; the rest is the original.
     pub strength: f64,
-    /// What the noise is made from that some recipes start with.
+    /// What random numbers are made from: where tiles are laid, and the noise that some recipes start with.
     pub seed: u64,
 }
 
