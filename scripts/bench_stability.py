@@ -161,9 +161,9 @@ def repaint(film: np.ndarray, style: np.ndarray, *options: str, flow: Flow | Non
     if flow:
         np.stack([flow.there, flow.back], 1).transpose(0, 1, 4, 2, 3).astype(np.float32).tofile(files["flow"])
         options += (f"flow={files['flow']}",)
-    sizes = [str(WIDTH), str(HEIGHT)], [str(style.shape[1]), str(style.shape[0])]
-    command = [REPAINT, *sizes[0], files["film"], *sizes[1], files["style"], files["result"]]
-    output = subprocess.run([*command, *options], check=True, text=True, capture_output=True).stdout
+    height, width, _ = style.shape
+    command = [REPAINT, WIDTH, HEIGHT, files["film"], width, height, files["style"], files["result"], *options]
+    output = subprocess.run([str(part) for part in command], check=True, text=True, capture_output=True).stdout
     lines = [json.loads(line) for line in output.splitlines()]
     return Result(np.fromfile(files["result"], np.uint8).reshape(film.shape), lines)
 

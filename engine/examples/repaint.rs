@@ -65,20 +65,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         let frame = picture(frame, height, width);
         let flow =
             flows.as_mut().filter(|_| index > 0).and_then(Iterator::next).map(|bytes| flow(bytes, height, width));
-        let painted = (session.stylize_along(&frame, flow, &mut |_| true)? * 255).round();
-        let bytes = painted.to_kind(Kind::Uint8).squeeze_dim(0).permute([1, 2, 0]).contiguous().flatten(0, -1);
+        let levels = (session.stylize_along(&frame, flow, &mut |_| true)? * 255).round();
+        let painted = &levels / 255;
+        let bytes = levels.to_kind(Kind::Uint8).squeeze_dim(0).permute([1, 2, 0]).contiguous().flatten(0, -1);
         result.write_all(&Vec::<u8>::try_from(bytes)?)?;
 
         let stats = session.stats();
         let mut line =
             format!("\"frame\": {}, \"steps\": {}, \"ms\": {:.2}", index + 1, stats.steps, stats.milliseconds);
         if let Some((last_frame, last_painted)) = &last {
-            line += &format!(", \"e_warp\": {:.7}", e_warp(&frame, last_frame, &(&painted / 255), last_painted)?);
+            line += &format!(", \"e_warp\": {:.7}", e_warp(&frame, last_frame, &painted, last_painted)?);
         }
-        last = Some((frame.shallow_clone(), &painted / 255));
         if measure > 0 && (index + 1) % measure == 0 {
-            line += &losses(session.vgg(), &(painted / 255), &frame, &style)?;
+            line += &losses(session.vgg(), &painted, &frame, &style)?;
         }
+        last = Some((frame, painted));
         println!("{{{line}}}");
     }
     Ok(())
@@ -98,17 +99,14 @@ fn e_warp(frame: &Tensor, last_frame: &Tensor, painted: &Tensor, last: &Tensor) 
 fn losses(network: &Vgg, painted: &Tensor, frame: &Tensor, style: &Tensor) -> Result<String, Box<dyn Error>> {
     let _no_gradients = tch::no_grad_guard();
     let input = network.input.on(network.device)?;
-    let taps: Vec<_> = STYLE_LAYERS.iter().chain([&CONTENT_LAYER]).filter_map(|name| network.tap(name)).collect();
-    let features = |picture: &Tensor, taps: &[_]| {
-        network.features(&input.apply(&picture.to_device(network.device))?, taps, Pooling::Max)
-    };
-    let mut sorted = taps.clone();
-    sorted.sort();
-    let (of_painted, of_frame, of_style) =
-        (features(painted, &sorted)?, features(frame, &sorted)?, features(style, &sorted)?);
+    let mut taps: Vec<_> = STYLE_LAYERS.iter().chain([&CONTENT_LAYER]).filter_map(|name| network.tap(name)).collect();
+    taps.sort();
+    let features =
+        |picture: &Tensor| network.features(&input.apply(&picture.to_device(network.device))?, &taps, Pooling::Max);
+    let (of_painted, of_frame, of_style) = (features(painted)?, features(frame)?, features(style)?);
     let tiles = Grid { tiles: [3, 4], ..Grid::WHOLE };
     let (mut whole, mut each, mut content) = (0.0, Tensor::zeros([12], (Kind::Double, network.device)), 0.0);
-    for (index, tap) in sorted.iter().enumerate() {
+    for (index, tap) in taps.iter().enumerate() {
         let (painted, frame, style) = (&of_painted[index], &of_frame[index], &of_style[index]);
         if tap.to_string() == CONTENT_LAYER {
             let target = Target::new(frame.shallow_clone(), Distance::Relative, 1)?;

@@ -86,10 +86,10 @@ impl Motion {
 /// Where a frame is, but for noise, as the one before was, both `(1, 3, H, W)`: `(1, 1, H, W)`, true or false.
 pub(crate) fn unchanged(before: &Tensor, content: &Tensor) -> Result<Tensor> {
     let change = content.f_sub(before)?;
-    let means = blocks(&change)?.f_abs()?.f_amax([1i64].as_slice(), true)?.f_div_scalar(MEAN_CHANGE)?;
-    let samples = blocks(&channels_mean(&change.f_abs()?)?)?.f_div_scalar(SAMPLES_CHANGE)?;
+    let of_means = blocks(&change)?.f_abs()?.f_amax([1i64].as_slice(), true)?.f_div_scalar(MEAN_CHANGE)?;
+    let of_samples = blocks(&channels_mean(&change.f_abs()?)?)?.f_div_scalar(SAMPLES_CHANGE)?;
     // A block beside one that changed may have changed a little.
-    let largest = means.f_maximum(&samples)?.f_max_pool2d([3, 3], [1, 1], [1, 1], [1, 1], false)?;
+    let largest = of_means.f_maximum(&of_samples)?.f_max_pool2d([3, 3], [1, 1], [1, 1], [1, 1], false)?;
     Ok(largest.f_upsample_nearest2d(size_of(content)?, None, None)?.f_lt(1.0)?)
 }
 

@@ -18,6 +18,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::Result;
 use crate::colour::grey;
+use crate::size::size_of;
 
 /// The coarsest level's shorter side is at least this: windows would not fit into less.
 const LEAST_SIDE: i64 = 8;
@@ -86,11 +87,11 @@ impl Frame {
         let full = grey(picture)?;
         let mut brightness = halve(&full)?;
         let mut levels = vec![with_gradient(&brightness)?];
-        while size_of(&brightness).into_iter().all(|side| side >= 2 * LEAST_SIDE) {
+        while size_of(&brightness)?.into_iter().all(|side| side >= 2 * LEAST_SIDE) {
             brightness = halve(&brightness)?;
             levels.push(with_gradient(&brightness)?);
         }
-        Ok(Self { size: size_of(picture), levels, samples: every_second(&full)?, brightness: full })
+        Ok(Self { size: size_of(picture)?, levels, samples: every_second(&full)?, brightness: full })
     }
 }
 
@@ -101,7 +102,7 @@ pub fn between(first: &Frame, second: &Frame) -> Result<[Tensor; 2]> {
     let mut motion = Tensor::f_zeros([2, 2, 1, 1], (Kind::Float, first.levels[0].device()))?;
     for (first, second) in first.levels.iter().zip(&second.levels).rev() {
         let (from, to) = (Tensor::f_cat(&[first, second], 0)?, Tensor::f_cat(&[second, first], 0)?);
-        motion = enlarge(&motion, size_of(first))?;
+        motion = enlarge(&motion, size_of(first)?)?;
         for window in WINDOWS {
             motion = median(&solve(&from, &to, &motion, window)?)?;
         }
@@ -165,7 +166,7 @@ fn solve(from: &Tensor, to: &Tensor, motion: &Tensor, window: u32) -> Result<Ten
 fn propagate(from: &Tensor, to: &Tensor, motion: &Tensor) -> Result<Tensor> {
     let (from, to) = (from.f_narrow(1, 0, 1)?, to.f_narrow(1, 0, 1)?);
     let misfit = |motion: &Tensor| smooth(&misfit(&warp(&to, motion, Filter::Bilinear)?.f_sub(&from)?)?, FIT_WINDOW);
-    let [height, width] = size_of(motion);
+    let [height, width] = size_of(motion)?;
     let around = pad(motion, [NEIGHBOUR; 4])?;
     let mut best = motion.shallow_clone();
     let mut least = misfit(motion)?.f_sub_scalar(LEAST_GAIN)?;
@@ -201,7 +202,7 @@ impl Samples {
 
     /// Motion, `(2, 2, h, w)`, replaced by affine motion or the camera's where these fit as well.
     fn simplify(&self, fine: &Tensor) -> Result<Tensor> {
-        let size = size_of(fine);
+        let size = size_of(fine)?;
         let mut equations = self.equations(fine, fine)?;
         for _ in 1..AFFINE_ROUNDS {
             equations = self.equations(&affine(&fit_windows(&equations)?, size)?, fine)?;
@@ -230,7 +231,7 @@ impl Samples {
         let weight = inside(&targets)?.f_mul(&agreement(motion, reference, APART)?)?;
         let weighted = gradient.f_mul(&weight)?.f_div(&steepness.f_mul(&doubt)?)?;
 
-        let blocks = size_of(motion).map(|side| (side + BLOCK - 1) / BLOCK);
+        let blocks = size_of(motion)?.map(|side| (side + BLOCK - 1) / BLOCK);
         let pool =
             |values: &Tensor| -> Result<Tensor> { Ok(values.f_adaptive_avg_pool2d(blocks)?.f_to_kind(Kind::Double)?) };
         let diagonal = pool(&weighted.f_mul(&gradient)?)?;
@@ -253,7 +254,7 @@ impl Samples {
     fn targets(&self, motion: &Tensor) -> Result<Tensor> {
         let every_second =
             |pixels| -> Result<Tensor> { Ok(centres(pixels, motion.device())?.f_slice(0, 0, pixels, 2)?) };
-        let [height, width] = size_of(&self.to);
+        let [height, width] = size_of(&self.to)?;
         targets_from(&every_second(width)?, &every_second(height)?, motion)
     }
 }
@@ -276,7 +277,7 @@ fn fit_camera(equations: &Tensor) -> Result<Tensor> {
     };
     let mut camera = fit(equations)?;
     for _ in 0..CAMERA_ROUNDS {
-        let motion = affine(&camera, size_of(equations))?;
+        let motion = affine(&camera, size_of(equations)?)?;
         let weight = agreement(&motion, &equations.f_narrow(1, 6, 2)?, APART_FROM_CAMERA)?;
         camera = fit(&equations.f_mul(&weight)?)?;
     }
@@ -361,13 +362,13 @@ fn window_sum(values: &Tensor, dimension: usize, octaves: u32) -> Result<Tensor>
 
 /// Where in the picture the flow leads, as [`Tensor::f_grid_sampler`] has it: `(N, H, W, 2)`, from -1 to 1 inside.
 fn targets(flow: &Tensor) -> Result<Tensor> {
-    let [height, width] = size_of(flow);
+    let [height, width] = size_of(flow)?;
     targets_from(&centres(width, flow.device())?, &centres(height, flow.device())?, flow)
 }
 
 /// The same, from these columns and rows.
 fn targets_from(columns: &Tensor, rows: &Tensor, flow: &Tensor) -> Result<Tensor> {
-    let [height, width] = size_of(flow);
+    let [height, width] = size_of(flow)?;
     let x = flow.f_select(1, 0)?.f_mul_scalar(2.0 / width as f64)?.f_add(columns)?;
     let y = flow.f_select(1, 1)?.f_mul_scalar(2.0 / height as f64)?.f_add(&rows.f_unsqueeze(1)?)?;
     Ok(Tensor::f_stack(&[x, y], -1)?)
@@ -403,7 +404,7 @@ fn inside(targets: &Tensor) -> Result<Tensor> {
 
 /// Flow brought to another size of the picture.
 fn enlarge(flow: &Tensor, size: [i64; 2]) -> Result<Tensor> {
-    let [height, width] = size_of(flow);
+    let [height, width] = size_of(flow)?;
     let flow = flow.f_upsample_bilinear2d(size, false, None, None)?;
     let x = flow.f_narrow(1, 0, 1)?.f_mul_scalar(size[1] as f64 / width as f64)?;
     let y = flow.f_narrow(1, 1, 1)?.f_mul_scalar(size[0] as f64 / height as f64)?;
@@ -411,7 +412,7 @@ fn enlarge(flow: &Tensor, size: [i64; 2]) -> Result<Tensor> {
 }
 
 fn halve(values: &Tensor) -> Result<Tensor> {
-    Ok(values.f_adaptive_avg_pool2d(size_of(values).map(|side| (side + 1) / 2))?)
+    Ok(values.f_adaptive_avg_pool2d(size_of(values)?.map(|side| (side + 1) / 2))?)
 }
 
 /// Values, and their central differences in x and y, `(N, 3, H, W)`.
@@ -426,7 +427,7 @@ fn with_gradient(values: &Tensor) -> Result<Tensor> {
 
 /// Of every second pixel, the value, and its change over two pixels in x and in y, `(N, 3, h, w)`.
 fn every_second(values: &Tensor) -> Result<Tensor> {
-    let [height, width] = size_of(values);
+    let [height, width] = size_of(values)?;
     let around = pad(values, [1; 4])?;
     let at =
         |y: i64, x: i64| -> Result<Tensor> { Ok(around.f_slice(2, y, y + height, 2)?.f_slice(3, x, x + width, 2)?) };
@@ -440,10 +441,4 @@ fn pad(values: &Tensor, sides: [i64; 4]) -> Result<Tensor> {
 
 fn sum_of_channels(values: &Tensor) -> Result<Tensor> {
     Ok(values.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?)
-}
-
-/// Height and width.
-fn size_of(values: &Tensor) -> [i64; 2] {
-    let size = values.size();
-    [size[2], size[3]]
 }

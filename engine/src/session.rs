@@ -233,7 +233,7 @@ impl Session {
                 let Motion { visible, still, .. } = motion;
                 let hold = Hold { moved: self.variable_of(&painted.picture)?, drawn: visible, frozen: still };
                 // Another style is to replace what is there.
-                Ok(Start::Carried(painted, Some(hold).filter(|_| is_settled)))
+                Ok(Start::Carried(painted, is_settled.then_some(hold)))
             }
             _ => Ok(Start::Afresh),
         }
