@@ -1,9 +1,9 @@
 //! Repaints a film of raw RGB frames and tells how, a line of JSON a frame: `scripts/bench` measures the engine with it.
 //!
-//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [measure=N] [weights=FILE]
-//! [NAME=NUMBER ...]`: files hold R, G, B bytes without headers; FLOW, for each frame but the first, 32-bit floats as
-//! [`style_engine::session::Session::stylize_along`] takes them. Every Nth frame's losses are measured, in 4 x 3 tiles,
-//! too. `e_warp` is judged by the engine's own flow.
+//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE] [measure=N]
+//! [weights=FILE] [NAME=NUMBER ...]`: files hold R, G, B bytes without headers; `flow`, for each frame but the first, 32-bit
+//! floats as [`style_engine::session::Session::stylize_along`] takes them; `found` is written, the same as the engine finds
+//! it. Every Nth frame's losses are measured, in 4 x 3 tiles, too.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -60,39 +60,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     session.set_parameters(parameters, "", "")?;
     session.set_styles(&[(style.shallow_clone(), 1.0)])?;
     let mut result = fs::File::create(result)?;
-    let mut last: Option<(Tensor, Tensor)> = None;
+    let mut found = options.get("found").map(fs::File::create).transpose()?;
+    let mut last: Option<flow::Frame> = None;
     for (index, frame) in film.chunks_exact((3 * height * width) as usize).enumerate() {
         let frame = picture(frame, height, width);
         let flow =
             flows.as_mut().filter(|_| index > 0).and_then(Iterator::next).map(|bytes| flow(bytes, height, width));
         let levels = (session.stylize_along(&frame, flow, &mut |_| true)? * 255).round();
-        let painted = &levels / 255;
         let bytes = levels.to_kind(Kind::Uint8).squeeze_dim(0).permute([1, 2, 0]).contiguous().flatten(0, -1);
         result.write_all(&Vec::<u8>::try_from(bytes)?)?;
 
         let stats = session.stats();
         let mut line =
             format!("\"frame\": {}, \"steps\": {}, \"ms\": {:.2}", index + 1, stats.steps, stats.milliseconds);
-        if let Some((last_frame, last_painted)) = &last {
-            line += &format!(", \"e_warp\": {:.7}", e_warp(&frame, last_frame, &painted, last_painted)?);
-        }
         if measure > 0 && (index + 1) % measure == 0 {
-            line += &losses(session.vgg(), &painted, &frame, &style)?;
+            line += &losses(session.vgg(), &(&levels / 255), &frame, &style)?;
         }
-        last = Some((frame, painted));
+        if let Some(file) = &mut found {
+            let frame = flow::Frame::new(&frame)?;
+            if let Some(last) = &last {
+                file.write_all(&flow_bytes(&flow::between(&frame, last)?)?)?;
+            }
+            last = Some(frame);
+        }
         println!("{{{line}}}");
     }
     Ok(())
-}
-
-/// The mean square difference of a result to the last one, moved, over what was seen there.
-fn e_warp(frame: &Tensor, last_frame: &Tensor, painted: &Tensor, last: &Tensor) -> style_engine::Result<f64> {
-    let _no_gradients = tch::no_grad_guard();
-    let [there, back] = flow::between(&flow::Frame::new(frame)?, &flow::Frame::new(last_frame)?)?;
-    let visible = flow::visible(&there, &back)?;
-    let apart = (flow::warp(last, &there, flow::Filter::Bilinear)? - painted).square() * &visible;
-    let seen = (visible.sum(Kind::Double) * 3).double_value(&[]);
-    Ok(apart.sum(Kind::Double).double_value(&[]) / seen)
 }
 
 /// Of a result: the style loss, over all and in tiles, and the content loss.
@@ -136,4 +129,9 @@ fn flow(bytes: &[u8], height: i64, width: i64) -> [Tensor; 2] {
     let values: Vec<f32> = bytes.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
     let flows = Tensor::from_slice(&values).view([2, 2, height, width]);
     [flows.narrow(0, 0, 1), flows.narrow(0, 1, 1)]
+}
+
+fn flow_bytes(flows: &[Tensor; 2]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let values = Vec::<f32>::try_from(Tensor::cat(flows, 0).flatten(0, -1))?;
+    Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
 }

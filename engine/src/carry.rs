@@ -9,7 +9,7 @@ use crate::size::{size_of, stretch};
 
 /// How much of the paint a frame takes over. What no longer fits the content wears off, and so do strokes that motion has
 /// drawn out of shape; what fits is painted again.
-const PAINT_KEPT: f64 = 0.95;
+const PAINT_KEPT: f64 = 0.98;
 
 /// The same where the paint stays where it was, while things move on beneath it.
 const UNMOVED_PAINT_KEPT: f64 = 0.9;
@@ -29,7 +29,11 @@ const MEAN_CHANGE: f64 = 0.015;
 const SAMPLES_CHANGE: f64 = 0.03;
 
 /// What moves less, in pixels, stands still, where it has not changed.
-const LEAST_MOTION: f64 = 1.0;
+const LEAST_MOTION: f64 = 0.25;
+
+/// What comes into the picture gets the paint of what is so many pixels further inside: a mirror image of the edge, taken
+/// anew for each frame, would make stripes.
+const PAINT_BEYOND: f64 = 64.0;
 
 /// A finished frame at the size it was optimised at.
 pub(crate) struct Painted {
@@ -73,7 +77,7 @@ impl Motion {
         let around = means(&blocks(&back)?, 5)?.f_abs()?.f_amax([1i64].as_slice(), true)?;
         let slow = around.f_upsample_nearest2d(size_of(content)?, None, None)?.f_lt(LEAST_MOTION)?;
         let still = slow.f_logical_and(unchanged)?;
-        let back = back.f_masked_fill(&still, 0.0)?;
+        let back = flow::led_back(&back, PAINT_BEYOND)?.f_masked_fill(&still, 0.0)?;
         Ok(Self { back, visible: visible.f_masked_fill(&still, 1.0)?, still })
     }
 
@@ -137,8 +141,12 @@ impl Painted {
         let picture = self.picture.f_where_self(&motion.still, &picture)?;
 
         // The moments of what was not seen are unknown. A filter that overshoots would make squares of 0, by which is divided.
-        let seen = |values: &Tensor| Ok(flow::warp(values, &motion.back, Filter::Bilinear)?.f_mul(&motion.visible)?);
-        self.optimizer.follow(&seen)?;
+        let seen = |values: &Tensor| -> Result<Tensor> {
+            Ok(flow::warp(values, &motion.back, Filter::Bilinear)?.f_mul(&motion.visible)?)
+        };
+        for moment in self.optimizer.moments() {
+            *moment = seen(moment)?;
+        }
         let youth = seen(&self.youth.f_rsub_scalar(1)?)?.f_rsub_scalar(1)?.f_clamp(0.0, 1.0)?;
         Ok(Self { content, picture, youth, ..self })
     }

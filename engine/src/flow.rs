@@ -11,8 +11,8 @@
 //! That motion is noisy by some tenths of a pixel. So, where they fit as well, simpler motions replace it: affine ones in
 //! large windows, from the same equations at full resolution (J. Bergen et al., "Hierarchical model-based motion
 //! estimation", ECCV 1992, section 3.2), and before these the affine motion that most of the frame follows, the camera's,
-//! by iteratively reweighted least squares (J.-M. Odobez, P. Bouthemy, JVCIR 1995, section 2). They are precise to
-//! hundredths of a pixel, and what has no texture moves as its surroundings do.
+//! by iteratively reweighted least squares (J.-M. Odobez, P. Bouthemy, JVCIR 1995, section 2), or none, where the camera
+//! seems to stand. They are precise to hundredths of a pixel, and what has no texture moves as its surroundings do.
 
 use tch::{Device, Kind, Tensor};
 
@@ -62,6 +62,13 @@ const APART: f64 = 0.5;
 /// The same of a block and the camera's motion, and how often its equations are weighted by that.
 const APART_FROM_CAMERA: f64 = 0.15;
 const CAMERA_ROUNDS: usize = 3;
+
+/// The window over which changes are smoothed to tell how well simple motions fit.
+const SIMPLE_FIT_WINDOW: u32 = 1;
+
+/// How much better the camera's motion must fit than none, where the worst misfit is 1, and in what share of the frame.
+const LEAST_CAMERA_GAIN: f64 = 0.004;
+const LEAST_CAMERA_SHARE: f64 = 0.2;
 
 /// How much better affine motion in windows must fit than the camera's, and unsimplified motion than either.
 const LEAST_LOCAL_GAIN: f64 = 0.003;
@@ -124,6 +131,13 @@ pub enum Filter {
 /// `values`, `(N, C, H, W)`, as found at p + flow(p), with the flow `(N, 2, H, W)`; beyond the edge, mirrored.
 pub fn warp(values: &Tensor, flow: &Tensor, filter: Filter) -> Result<Tensor> {
     sample(values, &targets(flow)?, filter)
+}
+
+/// Flow, `(N, 2, H, W)`, that leads so many pixels back into the picture where it led out of it.
+pub fn led_back(flow: &Tensor, pixels: f64) -> Result<Tensor> {
+    let targets = targets(flow)?.f_permute([0, 3, 1, 2])?;
+    let beyond = targets.f_sub(&targets.f_clamp(-1.0, 1.0)?)?.f_sign()?;
+    Ok(flow.f_sub(&beyond.f_mul_scalar(pixels)?)?)
 }
 
 /// `(1, 1, H, W)`: 1 where what moves `there` comes `back`, and stays inside the picture; else it is not seen in the other
@@ -210,8 +224,15 @@ impl Samples {
         let local = affine(&fit_windows(&equations)?, size)?;
         let camera = affine(&fit_camera(&equations)?, size)?;
 
-        let misfit = |motion: &Tensor| misfit(&self.change(&self.targets(motion)?)?);
-        let (of_local, of_camera) = (misfit(&local)?, misfit(&camera)?);
+        // Smoothed, as what is sampled between pixels has less noise than what is not.
+        let misfit = |motion: &Tensor| misfit(&smooth(&self.change(&self.targets(motion)?)?, SIMPLE_FIT_WINDOW)?);
+        let (of_local, of_camera, of_none) = (misfit(&local)?, misfit(&camera)?, misfit(&camera.f_zeros_like()?)?);
+        // A camera on a stand: what moves before it must not seem to move all.
+        let gain = smooth(&of_none.f_sub(&of_camera)?, LOCAL_FIT_WINDOW)?;
+        let share = gain.f_gt(LEAST_CAMERA_GAIN)?.f_to_kind(Kind::Float)?.f_mean(Kind::Float)?;
+        let moves = share.f_gt(LEAST_CAMERA_SHARE)?;
+        let (camera, of_camera) = (camera.f_mul(&moves)?, of_camera.f_where_self(&moves, &of_none)?);
+
         let gain = smooth(&of_camera.f_sub(&of_local)?, LOCAL_FIT_WINDOW)?;
         let is_local = gain.f_gt(LEAST_LOCAL_GAIN)?;
         let simple = local.f_where_self(&is_local, &camera)?;

@@ -20,5 +20,6 @@ pub mod session;
 mod size;
 pub mod vgg;
 pub mod weights;
+mod window;
 
 pub use error::{Error, Result};

@@ -34,9 +34,13 @@ impl Grid {
     /// The whole picture as one tile.
     pub const WHOLE: Self = Self { tiles: [1, 1], shift: [0.0, 0.0] };
 
-    /// So many tiles along the shorter side of a picture of this height and width, and squares along the other.
-    pub fn new(size: [i64; 2], along_shorter: i64) -> Self {
-        let side = (size[0].min(size[1]) / along_shorter).max(LEAST_TILE) as f64;
+    /// For a picture of this height and width that is part of a frame of that: squares, so many along the frame's shorter
+    /// side; 1: the picture as one tile.
+    pub fn new(size: [i64; 2], frame: [i64; 2], along_shorter: i64) -> Self {
+        if along_shorter == 1 {
+            return Self::WHOLE;
+        }
+        let side = (frame[0].min(frame[1]) / along_shorter).max(LEAST_TILE) as f64;
         Self { tiles: size.map(|length| ((length as f64 / side).round() as i64).max(1)), ..Self::WHOLE }
     }
 

@@ -7,6 +7,7 @@ use crate::losses::{Grid, Target, grams};
 use crate::optimizers::Evaluation;
 use crate::recipe::{Recipe, Sum, Term};
 use crate::vgg::{Tap, Vgg};
+use crate::window::Window;
 
 /// The losses, `()`, without their weights.
 pub struct Losses {
@@ -56,6 +57,14 @@ pub struct Hold {
     pub drawn: Tensor,
     /// Where it stays, true or false, `(1, 1, H, W)`.
     pub frozen: Tensor,
+}
+
+impl Hold {
+    /// That of a part of the frame.
+    pub(crate) fn within(&self, window: &Window) -> Result<Self> {
+        let Self { moved, drawn, frozen } = self;
+        Ok(Self { moved: window.of(moved)?, drawn: window.of(drawn)?, frozen: window.of(frozen)? })
+    }
 }
 
 /// A recipe's losses.

@@ -11,11 +11,12 @@ use crate::colour::{Palette, keep_chroma};
 use crate::input::Normalisation;
 use crate::losses::Grid;
 use crate::objective::{Hold, Losses, Objective, Targets, content_targets, style_targets};
-use crate::optimizers::{Method, Optimizer};
+use crate::optimizers::Optimizer;
 use crate::random::Random;
 use crate::recipe::{self, Recipe, Variable};
 use crate::size::{resize, scaled, size_of};
 use crate::vgg::Vgg;
+use crate::window::Window;
 use crate::{Error, Result, builtin, device, weights};
 
 /// At a first frame's coarsest size, it and the style have at least this longer side: what is painted smaller loses its content.
@@ -242,18 +243,36 @@ impl Session {
     /// Paints from what was taken over.
     fn paint_next(&mut self, carried: Painted, hold: Option<&Hold>, watch: &mut Watch) -> Result<Painted> {
         let Painted { content, picture, youth, method: last_method, mut optimizer } = carried;
-        let start = self.variable_of(&picture)?;
         let method = self.recipe.method;
-        if last_method.with_rate(method.rate()) == method {
-            optimizer.renew(method.rate());
-        } else {
-            optimizer = method.begin(&start)?;
+        if last_method.with_rate(method.rate()) != method {
+            optimizer = method.begin(&picture)?;
         }
-        let more = MORE_STEPS * youth.f_mean(Kind::Float)?.f_double_value(&[])?;
-        watch.steps = (f64::from(self.recipe.iterations) * (1.0 + more)).round() as u32;
+        optimizer.renew(method.rate() * self.recipe.next_rate);
+        let size = size_of(&content)?;
         self.choose_palette(&content, false)?;
-        self.prepare_style(size_of(&content)?)?;
-        let picture = self.optimise(&content, start, hold, &mut *optimizer, watch.steps, watch)?;
+        self.prepare_style(size)?;
+
+        let window = match hold {
+            Some(hold) if self.recipe.is_local() => Window::around(&hold.frozen.f_logical_not()?)?,
+            _ => Window::whole(size),
+        };
+        let more = MORE_STEPS * window.of(&youth)?.f_mean(Kind::Float)?.f_double_value(&[])?;
+        watch.steps = (f64::from(self.recipe.iterations) * (1.0 + more)).round() as u32;
+        let start = self.variable_of(&window.of(&picture)?)?;
+        let within = hold.map(|hold| hold.within(&window)).transpose()?;
+        let moments: Vec<Tensor> = optimizer.moments().into_iter().map(|moment| moment.shallow_clone()).collect();
+        for moment in optimizer.moments() {
+            *moment = window.of(moment)?;
+        }
+        let part = self.optimise(&window.of(&content)?, start, within.as_ref(), &mut *optimizer, watch.steps, watch)?;
+        for (moment, before) in optimizer.moments().into_iter().zip(moments) {
+            *moment = window.put(moment, &before)?;
+            if let Some(Hold { frozen, .. }) = hold {
+                // Where nothing was learnt nothing is forgotten.
+                *moment = before.f_where_self(frozen, moment)?;
+            }
+        }
+        let picture = window.put(&part, &picture)?;
         let youth = youth.f_sub_scalar(f64::from(watch.steps) / f64::from(STEPS_OF_YOUTH))?.f_clamp_min(0.0)?;
         Ok(Painted { content, picture, youth, method, optimizer })
     }
@@ -316,11 +335,13 @@ impl Session {
         steps: u32,
         watch: &mut Watch,
     ) -> Result<Tensor> {
-        let Some((_, style)) = &self.style_targets else { return Err(Error::NoStyle) };
+        let Some((frame, style)) = &self.style_targets else { return Err(Error::NoStyle) };
         let content = content_targets(&self.network, &self.recipe, &self.input.apply(content)?)?;
         let objective = Objective::new(&self.network, &self.recipe, style, content, hold);
-        let mut grid = Grid::new(size_of(&variable)?, self.recipe.tiles);
-        let grid_moves = grid != Grid::WHOLE && matches!(self.recipe.method, Method::Adam { .. });
+        let size = size_of(&variable)?;
+        let mut grid = Grid::new(size, *frame, self.recipe.tiles);
+        // Losses are means: as part of the frame's, those of a part count less.
+        let [area, of_frame] = [size, *frame].map(|[height, width]| (height * width) as f64);
         let bounded = self.recipe.variable == Variable::BoundedPicture;
         let mut last_losses = None;
         let mut lowest = f64::INFINITY;
@@ -329,11 +350,12 @@ impl Session {
                 true => self.input.apply(variable),
                 false => Ok(variable.shallow_clone()),
             };
-            if grid_moves {
+            if self.recipe.is_local() {
                 // Else the tiles' edges would show.
                 grid.shift = [0, 1].map(|_| f64::from(self.random.draw()));
             }
-            let (evaluation, losses) = tch::with_grad(|| objective.evaluate(&variable, &grid, fed))?;
+            let (mut evaluation, losses) = tch::with_grad(|| objective.evaluate(&variable, &grid, fed))?;
+            evaluation.gradient = evaluation.gradient.f_mul_scalar(area / of_frame)?;
             last_losses = Some(losses);
             watch.step(&evaluation.loss)?;
             if self.recipe.patience.is_some_and(|patience| step % patience == 0) {

@@ -140,6 +140,24 @@ fn a_passing_disc_covers_what_is_behind_it() {
 }
 
 #[test]
+fn what_passes_a_still_camera_moves_alone() {
+    let (p, size) = (positions(HEIGHT, WIDTH), [1, 3, HEIGHT, WIDTH]);
+    // Little texture, so that there is little to tell that it stands.
+    let background = scene(1, &(&p * 0.25));
+    let place = |x: f64, y: f64| Tensor::from_slice(&[x as f32, y as f32]).view([1, 2, 1, 1]);
+    let picture = |frame: f64, seed: u64| {
+        let on_disc = &p - place(2.0, 0.0) * frame;
+        let disc = length(&(&on_disc - place(180.0, 90.0))).lt(24.0);
+        scene(5, &on_disc).where_self(&disc, &background) + noise(seed, 0.01, &size)
+    };
+    let far = p.narrow(1, 0, 1).lt(120.0).to_kind(Kind::Float);
+    for motion in between(&picture(0.0, 2), &picture(1.0, 3)) {
+        let mean = mean_over(&length(&motion), &far);
+        assert!(mean < 0.02, "{mean}");
+    }
+}
+
+#[test]
 fn what_stands_still_does_not_move() {
     let size = [1, 3, HEIGHT, WIDTH];
     let still = scene(1, &positions(HEIGHT, WIDTH));
@@ -206,6 +224,16 @@ fn a_warp_between_pixels() {
         let expected = Tensor::from_slice(&expected).view_as(&step);
         assert!(warped.allclose(&expected, 0.0, 1e-5, false), "{filter:?}: {warped}");
     }
+}
+
+#[test]
+fn what_leads_out_of_the_picture_is_led_back() {
+    let flow = Tensor::from_slice(&[-10f32, 4.0]).view([1, 2, 1, 1]).expand([1, 2, HEIGHT, WIDTH], false);
+    let led = flow::led_back(&flow, 64.0).unwrap();
+    let at = |x: i64, y: i64| [0, 1].map(|part| led.double_value(&[0, part, y, x]));
+    assert_eq!(at(100, 50), [-10.0, 4.0]);
+    assert_eq!(at(9, 50), [54.0, 4.0]);
+    assert_eq!(at(100, HEIGHT - 1), [-10.0, -60.0]);
 }
 
 #[test]

@@ -81,3 +81,25 @@ fn a_style_loss_does_not_grow_with_the_picture() {
         assert!((small / large - 1.0).abs() < 0.2, "{small} {large}");
     }
 }
+
+#[test]
+fn tiles_keep_their_size_in_a_part_of_a_frame() {
+    let frame = [270, 480];
+    assert_eq!(Grid::new(frame, frame, 1), Grid::WHOLE);
+    assert_eq!(Grid::new(frame, frame, 3).tiles, [3, 5]);
+    assert_eq!(Grid::new([90, 270], frame, 3).tiles, [1, 3]);
+}
+
+#[test]
+fn a_shifted_grid_counts_every_place_once() {
+    let features = Tensor::randn([1, 4, 12, 20], (Kind::Float, Device::Cpu));
+    let whole = grams(&features, &Grid::WHOLE, GramDivisor::One).unwrap();
+    for shift in [[0.0, 0.0], [0.4, 0.7], [0.99, 0.01]] {
+        let tiles = grams(&features, &Grid { tiles: [3, 4], shift }, GramDivisor::One).unwrap();
+        assert_eq!(tiles.size(), [12, 4, 4]);
+        assert!(
+            tiles.sum_dim_intlist([0].as_slice(), true, Kind::Float).allclose(&whole, 1e-4, 1e-3, false),
+            "{shift:?}"
+        );
+    }
+}

@@ -53,9 +53,7 @@ impl Optimizer for Adam {
         (self.rate, self.new_steps) = (rate, 0);
     }
 
-    fn follow(&mut self, moved: &dyn Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
-        self.mean = moved(&self.mean)?;
-        self.square = moved(&self.square)?;
-        Ok(())
+    fn moments(&mut self) -> Vec<&mut Tensor> {
+        vec![&mut self.mean, &mut self.square]
     }
 }

@@ -171,8 +171,8 @@ impl Optimizer for Lbfgs {
     }
 
     /// A walk that is renewed knows nothing that could move.
-    fn follow(&mut self, _moved: &dyn Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
-        Ok(())
+    fn moments(&mut self) -> Vec<&mut Tensor> {
+        Vec::new()
     }
 }
 

@@ -27,8 +27,8 @@ pub trait Optimizer {
     /// Goes on with another loss that resembles the one before, at another rate.
     fn renew(&mut self, rate: f64);
 
-    /// Goes on from a point whose values have moved: `moved` moves what belongs to them.
-    fn follow(&mut self, moved: &dyn Fn(&Tensor) -> Result<Tensor>) -> Result<()>;
+    /// What is known of each value, shaped like the point: who moves values, or leaves some out, does the same to these.
+    fn moments(&mut self) -> Vec<&mut Tensor>;
 }
 
 /// An optimiser and its settings, as a recipe names it.

@@ -1,0 +1,93 @@
+//! A part of a frame that is worked on by itself.
+
+use tch::Tensor;
+
+use crate::Result;
+use crate::size::size_of;
+
+/// What is worked on sees at least so many pixels of what lies around it.
+const MARGIN: i64 = 32;
+
+/// Windows begin and end at multiples of this, lest features of theirs lie between those of the frame.
+const ALIGNMENT: i64 = 16;
+
+/// A rectangle of a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Window {
+    /// The frame's height and width.
+    frame: [i64; 2],
+    /// The first row and column, and those past the last.
+    begin: [i64; 2],
+    end: [i64; 2],
+}
+
+impl Window {
+    /// All of a frame of this height and width.
+    pub fn whole(frame: [i64; 2]) -> Self {
+        Self { frame, begin: [0, 0], end: frame }
+    }
+
+    /// The smallest one that holds all `wanted` places, true or false, `(1, 1, H, W)`, and what is around them; the whole
+    /// frame if there are none.
+    pub fn around(wanted: &Tensor) -> Result<Self> {
+        let frame = size_of(wanted)?;
+        let mut window = Self::whole(frame);
+        for (axis, other) in [(0, 3), (1, 2)] {
+            let lines = Vec::<bool>::try_from(wanted.f_any_dim(other, false)?.f_flatten(0, -1)?)?;
+            let (first, last) = (lines.iter().position(|&line| line), lines.iter().rposition(|&line| line));
+            let (Some(first), Some(last)) = (first, last) else { return Ok(Self::whole(frame)) };
+            let (begin, end) = (first as i64 - MARGIN, last as i64 + 1 + MARGIN);
+            window.begin[axis] = begin.max(0) / ALIGNMENT * ALIGNMENT;
+            window.end[axis] = ((end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT).min(frame[axis]);
+        }
+        Ok(window)
+    }
+
+    /// Height and width.
+    fn size(&self) -> [i64; 2] {
+        [0, 1].map(|axis| self.end[axis] - self.begin[axis])
+    }
+
+    /// That part of values `(1, C, H, W)`, in place.
+    pub fn of(&self, values: &Tensor) -> Result<Tensor> {
+        let [height, width] = self.size();
+        Ok(values.f_narrow(2, self.begin[0], height)?.f_narrow(3, self.begin[1], width)?)
+    }
+
+    /// `whole` with `part` in its place.
+    pub fn put(&self, part: &Tensor, whole: &Tensor) -> Result<Tensor> {
+        if self.size() == self.frame {
+            return Ok(part.shallow_clone());
+        }
+        let Self { begin, end, .. } = self;
+        let rows = whole.f_narrow(2, begin[0], end[0] - begin[0])?.f_slice_scatter(part, 3, begin[1], end[1], 1)?;
+        Ok(whole.f_slice_scatter(&rows, 2, begin[0], end[0], 1)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    #[test]
+    fn holds_what_is_wanted_and_what_is_around_it() {
+        let wanted = Tensor::zeros([1, 1, 200, 300], (Kind::Bool, Device::Cpu));
+        assert_eq!(Window::around(&wanted).unwrap(), Window::whole([200, 300]), "nothing is wanted");
+        let _ = wanted.narrow(2, 100, 5).narrow(3, 280, 3).fill_(1);
+        let window = Window::around(&wanted).unwrap();
+        assert_eq!(window, Window { frame: [200, 300], begin: [64, 240], end: [144, 300] });
+    }
+
+    #[test]
+    fn a_part_is_put_back_where_it_was() {
+        let whole = Tensor::arange(2 * 200 * 300, (Kind::Float, Device::Cpu)).view([1, 2, 200, 300]);
+        let window = Window { frame: [200, 300], begin: [64, 240], end: [144, 300] };
+        let part = window.of(&whole).unwrap();
+        assert_eq!(part.size(), [1, 2, 80, 60]);
+        assert_eq!(window.put(&part, &whole).unwrap(), whole);
+        let marked = window.put(&part.zeros_like(), &whole).unwrap();
+        assert_eq!(window.of(&marked).unwrap().abs().max().double_value(&[]), 0.0);
+        assert_eq!((&whole - &marked).ne(0).sum(Kind::Int64).int64_value(&[]), 2 * 80 * 60);
+    }
+}
