@@ -63,9 +63,6 @@ const APART: f64 = 0.5;
 const APART_FROM_CAMERA: f64 = 0.15;
 const CAMERA_ROUNDS: usize = 3;
 
-/// The window over which changes are smoothed to tell how well simple motions fit.
-const SIMPLE_FIT_WINDOW: u32 = 1;
-
 /// How much better the camera's motion must fit than none, where the worst misfit is 1, and in what share of the frame.
 const LEAST_CAMERA_GAIN: f64 = 0.004;
 const LEAST_CAMERA_SHARE: f64 = 0.2;
@@ -84,6 +81,8 @@ pub struct Frame {
     levels: Vec<Tensor>,
     /// At full resolution, brightness, `(1, 1, H, W)`.
     brightness: Tensor,
+    /// The same, smoothed.
+    smooth: Tensor,
     /// Of every second pixel, brightness and its change over two pixels in x and in y, `(1, 3, h, w)`.
     samples: Tensor,
 }
@@ -98,7 +97,8 @@ impl Frame {
             brightness = halve(&brightness)?;
             levels.push(with_gradient(&brightness)?);
         }
-        Ok(Self { size: size_of(picture)?, levels, samples: every_second(&full)?, brightness: full })
+        let (samples, smooth) = (every_second(&full)?, smooth(&full, 1)?);
+        Ok(Self { size: size_of(picture)?, levels, samples, smooth, brightness: full })
     }
 }
 
@@ -206,12 +206,22 @@ struct Samples {
     from: Tensor,
     /// As [`Frame::brightness`], `(2, 1, H, W)`.
     to: Tensor,
+    /// As [`Frame::smooth`], of every second pixel, `(2, 1, h, w)`, and whole: what is sampled between pixels has less noise
+    /// than what is not, and would seem to fit better. Once smoothed, hardly.
+    smooth_from: Tensor,
+    smooth_to: Tensor,
 }
 
 impl Samples {
     fn new(first: &Frame, second: &Frame) -> Result<Self> {
-        let from = Tensor::f_cat(&[&first.samples, &second.samples], 0)?;
-        Ok(Self { from, to: Tensor::f_cat(&[&second.brightness, &first.brightness], 0)? })
+        let both = |first: &Tensor, second: &Tensor| Tensor::f_cat(&[first, second], 0);
+        let smooth_from = both(&first.smooth, &second.smooth)?;
+        Ok(Self {
+            from: both(&first.samples, &second.samples)?,
+            to: both(&second.brightness, &first.brightness)?,
+            smooth_from: smooth_from.f_slice(2, 0, None, 2)?.f_slice(3, 0, None, 2)?,
+            smooth_to: both(&second.smooth, &first.smooth)?,
+        })
     }
 
     /// Motion, `(2, 2, h, w)`, replaced by affine motion or the camera's where these fit as well.
@@ -224,8 +234,7 @@ impl Samples {
         let local = affine(&fit_windows(&equations)?, size)?;
         let camera = affine(&fit_camera(&equations)?, size)?;
 
-        // Smoothed, as what is sampled between pixels has less noise than what is not.
-        let misfit = |motion: &Tensor| misfit(&smooth(&self.change(&self.targets(motion)?)?, SIMPLE_FIT_WINDOW)?);
+        let misfit = |motion: &Tensor| misfit(&change(&self.smooth_from, &self.smooth_to, &self.targets(motion)?)?);
         let (of_local, of_camera, of_none) = (misfit(&local)?, misfit(&camera)?, misfit(&camera.f_zeros_like()?)?);
         // A camera on a stand: what moves before it must not seem to move all.
         let gain = smooth(&of_none.f_sub(&of_camera)?, LOCAL_FIT_WINDOW)?;
@@ -245,7 +254,7 @@ impl Samples {
     /// right, as a, b, b, c and right; and the block's mean of `motion`. They count less where that is not as `reference`.
     fn equations(&self, motion: &Tensor, reference: &Tensor) -> Result<Tensor> {
         let targets = self.targets(motion)?;
-        let change = self.change(&targets)?;
+        let change = change(&self.from.f_narrow(1, 0, 1)?, &self.to, &targets)?;
         let gradient = self.from.f_narrow(1, 1, 2)?;
         let steepness = sum_of_channels(&gradient.f_square()?)?.f_add_scalar(SAMPLE_NOISE_GRADIENT.powi(2))?;
         let doubt = change.f_square()?.f_div_scalar(NOISE.powi(2))?.f_add_scalar(1)?;
@@ -266,11 +275,6 @@ impl Samples {
         Ok(Tensor::f_cat(&[&a, &b, &b, &c, &right, &mean], 1)?)
     }
 
-    /// How much brighter is what lies there, `(2, 1, h, w)`.
-    fn change(&self, targets: &Tensor) -> Result<Tensor> {
-        Ok(sample(&self.to, targets, Filter::Bilinear)?.f_sub(&self.from.f_narrow(1, 0, 1)?)?)
-    }
-
     /// As the function [`targets`].
     fn targets(&self, motion: &Tensor) -> Result<Tensor> {
         let every_second =
@@ -278,6 +282,11 @@ impl Samples {
         let [height, width] = size_of(&self.to)?;
         targets_from(&every_second(width)?, &every_second(height)?, motion)
     }
+}
+
+/// How much brighter than `from` is what lies there in `to`, `(N, 1, h, w)`.
+fn change(from: &Tensor, to: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    Ok(sample(to, targets, Filter::Bilinear)?.f_sub(from)?)
 }
 
 /// How much motions count that are these apart, up to 1, `(N, 1, h, w)`.

@@ -38,8 +38,8 @@ pub struct Recipe {
     pub temporal_weight: f64,
     /// What brings the losses down.
     pub method: Method,
-    /// What its rate is multiplied by in frames with one before: what is painted already needs finer strokes.
-    pub next_rate: f64,
+    /// What its rate is multiplied by where a frame is held to the one before: what is painted already needs finer strokes.
+    pub held_rate: f64,
     /// Steps for a frame with none before it, each an evaluation of the losses.
     pub first_iterations: u32,
     /// Steps for each following frame.
@@ -125,7 +125,7 @@ impl Recipe {
             total_variation: TotalVariation::MeanSquare,
             temporal_weight: 7000.0,
             method: ADAM,
-            next_rate: 2.0 / 3.0,
+            held_rate: 2.0 / 3.0,
             first_iterations: 80,
             iterations: 4,
             patience: None,
@@ -149,7 +149,7 @@ impl Recipe {
             total_variation: TotalVariation::MeanSquare,
             temporal_weight: 0.0,
             method: TORCH_LBFGS,
-            next_rate: 1.0,
+            held_rate: 1.0,
             first_iterations: 300,
             iterations: 30,
             patience: None,
@@ -175,7 +175,7 @@ impl Recipe {
             total_variation: TotalVariation::HalfMeanAbsolute,
             temporal_weight: 0.0,
             method: Method::Adam { rate: 0.3, beta2: 0.999, decay: Some(Decay { every: 50, factor: 0.8 }) },
-            next_rate: 1.0,
+            held_rate: 1.0,
             first_iterations: 500,
             iterations: 50,
             patience: None,
@@ -199,7 +199,7 @@ impl Recipe {
             total_variation: TotalVariation::Power,
             temporal_weight: 0.0,
             method: Method::Lbfgs { rate: 1.0, history: 10, rule: StepRule::Search { round: 20 } },
-            next_rate: 1.0,
+            held_rate: 1.0,
             // 15 rounds of 20 evaluations.
             first_iterations: 300,
             iterations: 30,
@@ -226,7 +226,7 @@ impl Recipe {
             total_variation: TotalVariation::MeanSquare,
             temporal_weight: 0.0,
             method: TORCH_LBFGS,
-            next_rate: 1.0,
+            held_rate: 1.0,
             // 100 steps of 20 evaluations.
             first_iterations: 2000,
             iterations: 200,

@@ -247,7 +247,7 @@ impl Session {
         if last_method.with_rate(method.rate()) != method {
             optimizer = method.begin(&picture)?;
         }
-        optimizer.renew(method.rate() * self.recipe.next_rate);
+        optimizer.renew(method.rate() * hold.map_or(1.0, |_| self.recipe.held_rate));
         let size = size_of(&content)?;
         self.choose_palette(&content, false)?;
         self.prepare_style(size)?;
