@@ -413,3 +413,80 @@ fn errors_name_the_file_and_the_reason() {
         }
     }
 }
+
+#[test]
+fn as_many_steps_are_taken_as_fit_in_the_time() {
+    let mut line = Line::playing(&element("iterations=20 first-iterations=30 max-frame-time=0.001"));
+    let frame = frame(VideoFormat::Rgb, 64, 48);
+    for _ in 0..3 {
+        line.push_pull(&frame);
+        assert_eq!(stat::<u32>(&line, "steps"), 1);
+    }
+    line.element.set_property("max-frame-time", 0.0);
+    line.push_pull(&frame);
+    assert!(stat::<u32>(&line, "steps") >= 20);
+}
+
+/// What `pipeline` says of its latency, until its end.
+fn latencies(pipeline: &str) -> Vec<(bool, gst::ClockTime)> {
+    let pipeline = gst::parse::launch(pipeline).expect("a pipeline").downcast::<gst::Pipeline>().expect("a pipeline");
+    pipeline.set_state(gst::State::Playing).expect("it plays");
+    let bus = pipeline.bus().expect("a bus");
+    let mut told = Vec::new();
+    for message in bus.iter_timed(gst::ClockTime::from_seconds(60)) {
+        match message.view() {
+            gst::MessageView::Latency(_) => {
+                pipeline.recalculate_latency().expect("the latency is set");
+                let mut query = gst::query::Latency::new();
+                assert!(pipeline.query(&mut query));
+                let (is_live, least, _) = query.result();
+                told.push((is_live, least));
+            }
+            gst::MessageView::Error(error) => panic!("{error:?}"),
+            gst::MessageView::Eos(_) => break,
+            _ => {}
+        }
+    }
+    pipeline.set_state(gst::State::Null).expect("it stops");
+    told
+}
+
+#[test]
+fn latency_is_told_where_the_source_is_live() {
+    common::init();
+    let told = latencies(&format!(
+        "videotestsrc is-live=true num-buffers=20 ! video/x-raw,width=64,height=48,framerate=10/1 ! {} ! fakesink sync=true",
+        element("")
+    ));
+    // A frame may take its duration, 100 ms, besides what the source adds.
+    let least = gst::ClockTime::from_mseconds(100);
+    assert!(told.iter().any(|&(is_live, latency)| is_live && latency >= least), "{told:?}");
+}
+
+#[test]
+fn late_frames_are_dropped_and_the_paint_goes_on() {
+    common::init();
+    let settings = element("iterations=60 first-iterations=500 max-frame-time=0 stats-interval=1 qos=true");
+    let pipeline = format!(
+        "videotestsrc is-live=true num-buffers=90 ! video/x-raw,width=160,height=120,framerate=30/1 ! {settings} name=s \
+         ! fakesink sync=true qos=true max-lateness=0"
+    );
+    let pipeline = gst::parse::launch(&pipeline).expect("a pipeline").downcast::<gst::Pipeline>().expect("a pipeline");
+    pipeline.set_state(gst::State::Playing).expect("it plays");
+    let bus = pipeline.bus().expect("a bus");
+    let (mut dropped, mut steps) = (0, Vec::new());
+    for message in bus.iter_timed(gst::ClockTime::from_seconds(120)) {
+        match message.view() {
+            gst::MessageView::Qos(qos) if qos.src().is_some_and(|source| source.name() == "s") => dropped += 1,
+            gst::MessageView::Element(element) => {
+                steps.extend(element.structure().and_then(|structure| structure.get::<u32>("steps").ok()));
+            }
+            gst::MessageView::Error(error) => panic!("{error:?}"),
+            gst::MessageView::Eos(_) => break,
+            _ => {}
+        }
+    }
+    pipeline.set_state(gst::State::Null).expect("it stops");
+    assert!(dropped > 10, "{dropped} dropped");
+    assert!(steps.iter().filter(|&&steps| steps == 500).count() == 1, "only the first frame is a first one: {steps:?}");
+}

@@ -114,6 +114,7 @@ unsafe extern "C" fn stylize(
     session: *mut interface::Session,
     frame: *const Picture,
     result: *mut u8,
+    max_milliseconds: f64,
     on_progress: OnProgress,
     caller: *mut c_void,
 ) -> Status {
@@ -122,6 +123,8 @@ unsafe extern "C" fn stylize(
         let (handle, frame) = unsafe { (handle(session), &*frame) };
         // SAFETY: the interface asks for a picture whose rows can be read.
         let (rgb, alpha) = unsafe { tensors(frame) }?;
+        let limit = Duration::try_from_secs_f64(max_milliseconds / 1e3).ok().filter(|limit| !limit.is_zero());
+        handle.session.set_time_limit(limit);
         let mut told = Instant::now();
         let painted = handle.session.stylize(&rgb, &mut |&Step { step, steps, is_first, loss }| {
             if told.elapsed() < PROGRESS_INTERVAL {

@@ -14,6 +14,7 @@ pub mod input;
 pub mod losses;
 pub mod objective;
 pub mod optimizers;
+mod pace;
 pub mod random;
 pub mod recipe;
 pub mod session;

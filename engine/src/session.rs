@@ -1,7 +1,7 @@
 //! A film being repainted: the style, and what carries over from frame to frame.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use style_engine_interface::{Parameters, Stats, original_colors, warm_start};
 use tch::{Device, Kind, Tensor};
@@ -12,6 +12,7 @@ use crate::input::Normalisation;
 use crate::losses::Grid;
 use crate::objective::{Hold, Losses, Objective, Targets, content_targets, style_targets};
 use crate::optimizers::Optimizer;
+use crate::pace::Pace;
 use crate::random::Random;
 use crate::recipe::{self, Recipe, Variable};
 use crate::size::{resize, scaled, size_of};
@@ -46,6 +47,8 @@ pub struct Session {
     random: Random,
     /// Since what is painted over, or how, is another.
     steps_since_change: u32,
+    time_limit: Option<Duration>,
+    pace: Pace,
     stats: Stats,
 }
 
@@ -76,6 +79,8 @@ struct Watch<'a> {
     step: u32,
     steps: u32,
     is_first: bool,
+    /// The time spent on steps.
+    stepping: Duration,
     tell: &'a mut dyn FnMut(&Step) -> bool,
 }
 
@@ -105,6 +110,8 @@ impl Session {
             previous: None,
             random: Random(parameters.seed),
             steps_since_change: 0,
+            time_limit: None,
+            pace: Pace::default(),
             stats: Stats::default(),
         })
     }
@@ -166,6 +173,12 @@ impl Session {
         Ok(())
     }
 
+    /// Limits what a frame may take, from the next one on: of its steps, as many are taken as fit, but at least one. A first
+    /// frame that gets fewer is painted further in those that follow.
+    pub fn set_time_limit(&mut self, limit: Option<Duration>) {
+        self.time_limit = limit;
+    }
+
     /// Forgets the last result.
     pub fn reset(&mut self) {
         self.previous = None;
@@ -193,13 +206,13 @@ impl Session {
         let frame = frame.f_to_device(self.network.device)?;
         let (_, _, height, width) = frame.size4()?;
         let content = resize(&frame, working_size([height, width], i64::from(self.parameters.size)))?;
-        let mut watch = Watch { step: 0, steps: self.recipe.iterations, is_first: false, tell };
+        let mut watch = Watch { step: 0, steps: 0, is_first: false, stepping: Duration::ZERO, tell };
 
         let painted = match self.follow(&content, flow)? {
             Start::Finished(painted) => painted,
             Start::Carried(painted, hold) => self.paint_next(painted, hold.as_ref(), &mut watch)?,
             Start::Afresh => {
-                (watch.steps, watch.is_first) = (self.recipe.first_iterations, true);
+                watch.is_first = true;
                 self.steps_since_change = 0;
                 self.paint_first(&content, &mut watch)?
             }
@@ -209,7 +222,11 @@ impl Session {
         self.previous = Some(painted);
         self.stats.frames += 1;
         self.stats.steps = watch.step;
-        self.stats.milliseconds = begin.elapsed().as_secs_f64() * 1e3;
+        let took = begin.elapsed();
+        if watch.step > 0 {
+            self.pace.learn_rest(took.saturating_sub(watch.stepping));
+        }
+        self.stats.milliseconds = took.as_secs_f64() * 1e3;
         Ok(result)
     }
 
@@ -257,7 +274,8 @@ impl Session {
             _ => Window::whole(size),
         };
         let more = MORE_STEPS * window.of(&youth)?.f_mean(Kind::Float)?.f_double_value(&[])?;
-        watch.steps = (f64::from(self.recipe.iterations) * (1.0 + more)).round() as u32;
+        let wanted = (f64::from(self.recipe.iterations) * (1.0 + more)).round() as u32;
+        watch.steps = self.pace.fit(wanted, window.places(), self.time_limit);
         let start = self.variable_of(&window.of(&picture)?)?;
         let within = hold.map(|hold| hold.within(&window)).transpose()?;
         let moments: Vec<Tensor> = optimizer.moments().into_iter().map(|moment| moment.shallow_clone()).collect();
@@ -277,12 +295,18 @@ impl Session {
         Ok(Painted { content, picture, youth, method, optimizer })
     }
 
-    /// Paints from nothing but the content: small at first, then ever larger, as the recipe says.
+    /// Paints from nothing but the content: small at first, then ever larger, as the recipe says and there is time.
     fn paint_first(&mut self, content: &Tensor, watch: &mut Watch) -> Result<Painted> {
         self.random = Random(self.parameters.seed);
         self.choose_palette(content, true)?;
-        let sizes = pyramid(size_of(content)?, self.parameters.style_scale.min(1.0), self.recipe.scales);
-        let steps = shares(self.recipe.first_iterations, sizes.len());
+        let size = size_of(content)?;
+        watch.steps = self.pace.fit(self.recipe.first_iterations, size.iter().product(), self.time_limit);
+        let is_short = watch.steps < self.recipe.first_iterations;
+        let scales = if is_short { 1 } else { self.recipe.scales };
+        let sizes = pyramid(size, self.parameters.style_scale.min(1.0), scales);
+        let steps = shares(watch.steps, sizes.len());
+        // What there was no time for is made up for in the frames that follow.
+        let youth = if is_short { 1.0 - f64::from(watch.steps) / f64::from(STEPS_OF_YOUTH) } else { 0.0 };
         let method = self.recipe.method;
         let mut painted: Option<Painted> = None;
         for (size, steps) in sizes.into_iter().zip(steps) {
@@ -294,7 +318,7 @@ impl Session {
             let mut optimizer = method.begin(&start)?;
             self.prepare_style(size)?;
             let picture = self.optimise(&content, start, None, &mut *optimizer, steps, watch)?;
-            let youth = Tensor::f_zeros([1, 1, size[0], size[1]], (Kind::Float, content.device()))?;
+            let youth = Tensor::f_full([1, 1, size[0], size[1]], youth.max(0.0), (Kind::Float, content.device()))?;
             painted = Some(Painted { content, picture, youth, method, optimizer });
         }
         painted.ok_or(Error::NoStyle)
@@ -345,6 +369,7 @@ impl Session {
         let bounded = self.recipe.variable == Variable::BoundedPicture;
         let mut last_losses = None;
         let mut lowest = f64::INFINITY;
+        let (begin, begun_at) = (Instant::now(), watch.step);
         for step in 1..=steps {
             let fed = |variable: &Tensor| match bounded {
                 true => self.input.apply(variable),
@@ -375,8 +400,12 @@ impl Session {
             }
         }
         if let Some(losses) = last_losses {
+            // This also waits for the device, until all is done.
             losses.record(&mut self.stats)?;
         }
+        let took = begin.elapsed();
+        watch.stepping += took;
+        self.pace.learn_steps(watch.step - begun_at, size.iter().product(), took);
         self.picture_of(&variable)
     }
 

@@ -48,6 +48,11 @@ impl Window {
         [0, 1].map(|axis| self.end[axis] - self.begin[axis])
     }
 
+    /// How many places it has.
+    pub fn places(&self) -> i64 {
+        self.size().iter().product()
+    }
+
     /// That part of values `(1, C, H, W)`, in place.
     pub fn of(&self, values: &Tensor) -> Result<Tensor> {
         let [height, width] = self.size();

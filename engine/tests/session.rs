@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::{picture, scratch, write_network};
 use style_engine::Error;
 use style_engine::session::Session;
@@ -74,6 +76,42 @@ fn reset_makes_the_next_frame_a_first_one() {
     session.reset();
     assert!(paint(&mut session, &frame).allclose(&first, 0.0, 1e-4, false));
     assert_eq!((session.stats().steps as i32, session.stats().frames), (FIRST, 3));
+}
+
+#[test]
+fn as_many_steps_are_taken_as_there_is_time_for() {
+    let mut session = session();
+    let frame = picture(1, 48, 64);
+    session.set_time_limit(Some(Duration::from_nanos(1)));
+    for _ in 0..3 {
+        let _ = paint(&mut session, &frame);
+        assert_eq!(session.stats().steps, 1, "never fewer than one");
+    }
+    session.set_time_limit(Some(Duration::from_secs(3600)));
+    let _ = paint(&mut session, &frame);
+    assert!(session.stats().steps as i32 > NEXT, "what there was no time for is made up for");
+    session.reset();
+    let _ = paint(&mut session, &frame);
+    assert_eq!(session.stats().steps as i32, FIRST, "there is time for all");
+    session.set_time_limit(None);
+    session.reset();
+    let _ = paint(&mut session, &frame);
+    assert_eq!(session.stats().steps as i32, FIRST);
+}
+
+#[test]
+fn without_time_a_still_picture_is_painted_in_the_end() {
+    let still = picture(1, 48, 64);
+    let apart = |a: &Tensor, b: &Tensor| (a - b).square().mean(tch::Kind::Float).double_value(&[]);
+    let mut unhurried = session();
+    let painted = apart(&paint(&mut unhurried, &still), &still);
+    let mut session = session();
+    session.set_time_limit(Some(Duration::from_nanos(1)));
+    let first = paint(&mut session, &still);
+    let last = (0..60).map(|_| paint(&mut session, &still)).last().unwrap();
+    assert!(apart(&first, &still) < 0.3 * painted, "one step is not much");
+    assert!(apart(&last, &still) > 0.5 * painted, "{} of {painted}", apart(&last, &still));
+    assert_eq!(session.stats().steps, 0, "then it is finished");
 }
 
 #[test]

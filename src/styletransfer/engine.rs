@@ -6,6 +6,7 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::{Path, PathBuf};
 use std::ptr::null;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 use style_engine_interface::{
@@ -126,21 +127,25 @@ impl Engine {
         })
     }
 
-    /// Repaints `frame` into `result`, whose rows are as far apart as the frame's. `on_progress` hears of it now and then;
-    /// where it returns false, the frame is given up.
+    /// Repaints `frame` into `result`, whose rows are as far apart as the frame's, with as many of its steps as fit in
+    /// `limit`. `on_progress` hears of it now and then; where it returns false, the frame is given up.
     pub fn stylize(
         &mut self,
         frame: Rgba,
         result: &mut [u8],
+        limit: Option<Duration>,
         mut on_progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<(), EngineError> {
         let picture = frame.as_picture()?;
         if result.len() < frame.length() {
             return Err(EngineError::Failed("the result has no room for the frame".into()));
         }
+        let milliseconds = limit.map_or(0.0, |limit| limit.as_secs_f64() * 1e3);
         let caller: *mut c_void = (&raw mut on_progress).cast();
         // SAFETY: a live session, a picture that was checked, room for its rows, and what `tell` expects.
-        check(self.table, unsafe { (self.table.stylize)(self.session, &picture, result.as_mut_ptr(), tell, caller) })
+        check(self.table, unsafe {
+            (self.table.stylize)(self.session, &picture, result.as_mut_ptr(), milliseconds, tell, caller)
+        })
     }
 
     /// Forgets the last result: the next frame is a first one.

@@ -21,12 +21,14 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 use style_engine_interface::{Parameters, Progress, Stats};
 
 use super::engine::{Engine, EngineError, Rgba};
+use super::latency::Latency;
 use super::rgba::RgbaFrames;
 use super::style_image::{self, StyleError};
 use super::{Optimizer, OriginalColors, Pooling, Recipe, WarmStart};
@@ -61,6 +63,7 @@ struct Settings {
     learning_rate: f64,
     iterations: i32,
     first_iterations: i32,
+    max_frame_time: f64,
     warm_start: WarmStart,
     scene_threshold: f64,
     size: u32,
@@ -91,6 +94,7 @@ impl Default for Settings {
             learning_rate: engine.learning_rate,
             iterations: engine.iterations,
             first_iterations: engine.first_iterations,
+            max_frame_time: -1.0,
             warm_start: WarmStart::default(),
             scene_threshold: engine.scene_threshold,
             size: engine.size,
@@ -127,6 +131,15 @@ impl Settings {
         }
     }
 
+    /// How long a frame may take, from a source that is live or not, with frames of this duration if that is known.
+    fn time_limit(&self, is_live: bool, duration: Option<gst::ClockTime>) -> Option<Duration> {
+        match self.max_frame_time {
+            ..0.0 => duration.filter(|_| is_live).map(Duration::from),
+            0.0 => None,
+            milliseconds => Some(Duration::from_secs_f64(milliseconds / 1e3)),
+        }
+    }
+
     /// Sets how the engine repaints frames.
     fn apply(&self, engine: &mut Engine) -> Result<(), EngineError> {
         engine.set_parameters(&self.parameters(), &self.content_layers, &self.style_layers)
@@ -140,6 +153,12 @@ struct State {
     /// The settings that the engine follows.
     settings: Settings,
     frames: Option<RgbaFrames>,
+    /// The duration of frames, if they have one.
+    duration: Option<gst::ClockTime>,
+    /// Whether the source is live, once that was asked.
+    is_live: Option<bool>,
+    /// What the last frame took besides the engine's work.
+    besides: Duration,
     /// Where the next frame is due.
     expected: Option<gst::ClockTime>,
 }
@@ -150,6 +169,7 @@ struct Shown {
     network: Option<String>,
     device: String,
     stats: Stats,
+    latency: Latency,
 }
 
 /// The element.
@@ -205,6 +225,10 @@ pub struct StyleTransfer {
         default = Settings::default().first_iterations, nick = "First iterations",
         blurb = "Optimisation steps for a first frame, and for each with warm-start=none (-1 = the recipe's)", controllable,
         mutable_playing)]
+    #[property(name = "max-frame-time", get, set, type = f64, member = max_frame_time, minimum = -1.0, maximum = 3.6e6,
+        default = Settings::default().max_frame_time, nick = "Maximum frame time",
+        blurb = "Milliseconds that a frame may take: as many of its steps are taken as fit, but at least one (-1 = the \
+        frame's duration where the source is live, 0 = no limit)", controllable, mutable_playing)]
     #[property(name = "warm-start", get, set, type = WarmStart, member = warm_start, nick = "Warm start",
         blurb = "What a frame starts from", controllable, mutable_playing, builder(Settings::default().warm_start))]
     #[property(name = "scene-threshold", get, set, type = f64, member = scene_threshold, minimum = 0.0, maximum = 1.0,
@@ -311,7 +335,7 @@ impl BaseTransformImpl for StyleTransfer {
         let engine = self.open_engine(&settings, &styles).map_err(engine_message)?;
         self.stopping.store(false, Ordering::Relaxed);
         gst::info!(CAT, imp = self, "{} on {}", engine.network(), engine.device());
-        *self.shown() = Shown { network: Some(engine.network()), device: engine.device(), stats: Stats::default() };
+        *self.shown() = Shown { network: Some(engine.network()), device: engine.device(), ..Shown::default() };
         *self.state() = State { engine: Some(engine), settings, ..State::default() };
         self.obj().notify("network");
         Ok(())
@@ -335,10 +359,25 @@ impl BaseTransformImpl for StyleTransfer {
         self.parent_sink_event(event)
     }
 
+    fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
+        if !BaseTransformImplExt::parent_query(self, direction, query) {
+            return false;
+        }
+        if direction == gst::PadDirection::Src
+            && let gst::QueryViewMut::Latency(query) = query.view_mut()
+        {
+            let (is_live, least, most) = query.result();
+            let own = self.shown().latency.told();
+            query.set(is_live, least + own, most.map(|most| most + own));
+        }
+        true
+    }
+
     fn before_transform(&self, inbuf: &gst::BufferRef) {
         frame::sync_values(self.obj().upcast_ref(), inbuf);
         let mut state = self.state();
         self.follow_settings(&mut state);
+        self.follow_source(&mut state);
         state.follow_time(inbuf);
     }
 }
@@ -354,6 +393,8 @@ impl VideoFilterImpl for StyleTransfer {
         let frames = RgbaFrames::new(info).map_err(|error| gst::loggable_error!(CAT, "{info:?}: {error}"))?;
         let mut state = self.state();
         state.frames = Some(frames);
+        state.duration = frame_duration(info);
+        state.is_live = None;
         state.forget();
         Ok(())
     }
@@ -363,10 +404,16 @@ impl VideoFilterImpl for StyleTransfer {
         input: &VideoFrameRef<&gst::BufferRef>,
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let begin = Instant::now();
         let mut state = self.state();
-        let State { engine: Some(engine), frames: Some(frames), settings, .. } = &mut *state else {
+        let State { engine: Some(engine), frames: Some(frames), settings, duration, is_live, besides, .. } = &mut *state
+        else {
             return Err(gst::FlowError::NotNegotiated);
         };
+        let is_live = is_live.unwrap_or(false);
+        // Time that is up still leaves one step.
+        let limit = settings.time_limit(is_live, *duration);
+        let limit = limit.map(|limit| limit.saturating_sub(*besides).max(Duration::from_micros(1)));
         let mut report = FirstFrame::default();
         let mut on_progress = |progress: Progress| {
             gst::debug!(CAT, imp = self, "step {} of {}, loss {:.6}", progress.step, progress.steps, progress.loss);
@@ -375,7 +422,7 @@ impl VideoFilterImpl for StyleTransfer {
             }
             !self.stopping.load(Ordering::Relaxed)
         };
-        let painted = frames.stylize(engine, &mut on_progress, input, output);
+        let painted = frames.stylize(engine, limit, &mut on_progress, input, output);
         report.end(self);
         match painted {
             Ok(()) => {}
@@ -386,7 +433,16 @@ impl VideoFilterImpl for StyleTransfer {
             }
         }
         let stats = engine.stats();
-        self.shown().stats = stats;
+        let took = begin.elapsed();
+        *besides = took.saturating_sub(Duration::from_secs_f64(stats.milliseconds.max(0.0) / 1e3));
+        let has_changed = {
+            let mut shown = self.shown();
+            shown.stats = stats;
+            shown.latency.hear(gst::ClockTime::try_from(took).unwrap_or(gst::ClockTime::MAX))
+        };
+        if has_changed && is_live {
+            self.post_latency();
+        }
         if settings.stats_interval > 0 && stats.frames.is_multiple_of(settings.stats_interval.into()) {
             let message = gst::message::Element::builder(self.stats()).src(&*self.obj()).build();
             // An element outside of a pipeline has no bus.
@@ -457,6 +513,28 @@ impl StyleTransfer {
         lock(&self.shown)
     }
 
+    /// Asks whether the source is live, where that is not known, and tells what a frame may take.
+    fn follow_source(&self, state: &mut State) {
+        if state.is_live.is_some() {
+            return;
+        }
+        let mut query = gst::query::Latency::new();
+        let is_live = self.obj().sink_pad().peer_query(&mut query) && query.result().0;
+        state.is_live = Some(is_live);
+        if let Some(limit) = state.settings.time_limit(is_live, state.duration)
+            && let Ok(limit) = gst::ClockTime::try_from(limit)
+            && self.shown().latency.expect(limit)
+            && is_live
+        {
+            self.post_latency();
+        }
+    }
+
+    fn post_latency(&self) {
+        gst::debug!(CAT, imp = self, "frames take {}", self.shown().latency.told());
+        let _ = self.obj().post_message(gst::message::Latency::builder().src(&*self.obj()).build());
+    }
+
     fn post_progress(&self, kind: gst::ProgressType, text: &str) {
         // An element outside of a pipeline has no bus.
         let message = gst::message::Progress::builder(kind, "first-frame", text).src(&*self.obj()).build();
@@ -512,6 +590,13 @@ impl StyleTransfer {
         }
         state.settings = settings;
     }
+}
+
+/// How long each frame of a stream lasts, if it says so.
+fn frame_duration(info: &VideoInfo) -> Option<gst::ClockTime> {
+    let fps = info.fps();
+    let (frames, seconds) = (u64::try_from(fps.numer()).ok()?, u64::try_from(fps.denom()).ok()?);
+    gst::ClockTime::SECOND.mul_div_round(seconds, frames)
 }
 
 fn rgba(styles: &[(image::RgbaImage, f64)]) -> Vec<(Rgba<'_>, f64)> {

@@ -6,6 +6,7 @@ use style_engine_interface::{optimizer, original_colors, pooling, recipe, warm_s
 
 mod engine;
 mod imp;
+mod latency;
 mod rgba;
 mod style_image;
 

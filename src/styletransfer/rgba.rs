@@ -1,6 +1,8 @@
 //! Frames of any format as RGBA and back, by GStreamer's own converter: colorimetry, range and chroma siting are the
 //! stream's.
 
+use std::time::Duration;
+
 use gst::glib;
 use gst_video::prelude::*;
 use gst_video::{VideoConverter, VideoFormat, VideoFrame, VideoFrameRef, VideoInfo};
@@ -36,10 +38,11 @@ impl RgbaFrames {
         })
     }
 
-    /// Repaints `input` into `output`; `on_progress` as in [`Engine::stylize`].
+    /// Repaints `input` into `output`; `limit` and `on_progress` as in [`Engine::stylize`].
     pub fn stylize(
         &mut self,
         engine: &mut Engine,
+        limit: Option<Duration>,
         on_progress: &mut dyn FnMut(Progress) -> bool,
         input: &VideoFrameRef<&gst::BufferRef>,
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
@@ -49,7 +52,7 @@ impl RgbaFrames {
         let (width, height) = (self.content.width(), self.content.height());
         let [data, ..] = self.content.planes_data();
         let [painted, ..] = self.painted.planes_data_mut();
-        engine.stylize(Rgba { data, width, height, stride }, painted, on_progress)?;
+        engine.stylize(Rgba { data, width, height, stride }, painted, limit, on_progress)?;
         self.from_rgba.frame_ref(&self.painted.as_video_frame_ref(), output);
         Ok(())
     }

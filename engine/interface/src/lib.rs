@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_char, c_void};
 
 /// Raised with every change to this file that an older engine or plugin would misread.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
@@ -231,11 +231,13 @@ pub struct Table {
         content_layers: *const c_char,
         style_layers: *const c_char,
     ) -> Status,
-    /// Repaints a frame into `result`, which has the frame's size and stride. Alpha is kept.
+    /// Repaints a frame into `result`, which has the frame's size and stride. Alpha is kept. Of the frame's steps, as many
+    /// are taken as fit in so many milliseconds, but at least one; 0: all of them.
     pub stylize: unsafe extern "C" fn(
         *mut Session,
         frame: *const Picture,
         result: *mut u8,
+        max_milliseconds: f64,
         on_progress: OnProgress,
         caller: *mut c_void,
     ) -> Status,
