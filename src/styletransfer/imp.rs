@@ -136,7 +136,7 @@ impl Settings {
         match self.max_frame_time {
             ..0.0 => duration.filter(|_| is_live).map(Duration::from),
             0.0 => None,
-            milliseconds => Some(Duration::from_secs_f64(milliseconds / 1e3)),
+            limit => Some(milliseconds(limit)),
         }
     }
 
@@ -157,8 +157,8 @@ struct State {
     duration: Option<gst::ClockTime>,
     /// Whether the source is live, once that was asked.
     is_live: Option<bool>,
-    /// What the last frame took besides the engine's work.
-    besides: Duration,
+    /// What the last frame took.
+    took: Duration,
     /// Where the next frame is due.
     expected: Option<gst::ClockTime>,
 }
@@ -378,6 +378,7 @@ impl BaseTransformImpl for StyleTransfer {
         let mut state = self.state();
         self.follow_settings(&mut state);
         self.follow_source(&mut state);
+        // Late frames, which the parent drops, come by here too.
         state.follow_time(inbuf);
     }
 }
@@ -406,14 +407,15 @@ impl VideoFilterImpl for StyleTransfer {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let begin = Instant::now();
         let mut state = self.state();
-        let State { engine: Some(engine), frames: Some(frames), settings, duration, is_live, besides, .. } = &mut *state
+        let State { engine: Some(engine), frames: Some(frames), settings, duration, is_live, took, .. } = &mut *state
         else {
             return Err(gst::FlowError::NotNegotiated);
         };
         let is_live = is_live.unwrap_or(false);
+        let besides_engine = took.saturating_sub(milliseconds(engine.stats().milliseconds));
         // Time that is up still leaves one step.
         let limit = settings.time_limit(is_live, *duration);
-        let limit = limit.map(|limit| limit.saturating_sub(*besides).max(Duration::from_micros(1)));
+        let limit = limit.map(|limit| limit.saturating_sub(besides_engine).max(Duration::from_micros(1)));
         let mut report = FirstFrame::default();
         let mut on_progress = |progress: Progress| {
             gst::debug!(CAT, imp = self, "step {} of {}, loss {:.6}", progress.step, progress.steps, progress.loss);
@@ -433,12 +435,11 @@ impl VideoFilterImpl for StyleTransfer {
             }
         }
         let stats = engine.stats();
-        let took = begin.elapsed();
-        *besides = took.saturating_sub(Duration::from_secs_f64(stats.milliseconds.max(0.0) / 1e3));
+        *took = begin.elapsed();
         let has_changed = {
             let mut shown = self.shown();
             shown.stats = stats;
-            shown.latency.hear(gst::ClockTime::try_from(took).unwrap_or(gst::ClockTime::MAX))
+            shown.latency.hear(gst::ClockTime::try_from(*took).unwrap_or(gst::ClockTime::MAX))
         };
         if has_changed && is_live {
             self.post_latency();
@@ -490,10 +491,12 @@ impl State {
         }
     }
 
-    /// Forgets the last result where the stream jumps. Dropped frames are no jump: what is on them moves on.
+    /// Forgets the last result where the stream jumps. Frames that were dropped while the last one was painted are no jump:
+    /// what is on them moves on.
     fn follow_time(&mut self, buffer: &gst::BufferRef) {
         let Some(pts) = buffer.pts() else { return };
-        if self.expected.is_some_and(|expected| pts.absdiff(expected) > GAP) {
+        let gap = GAP.saturating_add(self.took.try_into().unwrap_or(gst::ClockTime::MAX));
+        if self.expected.is_some_and(|expected| pts.absdiff(expected) > gap) {
             self.forget();
         }
         self.expected = Some(pts + buffer.duration().unwrap_or_default());
@@ -592,11 +595,16 @@ impl StyleTransfer {
     }
 }
 
+fn milliseconds(milliseconds: f64) -> Duration {
+    Duration::from_secs_f64(milliseconds.max(0.0) / 1e3)
+}
+
 /// How long each frame of a stream lasts, if it says so.
 fn frame_duration(info: &VideoInfo) -> Option<gst::ClockTime> {
     let fps = info.fps();
     let (frames, seconds) = (u64::try_from(fps.numer()).ok()?, u64::try_from(fps.denom()).ok()?);
-    gst::ClockTime::SECOND.mul_div_round(seconds, frames)
+    // Still pictures and streams of changing rate say 0.
+    if frames == 0 { None } else { gst::ClockTime::SECOND.mul_div_round(seconds, frames) }
 }
 
 fn rgba(styles: &[(image::RgbaImage, f64)]) -> Vec<(Rgba<'_>, f64)> {
