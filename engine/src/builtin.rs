@@ -28,14 +28,14 @@ pub fn network(device: Device) -> Result<Vgg> {
     let mut convs = Vec::new();
     for (block, (count, out)) in (1..).zip(BLOCKS) {
         if block > 1 {
-            x = Pooling::Max.apply(&x)?;
+            (x, _) = Pooling::Max.apply(&x)?;
         }
         for conv in 1..=count {
             let weight = orthogonal(&mut random, out, channels)?;
             let conv = scaled(Layer { block, conv }, weight, &x)?;
             x = conv.apply(&x)?.f_relu()?;
             channels = out;
-            convs.push(Conv { weight: conv.weight.f_to_device(device)?, bias: conv.bias.f_to_device(device)?, ..conv });
+            convs.push(Conv::new(conv.layer, &conv.weight.f_to_device(device)?, conv.bias.f_to_device(device)?)?);
         }
     }
     Ok(Vgg::new(convs, Input::ImageNet, device))
@@ -45,9 +45,9 @@ pub fn network(device: Device) -> Result<Vgg> {
 /// Gram matrices would lose the style's palette.
 fn scaled(layer: Layer, weight: Tensor, x: &Tensor) -> Result<Conv> {
     let bias = Tensor::f_zeros([weight.size()[0]], (Kind::Float, Device::Cpu))?;
-    let conv = Conv { layer, weight, bias };
+    let conv = Conv::new(layer, &weight, bias)?;
     let std = conv.apply(x)?.f_std_dim([0, 2, 3].as_slice(), false, false)?.f_add_scalar(1e-5)?;
-    Ok(Conv { weight: conv.weight.f_div(&std.f_view([-1, 1, 1, 1])?)?, ..conv })
+    Ok(Conv::new(layer, &weight.f_div(&std.f_view([-1, 1, 1, 1])?)?, conv.bias)?)
 }
 
 /// `(out, input, 3, 3)` whose rows, or columns where those are fewer, are orthonormal.

@@ -141,13 +141,19 @@ impl Painted {
         let picture = self.picture.f_where_self(&motion.still, &picture)?;
 
         // The moments of what was not seen are unknown. A filter that overshoots would make squares of 0, by which is divided.
-        let seen = |values: &Tensor| -> Result<Tensor> {
-            Ok(flow::warp(values, &motion.back, Filter::Bilinear)?.f_mul(&motion.visible)?)
-        };
+        // All are moved at once; the age is there twice, as threads share an even number of channels.
+        let age = self.youth.f_rsub_scalar(1)?.f_expand([-1, 2, -1, -1], false)?;
+        let mut known: Vec<Tensor> =
+            self.optimizer.moments().into_iter().map(|moment| moment.shallow_clone()).collect();
+        known.push(age);
+        let seen = flow::warp(&Tensor::f_cat(&known, 1)?, &motion.back, Filter::Bilinear)?.f_mul(&motion.visible)?;
+        let mut first = 0;
         for moment in self.optimizer.moments() {
-            *moment = seen(moment)?;
+            let channels = moment.size()[1];
+            *moment = seen.f_narrow(1, first, channels)?;
+            first += channels;
         }
-        let youth = seen(&self.youth.f_rsub_scalar(1)?)?.f_rsub_scalar(1)?.f_clamp(0.0, 1.0)?;
+        let youth = seen.f_narrow(1, first, 1)?.f_rsub_scalar(1)?.f_clamp(0.0, 1.0)?;
         Ok(Self { content, picture, youth, ..self })
     }
 }

@@ -1,13 +1,16 @@
 //! Where tensors live.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, c_int, c_uint};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-use tch::Device;
+use tch::{Device, Kind};
 
 use crate::{Error, Result};
+
+/// Ampere's.
+const FIRST_MAJOR_WITH_BF16: c_int = 8;
 
 /// The device called `name`: `cpu`, `cuda`, `cuda:N`, or `auto`, which is CUDA where it works.
 pub fn find(name: &str) -> Result<Device> {
@@ -27,6 +30,44 @@ pub fn find(name: &str) -> Result<Device> {
         Some(("cuda", index)) if index.parse::<usize>().is_ok() => cuda(index.parse().unwrap_or_default()),
         _ => Err(fail("not one of auto, cpu, cuda, cuda:N".into())),
     }
+}
+
+/// What convolutions are quickest in: 16 bits where the processor multiplies matrices of them, else 32.
+pub(crate) fn quick_kind(device: Device) -> Kind {
+    let has_bf16 = match device {
+        Device::Cuda(index) => cuda_major(index).is_some_and(|major| major >= FIRST_MAJOR_WITH_BF16),
+        _ => cpu_has_bf16(),
+    };
+    if has_bf16 { Kind::BFloat16 } else { Kind::Float }
+}
+
+fn cpu_has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// The first number of a GPU's compute capability, as the driver tells it.
+#[expect(unsafe_code, reason = "calls the NVIDIA driver")]
+fn cuda_major(index: usize) -> Option<c_int> {
+    type Init = unsafe extern "C" fn(c_uint) -> c_int;
+    type Get = unsafe extern "C" fn(*mut c_int, c_int) -> c_int;
+    type GetAttribute = unsafe extern "C" fn(*mut c_int, c_int, c_int) -> c_int;
+    const COMPUTE_CAPABILITY_MAJOR: c_int = 75;
+
+    let (mut device, mut major) = (0, 0);
+    // SAFETY: opened before (see `load_cuda`); names and types are those of cuda.h, where 0 means success.
+    let is_told = unsafe {
+        let driver = Library::open(Some("libcuda.so.1"), RTLD_NOW).ok()?;
+        let init = driver.get::<Init>(b"cuInit\0").ok()?;
+        let get = driver.get::<Get>(b"cuDeviceGet\0").ok()?;
+        let get_attribute = driver.get::<GetAttribute>(b"cuDeviceGetAttribute\0").ok()?;
+        init(0) == 0
+            && get(&mut device, c_int::try_from(index).ok()?) == 0
+            && get_attribute(&mut major, COMPUTE_CAPABILITY_MAJOR, device) == 0
+    };
+    is_told.then_some(major)
 }
 
 /// Opens libtorch's CUDA half, which lies beside the other where there is one and is not linked, so that machines

@@ -12,6 +12,7 @@ mod ffi;
 pub mod flow;
 pub mod input;
 pub mod losses;
+pub mod memory;
 pub mod objective;
 pub mod optimizers;
 mod pace;

@@ -44,29 +44,135 @@ impl Grid {
         Self { tiles: size.map(|length| ((length as f64 / side).round() as i64).max(1)), ..Self::WHOLE }
     }
 
-    /// `(1, C, H, W)`, cut into tiles: `(tiles, C, positions)`.
-    fn cut(&self, features: &Tensor) -> Result<Tensor> {
+    /// Features `(1, C, H, W)`, cut into tiles: `(tiles, positions, C)`.
+    pub(crate) fn cut(&self, features: &Tensor) -> Result<Tensor> {
         let (_, channels, height, width) = features.size4()?;
-        let tiles = [self.tiles[0].min(height), self.tiles[1].min(width)];
-        let sides = [height / tiles[0], width / tiles[1]];
-        let shift = [0, 1].map(|dimension| -((self.shift[dimension] * sides[dimension] as f64) as i64));
-        let moved = if shift == [0, 0] { features.shallow_clone() } else { features.f_roll(shift, [2, 3])? };
-        let even = moved.f_narrow(2, 0, tiles[0] * sides[0])?.f_narrow(3, 0, tiles[1] * sides[1])?;
-        let apart = even.f_reshape([channels, tiles[0], sides[0], tiles[1], sides[1]])?.f_permute([1, 3, 0, 2, 4])?;
-        Ok(apart.f_reshape([tiles[0] * tiles[1], channels, sides[0] * sides[1]])?)
+        if *self == Self::WHOLE {
+            return Ok(features.f_permute([0, 2, 3, 1])?.f_reshape([1, height * width, channels])?);
+        }
+        let [rows, columns] = self.axes([height, width]);
+        let tiles = [rows.tiles * columns.tiles, rows.side * columns.side, channels];
+        let cut = Tensor::f_empty(tiles, (features.kind(), features.device()))?;
+        for (features, mut cut) in pieces(&rows, &columns, features, &cut)? {
+            cut.f_copy_(&features)?;
+        }
+        Ok(cut)
+    }
+
+    /// Adds to features what tiles that were cut from them hold.
+    pub(crate) fn add(&self, cut: &Tensor, features: &mut Tensor) -> Result<()> {
+        let (_, channels, height, width) = features.size4()?;
+        if *self == Self::WHOLE {
+            let _ = features.f_add_(&cut.f_view([1, height, width, channels])?.f_permute([0, 3, 1, 2])?)?;
+            return Ok(());
+        }
+        let [rows, columns] = self.axes([height, width]);
+        for (mut features, cut) in pieces(&rows, &columns, features, cut)? {
+            let _ = features.f_add_(&cut)?;
+        }
+        Ok(())
+    }
+
+    fn axes(&self, size: [i64; 2]) -> [Axis; 2] {
+        [0, 1].map(|axis| {
+            let tiles = self.tiles[axis].min(size[axis]);
+            let side = size[axis] / tiles;
+            // What is left over lies before and after.
+            let begin = (self.shift[axis] * (size[axis] - tiles * side + 1) as f64) as i64;
+            Axis { begin, tiles, side, shift: (self.shift[axis] * side as f64) as i64 }
+        })
     }
 }
 
-/// The Gram matrices of the tiles of features `(1, C, H, W)`: `F F^T`, `(tiles, C, C)`, divided.
+/// A grid's lines along one dimension, in positions.
+struct Axis {
+    /// Where tiles begin.
+    begin: i64,
+    /// How many there are, and how long each is.
+    tiles: i64,
+    side: i64,
+    /// How far they are moved.
+    shift: i64,
+}
+
+/// A run of tiles' parts that keep together when a grid is moved: so many tiles, and positions of each, that lie from here in
+/// the features and from there in the grid.
+struct Run {
+    tiles: i64,
+    positions: i64,
+    from: [i64; 2],
+    to: [i64; 2],
+}
+
+impl Axis {
+    fn runs(&self) -> impl Iterator<Item = Run> {
+        let Self { tiles, side, shift, .. } = *self;
+        let kept = Run { tiles, positions: side - shift, from: [0, 0], to: [0, shift] };
+        let moved_on = Run { tiles: tiles - 1, positions: shift, from: [0, side - shift], to: [1, 0] };
+        let around = Run { tiles: 1, positions: shift, from: [tiles - 1, side - shift], to: [0, 0] };
+        [kept, moved_on, around].into_iter().filter(|run| run.tiles > 0 && run.positions > 0)
+    }
+}
+
+/// The parts of features `(1, C, H, W)`, and of tiles cut from them, that belong together: in place, of the same shape.
+fn pieces(rows: &Axis, columns: &Axis, features: &Tensor, cut: &Tensor) -> Result<Vec<(Tensor, Tensor)>> {
+    let channels = features.size()[1];
+    let features = features.f_permute([0, 2, 3, 1])?.f_select(0, 0)?;
+    let features = features
+        .f_narrow(0, rows.begin, rows.tiles * rows.side)?
+        .f_narrow(1, columns.begin, columns.tiles * columns.side)?
+        .f_view([rows.tiles, rows.side, columns.tiles, columns.side, channels])?;
+    let cut = cut.f_view([rows.tiles, columns.tiles, rows.side, columns.side, channels])?.f_permute([0, 2, 1, 3, 4])?;
+    let mut pieces = Vec::new();
+    for row in rows.runs() {
+        for column in columns.runs() {
+            let piece = |values: &Tensor, row_at: [i64; 2], column_at: [i64; 2]| -> Result<Tensor> {
+                let rows = values.f_narrow(0, row_at[0], row.tiles)?.f_narrow(1, row_at[1], row.positions)?;
+                Ok(rows.f_narrow(2, column_at[0], column.tiles)?.f_narrow(3, column_at[1], column.positions)?)
+            };
+            pieces.push((piece(&features, row.from, column.from)?, piece(&cut, row.to, column.to)?));
+        }
+    }
+    Ok(pieces)
+}
+
+impl GramDivisor {
+    /// For tiles `(tiles, positions, C)`.
+    fn of(self, cut: &Tensor) -> Result<f64> {
+        let (_, positions, channels) = cut.size3()?;
+        Ok(match self {
+            Self::One => 1.0,
+            Self::Positions => positions as f64,
+            Self::Features => (channels * positions) as f64,
+        })
+    }
+}
+
+/// The Gram matrices of the tiles of features `(1, C, H, W)`: `F F^T`, `(tiles, C, C)`, divided; in 32 bits.
 pub fn grams(features: &Tensor, grid: &Grid, divisor: GramDivisor) -> Result<Tensor> {
-    let flat = grid.cut(features)?;
-    let (_, channels, positions) = flat.size3()?;
-    let products = flat.f_matmul(&flat.f_transpose(1, 2)?)?;
-    Ok(match divisor {
-        GramDivisor::One => products,
-        GramDivisor::Positions => products.f_div_scalar(positions)?,
-        GramDivisor::Features => products.f_div_scalar(channels * positions)?,
-    })
+    products(&grid.cut(features)?, divisor)
+}
+
+fn products(cut: &Tensor, divisor: GramDivisor) -> Result<Tensor> {
+    let exact = cut.f_to_kind(Kind::Float)?;
+    Ok(exact.f_transpose(1, 2)?.f_bmm(&exact)?.f_div_scalar(divisor.of(cut)?)?)
+}
+
+/// How far the Gram matrices of features `(1, C, H, W)` are from a target; so many times its gradient is added.
+pub(crate) fn pull_grams(
+    features: &Tensor,
+    grid: &Grid,
+    divisor: GramDivisor,
+    target: &Target,
+    weight: f64,
+    gradient: &mut Tensor,
+) -> Result<Tensor> {
+    let cut = grid.cut(features)?;
+    let (distance, at_grams) = target.pull(&products(&cut, divisor)?)?;
+    // A change of F changes F F^T by dF F^T + F dF^T, and what these are weighed with is symmetric.
+    let weighed = at_grams.f_mul_scalar(2.0 * weight / divisor.of(&cut)?)?.f_to_kind(cut.kind())?;
+    grid.add(&cut.f_bmm(&weighed)?, gradient)?;
+    Ok(distance)
 }
 
 /// How far features, or Gram matrices, are from a target `t`; `d` is their difference.
@@ -106,8 +212,16 @@ impl Target {
 
     /// How far `x`, `(N, ...)` for a value of `(1, ...)`, is from it: the mean over N.
     pub fn distance(&self, x: &Tensor) -> Result<Tensor> {
-        let sum = x.f_sub(&self.value)?.f_square()?.f_sum(Kind::Float)?;
-        Ok(sum.f_div_scalar(x.size()[0])?.f_div(&self.divisor)?)
+        Ok(self.pull(x)?.0)
+    }
+
+    /// The same, and its gradient at `x`.
+    pub(crate) fn pull(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        let mut apart = x.f_sub(&self.value)?;
+        let share = self.divisor.f_mul_scalar(x.size()[0])?;
+        let gradient = apart.f_mul_scalar(2.0)?.f_div(&share)?;
+        let distance = apart.f_mul_(&gradient)?.f_sum(Kind::Float)?.f_div_scalar(2.0)?;
+        Ok((distance, gradient))
     }
 }
 

@@ -3,9 +3,9 @@
 use tch::{Kind, Tensor};
 
 use crate::Result;
-use crate::losses::{Grid, Target, grams};
+use crate::losses::{Grid, Target, grams, pull_grams};
 use crate::optimizers::Evaluation;
-use crate::recipe::{Recipe, Sum, Term};
+use crate::recipe::{Recipe, Sum};
 use crate::vgg::{Tap, Vgg};
 use crate::window::Window;
 
@@ -20,7 +20,29 @@ pub struct Losses {
 }
 
 /// A loss over some layers, with what it compares with.
-pub struct Targets(Vec<(Tap, Target)>);
+pub struct Targets {
+    at: Vec<(Tap, Target)>,
+    /// What each layer's distance counts.
+    share: f64,
+}
+
+impl Targets {
+    fn new(at: Vec<(Tap, Target)>, sum: Sum) -> Self {
+        let share = match sum {
+            Sum::Total => 1.0,
+            Sum::Mean => 1.0 / at.len().max(1) as f64,
+        };
+        Self { at, share }
+    }
+
+    fn taps(&self) -> impl Iterator<Item = Tap> {
+        self.at.iter().map(|&(tap, _)| tap)
+    }
+
+    fn at(&self, tap: Tap) -> Option<&Target> {
+        self.at.iter().find(|(own, _)| *own == tap).map(|(_, target)| target)
+    }
+}
 
 /// The style of pictures, what the network is fed for each, in these shares of 1: for frames of so many positions.
 pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], positions: i64) -> Result<Targets> {
@@ -37,7 +59,8 @@ pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], p
         }
     }
     let target = |(tap, blend): (Tap, Tensor)| Ok((tap, Target::new(blend, recipe.style.distance, positions)?));
-    Ok(Targets(taps.into_iter().zip(blends.into_iter().flatten()).map(target).collect::<Result<_>>()?))
+    let at = taps.into_iter().zip(blends.into_iter().flatten()).map(target).collect::<Result<_>>()?;
+    Ok(Targets::new(at, recipe.style.sum))
 }
 
 /// The content of a picture, what the network is fed for it.
@@ -45,8 +68,11 @@ pub fn content_targets(network: &Vgg, recipe: &Recipe, picture: &Tensor) -> Resu
     let taps = recipe.content.taps(network)?;
     let features = network.features(picture, &taps, recipe.pooling)?;
     let positions = picture.size()[2..].iter().product();
-    let target = |(tap, features)| Ok((tap, Target::new(features, recipe.content.distance, positions)?));
-    Ok(Targets(taps.into_iter().zip(features).map(target).collect::<Result<_>>()?))
+    let target = |(tap, features): (Tap, Tensor)| {
+        Ok((tap, Target::new(features.f_to_kind(Kind::Float)?, recipe.content.distance, positions)?))
+    };
+    let at = taps.into_iter().zip(features).map(target).collect::<Result<_>>()?;
+    Ok(Targets::new(at, recipe.content.sum))
 }
 
 /// What holds a picture to the last result.
@@ -87,7 +113,7 @@ impl<'a> Objective<'a> {
         content: Targets,
         hold: Option<&'a Hold>,
     ) -> Self {
-        let mut taps: Vec<_> = style.0.iter().chain(&content.0).map(|&(tap, _)| tap).collect();
+        let mut taps: Vec<_> = style.taps().chain(content.taps()).collect();
         taps.sort();
         taps.dedup();
         Self { network, recipe, taps, style, content, hold }
@@ -101,51 +127,132 @@ impl<'a> Objective<'a> {
         grid: &Grid,
         fed: impl FnOnce(&Tensor) -> Result<Tensor>,
     ) -> Result<(Evaluation, Losses)> {
-        let variable = variable.f_detach()?.f_set_requires_grad(true)?;
-        let losses = self.losses(&variable, grid, &fed(&variable)?)?;
-        let Recipe { style, content, tv_weight, temporal_weight, .. } = self.recipe;
-        let mut loss = losses.style.f_mul_scalar(style.weight)?.f_add(&losses.content.f_mul_scalar(content.weight)?)?;
-        loss = loss.f_add(&losses.tv.f_mul_scalar(*tv_weight)?)?;
-        if let Some(Hold { moved, drawn, .. }) = self.hold {
-            // The sum over what is seen, over all elements (M. Ruder, A. Dosovitskiy, T. Brox, GCPR 2016, equation 8).
-            let apart = variable.f_sub(moved)?.f_square()?.f_mul(drawn)?.f_mean(Kind::Float)?;
-            loss = loss.f_add(&apart.f_mul_scalar(*temporal_weight)?)?;
-        }
-        let mut gradient = Tensor::f_run_backward(&[&loss], &[&variable], false, false)?.remove(0);
-        if let Some(hold) = self.hold {
-            gradient = gradient.f_masked_fill(&hold.frozen, 0.0)?;
-        }
-        Ok((Evaluation { loss: loss.f_detach()?, gradient }, losses))
-    }
-
-    fn losses(&self, variable: &Tensor, grid: &Grid, fed: &Tensor) -> Result<Losses> {
-        let features = self.network.features(fed, &self.taps, self.recipe.pooling)?;
-        let style_distance =
-            |features: &Tensor, target: &Target| target.distance(&grams(features, grid, self.recipe.gram)?);
-        let content_distance = |features: &Tensor, target: &Target| target.distance(features);
-        Ok(Losses {
-            style: self.sum(&self.recipe.style, self.style, &features, style_distance)?,
-            content: self.sum(&self.recipe.content, &self.content, &features, content_distance)?,
-            tv: self.recipe.total_variation.of(variable)?,
+        tch::with_grad(|| {
+            let variable = variable.f_detach()?.f_set_requires_grad(true)?;
+            let fed = fed(&variable)?;
+            let ([style, content], at_fed) = tch::no_grad(|| self.pull(&fed, grid))?;
+            let tv = self.recipe.total_variation.of(&variable)?;
+            let mut of_picture = tv.f_mul_scalar(self.recipe.tv_weight)?;
+            if let Some(Hold { moved, drawn, .. }) = self.hold {
+                // The sum over what is seen, over all elements (M. Ruder, A. Dosovitskiy, T. Brox, GCPR 2016, equation 8).
+                let apart = variable.f_sub(moved)?.f_square()?.f_mul(drawn)?.f_mean(Kind::Float)?;
+                of_picture = of_picture.f_add(&apart.f_mul_scalar(self.recipe.temporal_weight)?)?;
+            }
+            // Has the gradient that the losses have.
+            let pulled = of_picture.f_add(&fed.f_mul(&at_fed)?.f_sum(Kind::Float)?)?;
+            let mut gradient = Tensor::f_run_backward(&[&pulled], &[&variable], false, false)?.remove(0);
+            if let Some(hold) = self.hold {
+                gradient = gradient.f_masked_fill(&hold.frozen, 0.0)?;
+            }
+            let Recipe { style: for_style, content: for_content, .. } = self.recipe;
+            let of_features =
+                style.f_mul_scalar(for_style.weight)?.f_add(&content.f_mul_scalar(for_content.weight)?)?;
+            let loss = of_features.f_add(&of_picture.f_detach()?)?;
+            Ok((Evaluation { loss, gradient }, Losses { style, content, tv: tv.f_detach()? }))
         })
     }
 
-    fn sum(
-        &self,
-        term: &Term,
-        targets: &Targets,
-        features: &[Tensor],
-        distance: impl Fn(&Tensor, &Target) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let mut sum = Tensor::f_zeros([], (Kind::Float, self.network.device))?;
-        for (tap, target) in &targets.0 {
-            for (_, features) in self.taps.iter().zip(features).filter(|(of, _)| *of == tap) {
-                sum = sum.f_add(&distance(features, target)?)?;
+    /// The losses of style and of content, and the gradient of their weighted sum at what the network is fed.
+    fn pull(&self, fed: &Tensor, grid: &Grid) -> Result<([Tensor; 2], Tensor)> {
+        let Recipe { style, content, gram, pooling, .. } = self.recipe;
+        let mut losses = [0, 1].map(|_| Vec::new());
+        let trace = self.network.trace(fed, &self.taps, *pooling)?;
+        let gradient = trace.back(|index, features, gradient| {
+            if let Some(target) = self.style.at(self.taps[index]) {
+                let weight = style.weight * self.style.share;
+                losses[0].push(pull_grams(features, grid, *gram, target, weight, gradient)?);
+            }
+            if let Some(target) = self.content.at(self.taps[index]) {
+                let (distance, apart) = target.pull(features)?;
+                losses[1].push(distance);
+                let _ = gradient.f_add_(&apart.f_mul_scalar(content.weight * self.content.share)?)?;
+            }
+            Ok(())
+        })?;
+        let [style, content] = losses;
+        let sum = |losses: Vec<Tensor>, share: f64| -> Result<Tensor> {
+            Ok(Tensor::f_stack(&losses, 0)?.f_sum(Kind::Float)?.f_mul_scalar(share)?)
+        };
+        Ok(([sum(style, self.style.share)?, sum(content, self.content.share)?], gradient))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use style_engine_interface::Parameters;
+    use tch::Device;
+
+    use super::*;
+    use crate::builtin;
+    use crate::vgg::Pooling;
+
+    fn noise(seed: u64, size: [i64; 4]) -> Tensor {
+        crate::random::Random(seed).uniform(size.iter().product()).unwrap().view(&size[..])
+    }
+
+    /// The losses of features as libtorch's tape goes back through them.
+    fn taped(network: &Vgg, recipe: &Recipe, grid: &Grid, pictures: [&Tensor; 3]) -> Tensor {
+        let [fed, style, content] = pictures;
+        let features = |fed: &Tensor, term: &crate::recipe::Term| {
+            network.features(fed, &term.taps(network).unwrap(), recipe.pooling).unwrap()
+        };
+        let relative = |x: &Tensor, target: &Tensor| {
+            let apart: Tensor = x - target;
+            apart.square().sum(Kind::Float) / x.size()[0] / target.square().sum(Kind::Float)
+        };
+        // Tile by tile, each of rows and columns that are picked one by one.
+        let picked = |grid: &Grid, axis: usize, length: i64, tile: i64| {
+            let side = length / grid.tiles[axis];
+            let even = side * grid.tiles[axis];
+            let begin = (grid.shift[axis] * (length - even + 1) as f64) as i64;
+            let shift = (grid.shift[axis] * side as f64) as i64;
+            let lines = (0..side).map(|line| begin + (tile * side + line - shift).rem_euclid(even));
+            Tensor::from_slice(&lines.collect::<Vec<_>>())
+        };
+        let gram = |features: &Tensor, grid: &Grid| {
+            let (_, channels, height, width) = features.size4().unwrap();
+            let [down, across] = grid.tiles;
+            let tiles = (0..down * across).map(|tile| {
+                let rows = features.index_select(2, &picked(grid, 0, height, tile / across));
+                let flat = rows.index_select(3, &picked(grid, 1, width, tile % across)).reshape([channels, -1]);
+                flat.matmul(&flat.transpose(0, 1)) / flat.size()[1]
+            });
+            Tensor::stack(&tiles.collect::<Vec<_>>(), 0)
+        };
+        let mut loss = Tensor::from(0f32);
+        let (of_fed, of_style) = (features(fed, &recipe.style), features(style, &recipe.style));
+        for (x, style) in of_fed.iter().zip(&of_style) {
+            loss += relative(&gram(x, grid), &gram(style, &Grid::WHOLE)) * recipe.style.weight / of_fed.len() as f64;
+        }
+        for (x, content) in features(fed, &recipe.content).iter().zip(&features(content, &recipe.content)) {
+            loss += relative(x, content) * recipe.content.weight;
+        }
+        loss
+    }
+
+    #[test]
+    fn the_way_back_gives_the_gradient_that_libtorch_s_tape_gives() {
+        let network = builtin::network(Device::Cpu).unwrap();
+        let [fed, style, content] = [1, 2, 3].map(|seed| noise(seed, [1, 3, 61, 83]));
+        // Tiles that fill the features, do not, and lie around the corner.
+        let grids = [Grid::WHOLE, Grid { tiles: [3, 4], shift: [0.0, 0.0] }, Grid { tiles: [3, 4], shift: [0.4, 0.9] }];
+        for pooling in [Pooling::Max, Pooling::Average] {
+            let recipe = Recipe { pooling, ..Recipe::new(&Parameters::default(), "conv2_1", "").unwrap() };
+            let recipe = Recipe { tv_weight: 0.0, ..recipe };
+            let of_style = style_targets(&network, &recipe, &[(style.shallow_clone(), 1.0)], 1).unwrap();
+            for grid in grids {
+                let of_content = content_targets(&network, &recipe, &content).unwrap();
+                let objective = Objective::new(&network, &recipe, &of_style, of_content, None);
+                let (own, _) = objective.evaluate(&fed, &grid, |x| Ok(x.shallow_clone())).unwrap();
+
+                let leaf = fed.copy().set_requires_grad(true);
+                let loss = taped(&network, &recipe, &grid, [&leaf, &style, &content]);
+                let gradient = Tensor::run_backward(&[&loss], &[&leaf], false, false).remove(0);
+                assert!(own.loss.allclose(&loss.detach(), 1e-4, 0.0, false), "{grid:?} {} {loss}", own.loss);
+                let apart = f64::try_from((&own.gradient - &gradient).abs().max()).unwrap();
+                let largest = f64::try_from(gradient.abs().max()).unwrap();
+                assert!(apart < 1e-4 * largest, "{pooling:?} {grid:?}: {apart} of {largest}");
             }
         }
-        Ok(match term.sum {
-            Sum::Total => sum,
-            Sum::Mean => sum.f_div_scalar(targets.0.len().max(1) as i64)?,
-        })
     }
 }

@@ -1,7 +1,8 @@
 //! Recipes: a program's whole arithmetic as data. What its losses are and where they are taken, what brings them down, and
 //! what it starts from.
 
-use style_engine_interface::{Parameters, optimizer, pooling, recipe};
+use style_engine_interface::{Parameters, optimizer, pooling, precision, recipe};
+use tch::Kind;
 
 use crate::input::Input;
 use crate::losses::{Distance, GramDivisor, TotalVariation};
@@ -20,6 +21,8 @@ pub struct Recipe {
     pub start: Start,
     /// Up to so many sizes that a first frame is painted at, each twice the one before.
     pub scales: u32,
+    /// What features are computed in; `None`: what the device is quick at.
+    pub kind: Option<Kind>,
     /// What halves the features.
     pub pooling: Pooling,
     /// What holds the frame's content: distances of features.
@@ -113,6 +116,7 @@ impl Recipe {
             variable: Variable::BoundedPicture,
             start: Start::Content,
             scales: 3,
+            kind: None,
             pooling: Pooling::Max,
             content: Term { optional: true, ..Term::new(2.0, "relu4_2", Distance::Relative, Sum::Total) },
             style: Term {
@@ -140,6 +144,7 @@ impl Recipe {
             variable: Variable::BoundedPicture,
             start: Start::Content,
             scales: 1,
+            kind: Some(Kind::Float),
             pooling: Pooling::Max,
             content: Term::new(1.0, "conv2_2", Distance::MeanSquare, Sum::Total),
             style: Term::new(1e6, style_layers, Distance::MeanSquare, Sum::Total),
@@ -165,6 +170,7 @@ impl Recipe {
             variable: Variable::Fed,
             start: Start::Content,
             scales: 1,
+            kind: Some(Kind::Float),
             pooling: Pooling::Max,
             content: Term::new(1.0, content_layer, Distance::MeanSquare, Sum::Total),
             // A weight of 1000, counted ten times.
@@ -190,6 +196,7 @@ impl Recipe {
             variable: Variable::Fed,
             start: Start::Noise { from: -128.0, to: 97.0 },
             scales: 1,
+            kind: Some(Kind::Float),
             pooling: Pooling::Max,
             content: Term::new(0.025, "relu4_2", Distance::SumSquare, Sum::Total),
             style: Term::new(1.0, style_layers, Distance::Gatys, Sum::Mean),
@@ -217,6 +224,7 @@ impl Recipe {
             variable: Variable::Fed,
             start: Start::Content,
             scales: 1,
+            kind: Some(Kind::Float),
             pooling: Pooling::Max,
             content: Term::new(content_factor.powi(2), "conv5_2", Distance::MeanSquare, Sum::Total),
             style: Term::new(style_factor.powi(4), style_layers, Distance::MeanSquare, Sum::Total),
@@ -263,6 +271,12 @@ impl Recipe {
             pooling::AVERAGE => Pooling::Average,
             number => return Err(unknown("pooling", number)),
         };
+        recipe.kind = match parameters.precision {
+            precision::AUTO => recipe.kind,
+            precision::F32 => Some(Kind::Float),
+            precision::BF16 => Some(Kind::BFloat16),
+            number => return Err(unknown("precision", number)),
+        };
         let set = |own: &mut f64, value: f64| {
             if value >= 0.0 {
                 *own = value;
@@ -291,8 +305,8 @@ impl Recipe {
     /// Whether the other's style targets serve this one.
     pub fn has_style_of(&self, other: &Self) -> bool {
         let what = |recipe: &Self| {
-            let Self { input, pooling, gram, style, .. } = recipe;
-            (*input, *pooling, *gram, style.distance, style.layers.clone(), style.optional)
+            let Self { input, kind, pooling, gram, style, .. } = recipe;
+            (*input, *kind, *pooling, *gram, style.distance, style.layers.clone(), style.optional)
         };
         what(self) == what(other)
     }

@@ -18,7 +18,7 @@ use crate::recipe::{self, Recipe, Variable};
 use crate::size::{resize, scaled, size_of};
 use crate::vgg::Vgg;
 use crate::window::Window;
-use crate::{Error, Result, builtin, device, weights};
+use crate::{Error, Result, builtin, device, memory, weights};
 
 /// At a first frame's coarsest size, it and the style have at least this longer side: what is painted smaller loses its content.
 const LEAST_SIDE: i64 = 192;
@@ -32,6 +32,8 @@ const STEPS_OF_YOUTH: u32 = 40;
 /// A network on a device, with a style and the last result.
 pub struct Session {
     network: Vgg,
+    /// The same in the precision that features are computed in.
+    quick: Vgg,
     name: String,
     parameters: Parameters,
     recipe: Recipe,
@@ -88,6 +90,7 @@ impl Session {
     /// Opens a network (`None`: the one found by [`weights::find`], else the built-in one) on a device (see
     /// [`device::find`]).
     pub fn new(weights: Option<&Path>, device: &str) -> Result<Self> {
+        memory::install();
         let device = device::find(device)?;
         let found = weights.map(Path::to_owned).or_else(weights::find);
         let (network, origin) = match &found {
@@ -101,6 +104,7 @@ impl Session {
         Ok(Self {
             name: format!("{origin} (to {last}, from {channels} channels)"),
             input: recipe.input.unwrap_or(network.input).on(device)?,
+            quick: network.to_kind(kind(&recipe, device))?,
             network,
             parameters,
             recipe,
@@ -134,6 +138,11 @@ impl Session {
         }
     }
 
+    /// What features are computed in, in words: `f32` or `bf16`.
+    pub fn precision(&self) -> &'static str {
+        if kind(&self.recipe, self.network.device) == Kind::Float { "f32" } else { "bf16" }
+    }
+
     /// What became of the last frame.
     pub fn stats(&self) -> Stats {
         self.stats
@@ -148,6 +157,9 @@ impl Session {
         let others = (self.parameters.style_scale, self.parameters.original_colors);
         if !recipe.has_style_of(&self.recipe) || others != (parameters.style_scale, parameters.original_colors) {
             self.style_targets = None;
+        }
+        if recipe.kind != self.recipe.kind {
+            self.quick = self.network.to_kind(kind(&recipe, self.network.device))?;
         }
         if recipe.input != self.recipe.input {
             self.input = recipe.input.unwrap_or(self.network.input).on(self.network.device)?;
@@ -227,6 +239,7 @@ impl Session {
             self.pace.learn_rest(took.saturating_sub(watch.stepping));
         }
         self.stats.milliseconds = took.as_secs_f64() * 1e3;
+        memory::next_frame();
         Ok(result)
     }
 
@@ -360,8 +373,8 @@ impl Session {
         watch: &mut Watch,
     ) -> Result<Tensor> {
         let Some((frame, style)) = &self.style_targets else { return Err(Error::NoStyle) };
-        let content = content_targets(&self.network, &self.recipe, &self.input.apply(content)?)?;
-        let objective = Objective::new(&self.network, &self.recipe, style, content, hold);
+        let content = content_targets(&self.quick, &self.recipe, &self.input.apply(content)?)?;
+        let objective = Objective::new(&self.quick, &self.recipe, style, content, hold);
         let size = size_of(&variable)?;
         let mut grid = Grid::new(size, *frame, self.recipe.tiles);
         // Losses are means: as part of the frame's, those of a part count less.
@@ -379,7 +392,7 @@ impl Session {
                 // Else the tiles' edges would show.
                 grid.shift = [0, 1].map(|_| f64::from(self.random.draw()));
             }
-            let (mut evaluation, losses) = tch::with_grad(|| objective.evaluate(&variable, &grid, fed))?;
+            let (mut evaluation, losses) = objective.evaluate(&variable, &grid, fed)?;
             evaluation.gradient = evaluation.gradient.f_mul_scalar(area / of_frame)?;
             last_losses = Some(losses);
             watch.step(&evaluation.loss)?;
@@ -423,7 +436,7 @@ impl Session {
             Ok((self.input.apply(&picture)?, *share))
         };
         let styles = self.styles.iter().map(fed).collect::<Result<Vec<_>>>()?;
-        let targets = style_targets(&self.network, &self.recipe, &styles, size.iter().product())?;
+        let targets = style_targets(&self.quick, &self.recipe, &styles, size.iter().product())?;
         self.style_targets = Some((size, targets));
         Ok(())
     }
@@ -471,6 +484,11 @@ impl Losses {
         stats.tv_loss = self.tv.f_double_value(&[])?;
         Ok(())
     }
+}
+
+/// What features are computed in.
+fn kind(recipe: &Recipe, device: Device) -> Kind {
+    recipe.kind.unwrap_or_else(|| device::quick_kind(device))
 }
 
 /// The size at which to optimise: `size`, height then width, with its longer side brought down to `longest` (0: as is).

@@ -4,10 +4,10 @@
 
 use std::fmt;
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
-use crate::Result;
 use crate::input::Input;
+use crate::{Error, Result};
 
 /// A convolution's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,16 +45,14 @@ pub enum Pooling {
 }
 
 impl Pooling {
-    /// `(1, C, H, W) -> (1, C, H / 2, W / 2)`, rounded down.
-    pub(crate) fn apply(self, x: &Tensor) -> Result<Tensor> {
-        let (_, _, height, width) = x.size4()?;
-        // A picture smaller than the network's reach stays as it is.
-        if height < 2 || width < 2 {
-            return Ok(x.shallow_clone());
-        }
+    /// `(1, C, H, W) -> (1, C, H / 2, W / 2)`, rounded down; for Max with where each comes from.
+    pub(crate) fn apply(self, x: &Tensor) -> Result<(Tensor, Option<Tensor>)> {
         Ok(match self {
-            Self::Max => x.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
-            Self::Average => x.f_avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None::<i64>)?,
+            Self::Max => {
+                let (pooled, indices) = x.f_max_pool2d_with_indices([2, 2], [2, 2], [0, 0], [1, 1], false)?;
+                (pooled, Some(indices))
+            }
+            Self::Average => (x.f_avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None::<i64>)?, None),
         })
     }
 }
@@ -67,12 +65,26 @@ pub struct Conv {
     pub weight: Tensor,
     /// `(out)`.
     pub bias: Tensor,
+    /// The kernel of the way back, `(in, out, 3, 3)`: from what is to change at its response to what is to change at its input.
+    adjoint: Tensor,
 }
 
 impl Conv {
+    /// A convolution with this weight, `(out, in, 3, 3)`, and bias, `(out)`.
+    pub fn new(layer: Layer, weight: &Tensor, bias: Tensor) -> std::result::Result<Self, TchError> {
+        let adjoint = weight.f_flip([2, 3])?.f_transpose(0, 1)?;
+        let kind = weight.kind();
+        Ok(Self { layer, weight: channels_last(weight, kind)?, bias, adjoint: channels_last(&adjoint, kind)? })
+    }
+
     /// The response before the ReLU: `(1, in, H, W) -> (1, out, H, W)`.
     pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor> {
         Ok(x.f_conv2d(&self.weight, Some(&self.bias), [1, 1], [1, 1], [1, 1], 1)?)
+    }
+
+    /// The gradient at its input, from that at its response: a convolution, too, and computed as quickly.
+    fn back(&self, gradient: &Tensor) -> Result<Tensor> {
+        Ok(gradient.f_conv2d(&self.adjoint, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1)?)
     }
 }
 
@@ -92,6 +104,13 @@ impl Vgg {
         Self { convs, input, device }
     }
 
+    /// The same network that computes in another precision.
+    pub fn to_kind(&self, kind: Kind) -> Result<Self> {
+        let convert = |conv: &Conv| Conv::new(conv.layer, &conv.weight.f_to_kind(kind)?, conv.bias.f_to_kind(kind)?);
+        let convs = self.convs.iter().map(convert).collect::<std::result::Result<_, TchError>>()?;
+        Ok(Self { convs, input: self.input, device: self.device })
+    }
+
     /// Where features can be taken, in order.
     pub fn taps(&self) -> impl DoubleEndedIterator<Item = Tap> {
         self.convs.iter().flat_map(|conv| [false, true].map(|rectified| Tap { layer: conv.layer, rectified }))
@@ -107,11 +126,30 @@ impl Vgg {
         self.taps().find(|&tap| tap.to_string() == name || index(tap).to_string() == name)
     }
 
-    /// The features of `x`, `(1, 3, H, W)` as the weights expect it, at each of `wanted`: `(1, C, h, w)`.
+    /// The features of `x`, `(1, 3, H, W)` as the weights expect it, at each of `wanted`: `(1, C, h, w)`, in the network's
+    /// precision.
     ///
     /// `wanted` must be in order; nothing is computed past its last.
     pub fn features(&self, x: &Tensor, wanted: &[Tap], pooling: Pooling) -> Result<Vec<Tensor>> {
-        let mut x = x.shallow_clone();
+        self.forward(x, wanted, pooling, &mut |_| ())
+    }
+
+    /// The same, as something that can be gone back through.
+    pub(crate) fn trace(&self, x: &Tensor, wanted: &[Tap], pooling: Pooling) -> Result<Trace<'_>> {
+        let mut passed = Vec::new();
+        let features = self.forward(x, wanted, pooling, &mut |step| passed.push(step))?;
+        Ok(Trace { features, passed })
+    }
+
+    fn forward<'a>(
+        &'a self,
+        x: &Tensor,
+        wanted: &[Tap],
+        pooling: Pooling,
+        pass: &mut dyn FnMut(Passed<'a>),
+    ) -> Result<Vec<Tensor>> {
+        let kind = self.convs.first().map_or(Kind::Float, |conv| conv.weight.kind());
+        let mut x = channels_last(x, kind)?;
         let mut features = Vec::with_capacity(wanted.len());
         let mut block = 1;
         for conv in &self.convs {
@@ -119,16 +157,81 @@ impl Vgg {
                 break;
             }
             if conv.layer.block != block {
-                x = pooling.apply(&x)?;
                 block = conv.layer.block;
+                let (_, _, height, width) = x.size4()?;
+                // A picture smaller than the network's reach stays as it is.
+                if height >= 2 && width >= 2 {
+                    let (pooled, indices) = pooling.apply(&x)?;
+                    pass(Passed::Pool { input: x, indices });
+                    x = pooled;
+                }
             }
             for rectified in [false, true] {
-                x = if rectified { x.f_relu()? } else { conv.apply(&x)? };
+                if rectified {
+                    // In place, unless the values before it are wanted.
+                    let is_wanted = wanted.contains(&Tap { layer: conv.layer, rectified: false });
+                    x = if is_wanted { x.f_relu()? } else { x.f_relu_()? };
+                    pass(Passed::Relu { output: x.shallow_clone() });
+                } else {
+                    let response = conv.apply(&x)?;
+                    pass(Passed::Conv(conv));
+                    x = response;
+                }
                 if wanted.contains(&Tap { layer: conv.layer, rectified }) {
                     features.push(x.shallow_clone());
+                    pass(Passed::Tap);
                 }
             }
         }
         Ok(features)
+    }
+}
+
+/// A tensor `(N, C, H, W)` of this kind whose channels lie side by side in memory, as convolutions are quick at.
+fn channels_last(x: &Tensor, kind: Kind) -> std::result::Result<Tensor, TchError> {
+    x.f_permute([0, 2, 3, 1])?.f_to_kind(kind)?.f_contiguous()?.f_permute([0, 3, 1, 2])
+}
+
+/// A step of the forward pass, with what the way back through it needs.
+enum Passed<'a> {
+    Conv(&'a Conv),
+    Relu { output: Tensor },
+    Pool { input: Tensor, indices: Option<Tensor> },
+    Tap,
+}
+
+/// A forward pass, and the way back. It is gone by hand, not by libtorch's tape: so nothing is computed for the weights, the
+/// memory of each layer is free once it is passed, and losses give their gradients as products, not as products' derivatives.
+pub(crate) struct Trace<'a> {
+    features: Vec<Tensor>,
+    passed: Vec<Passed<'a>>,
+}
+
+impl Trace<'_> {
+    /// The gradient at the network's input, `(1, 3, H, W)` in 32 bits. `add_gradient` adds that at each tap to what comes
+    /// from further back, the last tap first; it is told the tap's number among those wanted, and its features.
+    pub fn back(mut self, mut add_gradient: impl FnMut(usize, &Tensor, &mut Tensor) -> Result<()>) -> Result<Tensor> {
+        let mut gradient: Option<Tensor> = None;
+        while let Some(passed) = self.passed.pop() {
+            gradient = Some(match (passed, gradient.take()) {
+                (Passed::Tap, gradient) => {
+                    let Some(features) = self.features.pop() else { break };
+                    let mut gradient = gradient.map_or_else(|| features.f_zeros_like(), Ok)?;
+                    add_gradient(self.features.len(), &features, &mut gradient)?;
+                    gradient
+                }
+                // There is nothing past the last tap.
+                (_, None) => continue,
+                (Passed::Conv(conv), Some(gradient)) => conv.back(&gradient)?,
+                (Passed::Relu { output }, Some(gradient)) => output.f_threshold_backward(&gradient, 0)?,
+                (Passed::Pool { input, indices: Some(indices) }, Some(gradient)) => input
+                    .f_max_pool2d_with_indices_backward(&gradient, [2, 2], [2, 2], [0, 0], [1, 1], false, &indices)?,
+                (Passed::Pool { input, indices: None }, Some(gradient)) => {
+                    input.f_avg_pool2d_backward(&gradient, [2, 2], [2, 2], [0, 0], false, true, None::<i64>)?
+                }
+            });
+        }
+        let none = || Error::Settings("no layer is compared".into());
+        Ok(gradient.ok_or_else(none)?.f_to_kind(Kind::Float)?)
     }
 }

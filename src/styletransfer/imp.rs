@@ -31,7 +31,7 @@ use super::engine::{Engine, EngineError, Rgba};
 use super::latency::Latency;
 use super::rgba::RgbaFrames;
 use super::style_image::{self, StyleError};
-use super::{Optimizer, OriginalColors, Pooling, Recipe, WarmStart};
+use super::{Optimizer, OriginalColors, Pooling, Precision, Recipe, WarmStart};
 use crate::frame;
 use crate::sync::lock;
 
@@ -69,6 +69,7 @@ struct Settings {
     size: u32,
     style_scale: f64,
     pooling: Pooling,
+    precision: Precision,
     original_colors: OriginalColors,
     strength: f64,
     seed: u64,
@@ -100,6 +101,7 @@ impl Default for Settings {
             size: engine.size,
             style_scale: engine.style_scale,
             pooling: Pooling::default(),
+            precision: Precision::default(),
             original_colors: OriginalColors::default(),
             strength: engine.strength,
             seed: engine.seed,
@@ -125,6 +127,7 @@ impl Settings {
             size: self.size,
             style_scale: self.style_scale,
             pooling: self.pooling as u32,
+            precision: self.precision as u32,
             original_colors: self.original_colors as u32,
             strength: self.strength,
             seed: self.seed,
@@ -243,6 +246,9 @@ pub struct StyleTransfer {
         blurb = "The style picture's longer side over the frame's: smaller for finer strokes", mutable_playing)]
     #[property(name = "pooling", get, set, type = Pooling, member = pooling, nick = "Pooling",
         blurb = "What the network halves its features by", mutable_playing, builder(Settings::default().pooling))]
+    #[property(name = "precision", get, set, type = Precision, member = precision, nick = "Precision",
+        blurb = "What the network's features are computed in; losses are in 32 bits", mutable_playing,
+        builder(Settings::default().precision))]
     #[property(name = "original-colors", get, set, type = OriginalColors, member = original_colors, nick = "Original colours",
         blurb = "What stays of the frame's own colours", mutable_playing, builder(Settings::default().original_colors))]
     #[property(name = "strength", get, set, type = f64, member = strength, minimum = 0.0, maximum = 1.0,

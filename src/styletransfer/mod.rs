@@ -2,7 +2,7 @@
 
 use gst::glib;
 use gst::prelude::*;
-use style_engine_interface::{optimizer, original_colors, pooling, recipe, warm_start};
+use style_engine_interface::{optimizer, original_colors, pooling, precision, recipe, warm_start};
 
 mod engine;
 mod imp;
@@ -63,6 +63,20 @@ pub enum Pooling {
     Max = pooling::MAX as i32,
     #[enum_value(name = "The mean", nick = "average")]
     Average = pooling::AVERAGE as i32,
+}
+
+/// The `precision` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstStyleTransferPrecision")]
+#[repr(i32)]
+pub enum Precision {
+    #[default]
+    #[enum_value(name = "bf16 with recipe=video where the device is quick at it, else f32", nick = "auto")]
+    Auto = precision::AUTO as i32,
+    #[enum_value(name = "32 bits", nick = "f32")]
+    F32 = precision::F32 as i32,
+    #[enum_value(name = "16 bits with the range of 32", nick = "bf16")]
+    Bf16 = precision::BF16 as i32,
 }
 
 /// The `original-colors` property's values.

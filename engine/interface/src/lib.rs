@@ -101,6 +101,16 @@ pub mod pooling {
     pub const AVERAGE: u32 = 2;
 }
 
+/// What features are computed in; losses and Gram matrices are always in 32 bits.
+pub mod precision {
+    /// [`BF16`] where the device is quick at it and the recipe does not repeat another program's numbers, else [`F32`].
+    pub const AUTO: u32 = 0;
+    /// 32 bits.
+    pub const F32: u32 = 1;
+    /// 16 bits with the range of 32.
+    pub const BF16: u32 = 2;
+}
+
 /// What stays of the frame's own colours.
 pub mod original_colors {
     /// Nothing.
@@ -144,6 +154,8 @@ pub struct Parameters {
     pub style_scale: f64,
     /// One of [`pooling`].
     pub pooling: u32,
+    /// One of [`precision`].
+    pub precision: u32,
     /// One of [`original_colors`].
     pub original_colors: u32,
     /// The repainted frame's share of the result, 0 to 1; the rest is the original.
@@ -169,6 +181,7 @@ impl Default for Parameters {
             size: 0,
             style_scale: 1.0,
             pooling: pooling::AUTO,
+            precision: precision::AUTO,
             original_colors: original_colors::NONE,
             strength: 1.0,
             seed: 0,

@@ -19,7 +19,7 @@ pub fn read(tensors: &ConvTensors, reader: &mut Reader, device: Device) -> Resul
         (weight, bias) = with_norm(&weight, &bias, &norm).map_err(in_words)?;
     }
     let on_device = |tensor: Tensor| tensor.f_to_device(device).map_err(in_words);
-    Ok(Conv { layer: tensors.layer, weight: on_device(weight)?, bias: on_device(bias)? })
+    Conv::new(tensors.layer, &on_device(weight)?, on_device(bias)?).map_err(in_words)
 }
 
 /// Batch normalisation makes `y = w x + b` into `(y - mean) k + shift` with `k = scale / sqrt(variance + epsilon)`,

@@ -1,0 +1,75 @@
+//! Tells how long steps take, as a line of JSON: `scripts/bench` measures the engine with it.
+//!
+//! `steps WIDTH HEIGHT STEPS REPEATS [weights=FILE] [device=NAME] [precision=f32] [write=FILE]`: frames of noise, from the
+//! last result as it is (`warm-start=previous`); the milliseconds a step are what twice as many take longer, so that what a
+//! frame takes besides does not count. `write` gets the network's weights.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::path::Path;
+
+use style_engine::random::Random;
+use style_engine::session::Session;
+use style_engine::vgg::Vgg;
+use style_engine_interface::{Parameters, precision, warm_start};
+use tch::Tensor;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [width, height, steps, repeats, options @ ..] = arguments.as_slice() else {
+        return Err("see the head of engine/examples/steps.rs".into());
+    };
+    let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
+    let (width, height, steps) = (width.parse()?, height.parse()?, steps.parse::<i32>()?);
+
+    let mut session =
+        Session::new(options.get("weights").map(Path::new), options.get("device").copied().unwrap_or("auto"))?;
+    if let Some(path) = options.get("write") {
+        write(session.vgg(), Path::new(path))?;
+    }
+    let precision = match options.get("precision") {
+        Some(&"f32") => precision::F32,
+        Some(&"bf16") => precision::BF16,
+        _ => precision::AUTO,
+    };
+    session.set_styles(&[(picture(2, height, width)?, 1.0)])?;
+    let frame = picture(1, height, width)?;
+    let mut milliseconds = |iterations: i32| -> Result<f64, Box<dyn Error>> {
+        let warm_start = warm_start::PREVIOUS;
+        let parameters = Parameters { precision, warm_start, iterations, first_iterations: 1, ..Parameters::default() };
+        session.set_parameters(parameters, "", "")?;
+        let _painted = session.stylize(&frame, &mut |_| true)?;
+        Ok(session.stats().milliseconds)
+    };
+    // The first frame, and one that makes all that is made once.
+    milliseconds(1)?;
+    milliseconds(steps)?;
+    let mut times = Vec::new();
+    for _ in 0..repeats.parse::<usize>()? {
+        times.push((milliseconds(2 * steps)? - milliseconds(steps)?) / f64::from(steps));
+    }
+    println!(
+        "{{\"ms\": {times:?}, \"network\": {:?}, \"device\": {:?}, \"precision\": {:?}}}",
+        session.network(),
+        session.device(),
+        session.precision()
+    );
+    Ok(())
+}
+
+/// Soft shapes, `(1, 3, H, W)` in 0..1.
+fn picture(seed: u64, height: i64, width: i64) -> Result<Tensor, Box<dyn Error>> {
+    let noise = Random(seed).uniform(3 * (height / 8) * (width / 8))?.view([1, 3, height / 8, width / 8]);
+    Ok(noise.f_upsample_bilinear2d([height, width], false, None, None)?)
+}
+
+/// Writes a network as torchvision names its layers.
+fn write(network: &Vgg, path: &Path) -> Result<(), Box<dyn Error>> {
+    let mut tensors = Vec::new();
+    for (index, conv) in network.convs.iter().enumerate() {
+        let name = format!("features.{}", 2 * index + conv.layer.block - 1);
+        tensors.push((format!("{name}.weight"), conv.weight.contiguous()));
+        tensors.push((format!("{name}.bias"), conv.bias.shallow_clone()));
+    }
+    Ok(Tensor::write_safetensors(&tensors, path)?)
+}

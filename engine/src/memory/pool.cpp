@@ -1,0 +1,142 @@
+// The CPU memory of libtorch's tensors, kept for the next ones: a step's are of the same sizes as the last one's, and what is
+// given back to the system must be cleared by it before it is lent again.
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <unordered_map>
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <c10/core/impl/alloc_cpu.h>
+
+namespace {
+
+// What is smaller is left to malloc, which keeps it as well.
+constexpr size_t kLeast = size_t{1} << 16;
+
+// Before each block, as far as vector instructions want it aligned; holds the block's size, 0 for a small one.
+constexpr size_t kHeader = 64;
+
+// What was not wanted for so many frames is given back.
+constexpr uint64_t kFramesKept = 32;
+
+struct Idle {
+  void* block;
+  uint64_t since;
+};
+
+// `bytes`, and at most an eighth more, so that sizes that differ a little share blocks.
+size_t rounded(size_t bytes) {
+  size_t step = kLeast;
+  while (step * 16 <= bytes) {
+    step *= 2;
+  }
+  return (bytes + step - 1) / step * step;
+}
+
+class Pool final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) override {
+    void* data = bytes == 0 ? nullptr : take(bytes);
+    return {data, data, &give_back, c10::Device(c10::DeviceType::CPU)};
+  }
+
+  c10::DeleterFnPtr raw_deleter() const override {
+    return &give_back;
+  }
+
+  void copy_data(void* to, const void* from, size_t bytes) const final {
+    default_copy_data(to, from, bytes);
+  }
+
+  void next_frame() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ++frame_;
+    for (auto& [size, blocks] : idle_) {
+      while (!blocks.empty() && blocks.front().since + kFramesKept < frame_) {
+        c10::free_cpu(blocks.front().block);
+        blocks.pop_front();
+      }
+    }
+  }
+
+  uint64_t taken() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return taken_;
+  }
+
+ private:
+  void* take(size_t bytes) {
+    const size_t size = bytes < kLeast ? 0 : rounded(bytes);
+    void* block = size == 0 ? nullptr : reuse(size);
+    if (block == nullptr) {
+      block = c10::alloc_cpu(kHeader + (size == 0 ? bytes : size));
+    }
+    *static_cast<size_t*>(block) = size;
+    return static_cast<char*>(block) + kHeader;
+  }
+
+  // The block given back last is the one that caches may still hold.
+  void* reuse(size_t size) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    auto& blocks = idle_[size];
+    if (blocks.empty()) {
+      ++taken_;
+      return nullptr;
+    }
+    void* block = blocks.back().block;
+    blocks.pop_back();
+    return block;
+  }
+
+  static void give_back(void* data);
+
+  void keep(void* block, size_t size) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    idle_[size].push_back({block, frame_});
+  }
+
+  std::mutex mutex_;
+  std::unordered_map<size_t, std::deque<Idle>> idle_;
+  uint64_t frame_ = 0;
+  uint64_t taken_ = 0;
+};
+
+// Never destroyed: tensors may outlive everything else.
+Pool& pool() {
+  static Pool* pool = new Pool();
+  return *pool;
+}
+
+void Pool::give_back(void* data) {
+  if (data == nullptr) {
+    return;
+  }
+  void* block = static_cast<char*>(data) - kHeader;
+  const size_t size = *static_cast<size_t*>(block);
+  if (size == 0) {
+    c10::free_cpu(block);
+  } else {
+    pool().keep(block, size);
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+void style_engine_memory_install() {
+  c10::SetCPUAllocator(&pool(), 1);
+}
+
+void style_engine_memory_next_frame() {
+  pool().next_frame();
+}
+
+uint64_t style_engine_memory_taken() {
+  return pool().taken();
+}
+
+}
