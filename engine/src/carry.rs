@@ -104,7 +104,10 @@ fn blocks(values: &Tensor) -> Result<Tensor> {
 
 /// The means of windows of this many places each way, centred on each.
 fn means(values: &Tensor, side: i64) -> Result<Tensor> {
-    Ok(values.f_avg_pool2d([side; 2], [1, 1], [side / 2; 2], false, false, None::<i64>)?)
+    let along = |values: &Tensor, window: [i64; 2]| {
+        values.f_avg_pool2d(window, [1, 1], window.map(|side| side / 2), false, false, None::<i64>)
+    };
+    Ok(along(&along(values, [1, side])?, [side, 1])?)
 }
 
 fn channels_mean(values: &Tensor) -> Result<Tensor> {

@@ -14,6 +14,9 @@
 //! by iteratively reweighted least squares (J.-M. Odobez, P. Bouthemy, JVCIR 1995, section 2), or none, where the camera
 //! seems to stand. They are precise to hundredths of a pixel, and what has no texture moves as its surroundings do.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use tch::{Device, Kind, Tensor};
 
 use crate::Result;
@@ -369,12 +372,37 @@ fn median(values: &Tensor) -> Result<Tensor> {
 fn smooth(values: &Tensor, octaves: u32) -> Result<Tensor> {
     let mut mean = values.shallow_clone();
     for dimension in [3, 2] {
-        let mut shape = [1; 4];
-        shape[dimension] = values.size()[dimension];
-        let ones = Tensor::f_ones(shape, (Kind::Float, values.device()))?;
-        mean = window_sum(&mean, dimension, octaves)?.f_div(&window_sum(&ones, dimension, octaves)?)?;
+        let share = window_share(values.size()[dimension], dimension, octaves, values.device())?;
+        mean = window_sum(&mean, dimension, octaves)?.f_mul(&share)?;
     }
     Ok(mean)
+}
+
+thread_local! {
+    /// What [`window_share`] gave before: a flow asks for each of a few very often.
+    static WINDOW_SHARES: RefCell<HashMap<(i64, usize, u32, Device), Tensor>> = RefCell::default();
+}
+
+/// So many are kept, for frames of a few sizes.
+const MOST_WINDOW_SHARES: usize = 256;
+
+/// What sums along a dimension of this length are multiplied by, each place's by its own, to be means.
+fn window_share(length: i64, dimension: usize, octaves: u32, device: Device) -> Result<Tensor> {
+    let key = (length, dimension, octaves, device);
+    if let Some(share) = WINDOW_SHARES.with_borrow(|shares| shares.get(&key).map(Tensor::shallow_clone)) {
+        return Ok(share);
+    }
+    let mut shape = [1; 4];
+    shape[dimension] = length;
+    let ones = Tensor::f_ones(shape, (Kind::Float, device))?;
+    let share = window_sum(&ones, dimension, octaves)?.f_reciprocal()?;
+    WINDOW_SHARES.with_borrow_mut(|shares| {
+        if shares.len() == MOST_WINDOW_SHARES {
+            shares.clear();
+        }
+        shares.insert(key, share.shallow_clone());
+    });
+    Ok(share)
 }
 
 /// Sums along a dimension, by adding neighbours, then such sums, and so on: twice, as two boxes make a tent.

@@ -18,11 +18,9 @@ pub enum Input {
 /// A convention ready for pictures on a device.
 pub struct Normalisation {
     reversed: bool,
-    range: f64,
-    /// `(1, 3, 1, 1)`.
-    mean: Tensor,
-    /// `(1, 3, 1, 1)`.
-    std: Tensor,
+    /// What channels are multiplied by, then what is added, `(1, 3, 1, 1)`.
+    scale: Tensor,
+    shift: Tensor,
 }
 
 impl Input {
@@ -33,21 +31,36 @@ impl Input {
             Self::Caffe => (true, 255.0, [103.939, 116.779, 123.68], [1.0; 3]),
             Self::Plain => (false, 1.0, [0.0; 3], [1.0; 3]),
         };
-        let channels = |values: [f32; 3]| Tensor::f_from_slice(&values)?.f_view([1, 3, 1, 1])?.f_to_device(device);
-        Ok(Normalisation { reversed, range, mean: channels(mean)?, std: channels(std)? })
+        let channels = |value: &dyn Fn(usize) -> f64| {
+            let values = [0, 1, 2].map(|channel| value(channel) as f32);
+            Tensor::f_from_slice(&values)?.f_view([1, 3, 1, 1])?.f_to_device(device)
+        };
+        Ok(Normalisation {
+            reversed,
+            scale: channels(&|channel| range / std[channel])?,
+            shift: channels(&|channel| -mean[channel] / std[channel])?,
+        })
     }
 }
 
 impl Normalisation {
     /// What the network is fed for a picture, `(1, 3, H, W)` in 0..1.
     pub fn apply(&self, picture: &Tensor) -> Result<Tensor> {
-        let picture = if self.reversed { picture.f_flip([1])? } else { picture.shallow_clone() };
-        Ok(picture.f_mul_scalar(self.range)?.f_sub(&self.mean)?.f_div(&self.std)?)
+        let picture = self.in_order(picture)?;
+        Ok(self.shift.f_addcmul(&picture, &self.scale)?)
+    }
+
+    /// The gradient at a picture, for that at what the network is fed for it.
+    pub(crate) fn back(&self, gradient: &Tensor) -> Result<Tensor> {
+        self.in_order(&gradient.f_mul(&self.scale)?)
     }
 
     /// The picture for what the network is fed.
     pub fn undo(&self, fed: &Tensor) -> Result<Tensor> {
-        let picture = fed.f_mul(&self.std)?.f_add(&self.mean)?.f_div_scalar(self.range)?;
-        Ok(if self.reversed { picture.f_flip([1])? } else { picture })
+        self.in_order(&fed.f_sub(&self.shift)?.f_div(&self.scale)?)
+    }
+
+    fn in_order(&self, picture: &Tensor) -> Result<Tensor> {
+        Ok(if self.reversed { picture.f_flip([1])? } else { picture.shallow_clone() })
     }
 }

@@ -237,26 +237,57 @@ pub enum TotalVariation {
 }
 
 impl TotalVariation {
-    /// Of `picture`; 0 where it has no neighbours.
-    pub fn of(self, picture: &Tensor) -> Result<Tensor> {
+    /// Of `picture`; 0 where it has no neighbours. So many times its gradient is added.
+    pub fn pull(self, picture: &Tensor, weight: f64, gradient: &Tensor) -> Result<Tensor> {
         let (_, _, height, width) = picture.size4()?;
-        let difference = |dimension: i64, length: i64| -> Result<Tensor> {
-            let after = picture.f_narrow(dimension, length.min(1), (length - 1).max(0))?;
-            Ok(after.f_sub(&picture.f_narrow(dimension, 0, (length - 1).max(0))?)?)
+        let lengths = [height, width];
+        // What lies after each place, and each place that something lies after, along an axis of height and width.
+        let after = |values: &Tensor, axis: usize| {
+            values.f_narrow(axis as i64 + 2, lengths[axis].min(1), (lengths[axis] - 1).max(0))
         };
-        let (dy, dx) = (difference(2, height)?, difference(3, width)?);
+        let before = |values: &Tensor, axis: usize| values.f_narrow(axis as i64 + 2, 0, (lengths[axis] - 1).max(0));
+        let mut value = Tensor::f_zeros([], (Kind::Float, picture.device()))?;
+        let mut differences = Vec::new();
+        for axis in [0, 1] {
+            differences.push(after(picture, axis)?.f_sub(&before(picture, axis)?)?);
+        }
         // A mean of nothing is not a number.
-        let mean = |values: &Tensor| -> Result<Tensor> {
-            Ok(values.f_sum(Kind::Float)?.f_div_scalar(values.numel().max(1) as i64)?)
-        };
-        Ok(match self {
-            Self::MeanSquare => mean(&dx.f_square()?)?.f_add(&mean(&dy.f_square()?)?)?,
-            Self::HalfMeanAbsolute => mean(&dx.f_abs()?)?.f_add(&mean(&dy.f_abs()?)?)?.f_div_scalar(2)?,
-            Self::Power => {
-                let dx = dx.f_narrow(2, 0, (height - 1).max(0))?.f_square()?;
-                let dy = dy.f_narrow(3, 0, (width - 1).max(0))?.f_square()?;
-                dx.f_add(&dy)?.f_pow_tensor_scalar(1.25)?.f_sum(Kind::Float)?
+        let count = |values: &Tensor| values.numel().max(1) as f64;
+        let slopes = match self {
+            Self::MeanSquare => {
+                let slope = |difference: &Tensor| difference.f_mul_scalar(2.0 / count(difference));
+                let slopes = [slope(&differences[0])?, slope(&differences[1])?];
+                for (difference, slope) in differences.iter().zip(&slopes) {
+                    value = value.f_add(&difference.f_mul(slope)?.f_sum(Kind::Float)?.f_div_scalar(2)?)?;
+                }
+                slopes
             }
-        })
+            Self::HalfMeanAbsolute => {
+                let slope = |difference: &Tensor| difference.f_sign()?.f_div_scalar(2.0 * count(difference));
+                let slopes = [slope(&differences[0])?, slope(&differences[1])?];
+                for (difference, slope) in differences.iter().zip(&slopes) {
+                    value = value.f_add(&difference.f_mul(slope)?.f_sum(Kind::Float)?)?;
+                }
+                slopes
+            }
+            Self::Power => {
+                let at_both = [before(&differences[0], 1)?, before(&differences[1], 0)?];
+                let square = at_both[0].f_square()?.f_add(&at_both[1].f_square()?)?;
+                value = square.f_pow_tensor_scalar(1.25)?.f_sum(Kind::Float)?;
+                let share = square.f_pow_tensor_scalar(0.25)?.f_mul_scalar(2.5)?;
+                let slope = |axis: usize| -> Result<Tensor> {
+                    let slope = differences[axis].f_zeros_like()?;
+                    before(&slope, 1 - axis)?.f_copy_(&at_both[axis].f_mul(&share)?)?;
+                    Ok(slope)
+                };
+                [slope(0)?, slope(1)?]
+            }
+        };
+        for (axis, slope) in slopes.iter().enumerate() {
+            let slope = slope.f_mul_scalar(weight)?;
+            let _ = after(gradient, axis)?.f_add_(&slope)?;
+            let _ = before(gradient, axis)?.f_sub_(&slope)?;
+        }
+        Ok(value)
     }
 }

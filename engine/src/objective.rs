@@ -3,6 +3,7 @@
 use tch::{Kind, Tensor};
 
 use crate::Result;
+use crate::input::Normalisation;
 use crate::losses::{Grid, Target, grams, pull_grams};
 use crate::optimizers::Evaluation;
 use crate::recipe::{Recipe, Sum};
@@ -119,37 +120,33 @@ impl<'a> Objective<'a> {
         Self { network, recipe, taps, style, content, hold }
     }
 
-    /// The weighted sum of the losses for a variable from which `fed` makes what the network is fed, with style compared in
-    /// each tile of `grid`; its gradient; and the losses apart.
+    /// The weighted sum of the losses of a picture, or of what the network is fed itself if there is no `input` that makes it
+    /// from a picture, with style compared in each tile of `grid`; its gradient; and the losses apart.
     pub fn evaluate(
         &self,
         variable: &Tensor,
         grid: &Grid,
-        fed: impl FnOnce(&Tensor) -> Result<Tensor>,
+        input: Option<&Normalisation>,
     ) -> Result<(Evaluation, Losses)> {
-        tch::with_grad(|| {
-            let variable = variable.f_detach()?.f_set_requires_grad(true)?;
-            let fed = fed(&variable)?;
-            let ([style, content], at_fed) = tch::no_grad(|| self.pull(&fed, grid))?;
-            let tv = self.recipe.total_variation.of(&variable)?;
-            let mut of_picture = tv.f_mul_scalar(self.recipe.tv_weight)?;
-            if let Some(Hold { moved, drawn, .. }) = self.hold {
-                // The sum over what is seen, over all elements (M. Ruder, A. Dosovitskiy, T. Brox, GCPR 2016, equation 8).
-                let apart = variable.f_sub(moved)?.f_square()?.f_mul(drawn)?.f_mean(Kind::Float)?;
-                of_picture = of_picture.f_add(&apart.f_mul_scalar(self.recipe.temporal_weight)?)?;
+        let Recipe { style: for_style, content: for_content, total_variation, tv_weight, .. } = self.recipe;
+        let ([style, content], mut gradient) = match input {
+            Some(input) => {
+                let (losses, gradient) = self.pull(&input.apply(variable)?, grid)?;
+                (losses, input.back(&gradient)?)
             }
-            // Has the gradient that the losses have.
-            let pulled = of_picture.f_add(&fed.f_mul(&at_fed)?.f_sum(Kind::Float)?)?;
-            let mut gradient = Tensor::f_run_backward(&[&pulled], &[&variable], false, false)?.remove(0);
-            if let Some(hold) = self.hold {
-                gradient = gradient.f_masked_fill(&hold.frozen, 0.0)?;
-            }
-            let Recipe { style: for_style, content: for_content, .. } = self.recipe;
-            let of_features =
-                style.f_mul_scalar(for_style.weight)?.f_add(&content.f_mul_scalar(for_content.weight)?)?;
-            let loss = of_features.f_add(&of_picture.f_detach()?)?;
-            Ok((Evaluation { loss, gradient }, Losses { style, content, tv: tv.f_detach()? }))
-        })
+            None => self.pull(variable, grid)?,
+        };
+        let tv = total_variation.pull(variable, *tv_weight, &gradient)?;
+        let of_features = style.f_mul_scalar(for_style.weight)?.f_add(&content.f_mul_scalar(for_content.weight)?)?;
+        let mut loss = of_features.f_add(&tv.f_mul_scalar(*tv_weight)?)?;
+        if let Some(Hold { moved, drawn, frozen }) = self.hold {
+            // The sum over what is seen, over all elements (M. Ruder, A. Dosovitskiy, T. Brox, GCPR 2016, equation 8).
+            let apart = variable.f_sub(moved)?;
+            let pulled = apart.f_mul(drawn)?.f_mul_scalar(2.0 * self.recipe.temporal_weight / apart.numel() as f64)?;
+            loss = loss.f_add(&apart.f_mul(&pulled)?.f_sum(Kind::Float)?.f_div_scalar(2)?)?;
+            gradient = gradient.f_add_(&pulled)?.f_masked_fill_(frozen, 0.0)?;
+        }
+        Ok((Evaluation { loss, gradient }, Losses { style, content, tv }))
     }
 
     /// The losses of style and of content, and the gradient of their weighted sum at what the network is fed.
@@ -243,7 +240,7 @@ mod tests {
             for grid in grids {
                 let of_content = content_targets(&network, &recipe, &content).unwrap();
                 let objective = Objective::new(&network, &recipe, &of_style, of_content, None);
-                let (own, _) = objective.evaluate(&fed, &grid, |x| Ok(x.shallow_clone())).unwrap();
+                let (own, _) = objective.evaluate(&fed, &grid, None).unwrap();
 
                 let leaf = fed.copy().set_requires_grad(true);
                 let loss = taped(&network, &recipe, &grid, [&leaf, &style, &content]);

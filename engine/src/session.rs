@@ -384,16 +384,14 @@ impl Session {
         let mut lowest = f64::INFINITY;
         let (begin, begun_at) = (Instant::now(), watch.step);
         for step in 1..=steps {
-            let fed = |variable: &Tensor| match bounded {
-                true => self.input.apply(variable),
-                false => Ok(variable.shallow_clone()),
-            };
-            if self.recipe.is_local() {
+            if self.recipe.is_local() && grid != Grid::WHOLE {
                 // Else the tiles' edges would show.
                 grid.shift = [0, 1].map(|_| f64::from(self.random.draw()));
             }
-            let (mut evaluation, losses) = objective.evaluate(&variable, &grid, fed)?;
-            evaluation.gradient = evaluation.gradient.f_mul_scalar(area / of_frame)?;
+            let (mut evaluation, losses) = objective.evaluate(&variable, &grid, bounded.then_some(&self.input))?;
+            if area < of_frame {
+                evaluation.gradient = evaluation.gradient.f_mul_scalar_(area / of_frame)?;
+            }
             last_losses = Some(losses);
             watch.step(&evaluation.loss)?;
             if self.recipe.patience.is_some_and(|patience| step % patience == 0) {

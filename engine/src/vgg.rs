@@ -232,6 +232,6 @@ impl Trace<'_> {
             });
         }
         let none = || Error::Settings("no layer is compared".into());
-        Ok(gradient.ok_or_else(none)?.f_to_kind(Kind::Float)?)
+        Ok(gradient.ok_or_else(none)?.f_to_kind(Kind::Float)?.f_contiguous()?)
     }
 }

@@ -25,7 +25,7 @@ fn a_gram_matrix_is_divided_as_asked() {
 #[test]
 fn total_variations() {
     let ramp = Tensor::arange(4, (Kind::Float, Device::Cpu)).view([1, 1, 1, 4]).expand([1, 3, 5, 4], false) * 0.1;
-    let of = |kind: TotalVariation, x: &Tensor| number(&kind.of(x).unwrap());
+    let of = |kind: TotalVariation, x: &Tensor| number(&kind.pull(x, 0.0, &x.zeros_like()).unwrap());
     assert!((of(TotalVariation::MeanSquare, &ramp) - 0.01).abs() < 1e-7);
     assert!((of(TotalVariation::HalfMeanAbsolute, &ramp) - 0.05).abs() < 1e-7);
     // 3 channels of 4 x 3 positions with two neighbours.
@@ -35,6 +35,19 @@ fn total_variations() {
         for kind in [TotalVariation::MeanSquare, TotalVariation::HalfMeanAbsolute, TotalVariation::Power] {
             assert_eq!(of(kind, &flat), 0.0, "{kind:?} {height} {width}");
         }
+    }
+}
+
+#[test]
+fn total_variations_gradients() {
+    let (x, direction) = (picture(1, 7, 9), picture(2, 7, 9) - 0.5);
+    for kind in [TotalVariation::MeanSquare, TotalVariation::HalfMeanAbsolute, TotalVariation::Power] {
+        let gradient = x.zeros_like();
+        let _ = kind.pull(&x, 3.0, &gradient).unwrap();
+        let along = number(&(&gradient * &direction).sum(Kind::Double));
+        let at = |step: f64| number(&kind.pull(&(&x + &direction * step), 0.0, &x.zeros_like()).unwrap());
+        let difference = 3.0 * (at(2e-4) - at(-2e-4)) / 4e-4;
+        assert!((along - difference).abs() < 0.02 * along.abs(), "{kind:?}: {along}, not {difference}");
     }
 }
 

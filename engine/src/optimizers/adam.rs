@@ -44,9 +44,9 @@ impl Optimizer for Adam {
         self.new_steps += 1;
         self.mean = self.mean.f_lerp(gradient, 1.0 - BETA1)?;
         self.square = self.square.f_lerp(&gradient.f_square()?, 1.0 - self.beta2)?;
-        let mean = self.mean.f_div_scalar(1.0 - BETA1.powi(self.steps))?;
-        let square = self.square.f_div_scalar(1.0 - self.beta2.powi(self.steps))?;
-        Ok(x.f_sub(&mean.f_div(&square.f_sqrt()?.f_add_scalar(EPSILON)?)?.f_mul_scalar(rate)?)?)
+        let (of_mean, of_square) = (1.0 - BETA1.powi(self.steps), 1.0 - self.beta2.powi(self.steps));
+        let mut scale = self.square.f_div_scalar(of_square)?.f_sqrt_()?.f_add_scalar_(EPSILON)?;
+        Ok(x.f_addcdiv(&self.mean, &scale.f_mul_scalar_(-of_mean / rate)?)?)
     }
 
     fn renew(&mut self, rate: f64) {

@@ -1,0 +1,211 @@
+"""Prints Markdown tables of how quick styletransfer is beside PyTorch, and beside what the hardware allows. Run by
+scripts/bench.
+
+The peers run in a Python that has the engine's torch, with the same weights, layers and sizes: (a) the loop of PyTorch's
+tutorial "Neural Transfer", (b) the same with frozen weights. TORCH_PYTHON names that Python; without one their columns are
+empty.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WEIGHTS = ROOT.parent / "shared/weights"
+STYLE = ROOT.parent / "shared/images/starry_night.jpg"
+CLIP = ROOT.parent / "shared/video/cockatoo.mp4"
+OUT = ROOT / "target/bench-style"
+STEPS = ROOT / "target/release/examples/steps"
+PEER = ROOT / "scripts/bench_style_peer.py"
+SIZES = [(256, 144), (512, 288), (960, 540)]
+VERSION = "2.11"
+
+
+def python() -> str | None:
+    """A Python with the engine's torch."""
+    for name in [os.environ.get("TORCH_PYTHON", ""), sys.executable, "python3"]:
+        if shutil.which(name):
+            told = subprocess.run([name, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True)
+            if told.stdout.startswith(VERSION):
+                return name
+    return None
+
+
+def run(*command: object) -> dict:
+    """What a program answers in JSON, and the largest memory it took, in MB."""
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command[0]} failed: {process.returncode}")
+    return {**json.loads(output), "memory": usage.ru_maxrss / 1024}
+
+
+class Figures:
+    """What one way of taking steps took, in milliseconds, over several processes."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.memory = 0.0
+
+    def add(self, answer: dict) -> None:
+        self.times += answer["ms"]
+        self.memory = max(self.memory, answer["memory"])
+
+    def __str__(self) -> str:
+        if not self.times:
+            return "-"
+        return f"{self.median():.3g} ({min(self.times):.3g} to {max(self.times):.3g})"
+
+    def median(self) -> float:
+        return statistics.median(self.times)
+
+    def ratio(self, other: "Figures") -> str:
+        return f"{self.median() / other.median():.2f}" if self.times and other.times else "-"
+
+
+def steps(device: str, peer: str | None, networks: dict[str, Path], rounds: int, few: bool) -> None:
+    """The table of steps: ours in both precisions and the peers take turns, each round in the other order."""
+    rates = run(peer, PEER, "rates", device) if peer else {}
+    print(f"\n## A step, in milliseconds, on {rates.get('name', device)}\n")
+    if rates:
+        print(
+            f"Measured: matrices {rates['f32'] / 1e12:.3g} TFLOP/s in f32, {rates['bf16'] / 1e12:.3g} in bf16; memory "
+            f"{rates['bytes'] / 1e9:.3g} GB/s.\n"
+        )
+    print("| size | network | precision | ours | ours in f32 | (a) tutorial | (b) frozen | (a) / ours | (b) / ours "
+          "| floor: matrices, memory | memory, MB: ours, (b) |")
+    print("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for width, height in SIZES[: 1 if few else None]:
+        for network, weights in networks.items():
+            count = 4 if device == "cpu" else 40
+            size = [width, height]
+            ways = {
+                "ours": [STEPS, *size, count, 3, f"weights={weights}", f"device={device}"],
+                "f32": [STEPS, *size, count, 3, f"weights={weights}", f"device={device}", "precision=f32"],
+            }
+            if peer:
+                ways["b"] = [peer, PEER, "steps", device, weights, *size, count, 3, "frozen"]
+                ways["a"] = [peer, PEER, "steps", device, weights, *size, count, 3, "tutorial"]
+            figures = {way: Figures() for way in ["ours", "f32", "a", "b"]}
+            precision = ""
+            for turn in range(rounds):
+                for way in sorted(ways, reverse=turn % 2 == 1):
+                    answer = run(*ways[way])
+                    figures[way].add(answer)
+                    precision = answer.get("precision", precision) if way == "ours" else precision
+            ours, f32, a, b = figures.values()
+            floor = "-"
+            if rates:
+                work = run(peer, PEER, "work", weights, *size)
+                each = 2 if precision == "bf16" else 4
+                floor = f"{work['flop'] / rates[precision] * 1e3:.3g}, {work['values'] * each / rates['bytes'] * 1e3:.3g}"
+            print(
+                f"| {width}x{height} | {network} | {precision} | {ours} | {f32} | {a} | {b} | {a.ratio(ours)} | "
+                f"{b.ratio(ours)} | {floor} | {ours.memory:.0f}, {b.memory:.0f} |",
+                flush=True,
+            )
+
+
+def element(device: str, weights: Path, sizes: list[tuple[int, int]], frames: int) -> None:
+    """The table of frames a second that the whole element gives: what more frames take longer."""
+    print(f"\n## Frames a second of the element, compact network, on {device}\n")
+    print("| film | size | K = 1 | K = 4 | K = 8 |")
+    print("| --- | --- | ---: | ---: | ---: |")
+    for width, height in sizes:
+        for film, described in [("moving", "the clip, its camera moves"), ("standing", "a third of it moves")]:
+            raw = OUT / f"{film}-{width}x{height}.rgb"
+            write_film(raw, width, height, frames, film == "standing")
+            row = []
+            for k in [1, 4, 8]:
+                def seconds(count: int) -> float:
+                    begin = time.monotonic()
+                    subprocess.run(
+                        f"gst-launch-1.0 -q filesrc location={raw} ! rawvideoparse format=rgb width={width} height={height} "
+                        f"framerate=25/1 ! identity eos-after={count} ! styletransfer style={STYLE} weights={weights} "
+                        f"device={device} iterations={k} first-iterations=8 ! fakesink sync=false",
+                        shell=True, check=True, stdout=subprocess.DEVNULL,
+                    )
+                    return time.monotonic() - begin
+
+                short, long = frames // 3, frames
+                row.append(statistics.median((long - short) / (seconds(long) - seconds(short)) for _ in range(3)))
+            print(f"| {described} | {width}x{height} | " + " | ".join(f"{fps:.1f}" for fps in row) + " |", flush=True)
+
+
+def write_film(path: Path, width: int, height: int, frames: int, standing: bool) -> None:
+    """The clip's first frames; standing: only the middle third of them, before the first frame."""
+    import bench_stability
+    import numpy as np
+
+    bench_stability.WIDTH, bench_stability.HEIGHT = width, height
+    film = bench_stability.clip(CLIP, frames).copy()
+    if standing:
+        still = np.broadcast_to(film[0], film.shape).copy()
+        still[:, :, width // 3 : 2 * width // 3] = film[:, :, width // 3 : 2 * width // 3]
+        film = still
+    film.tofile(path)
+
+
+def reached(frames: int) -> None:
+    """The table of what K steps reach."""
+    import bench_stability as stability
+
+    stability.OUT.mkdir(parents=True, exist_ok=True)
+    film = stability.clip(CLIP, frames)
+    style = stability.picture(STYLE, stability.WIDTH)
+    flow = stability.found(film, style)
+    print(f"\n## What steps reach: {len(film)} frames of 480x270, compact network\n")
+    print("| warm-start | K | E_warp, own flow | style loss | content loss | steps | ms a frame |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    compact = f"weights={WEIGHTS / 'vgg19-compact16.safetensors'}"
+    for warm_start, k in [("flow", 1), ("flow", 4), ("flow", 8), ("previous", 4), ("none", 4)]:
+        settings = [f"warm-start={warm_start}", f"iterations={k}"]
+        if warm_start == "none":
+            settings.append(f"first-iterations={k}")
+        result = stability.repaint(film, style, compact, "measure=10", *settings)
+        measured = result.measured()
+        style_loss, content_loss = (statistics.mean(line[name] for line in measured) for name in ("style", "content"))
+        print(
+            f"| {warm_start} | {k} | {stability.e_warp(result.film, flow):.5f} | {style_loss:.4f} | {content_loss:.2f} | "
+            f"{result.mean('steps'):.1f} | {statistics.median(line['ms'] for line in result.lines[1:]):.0f} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, sizes and frames")
+    quick = parser.parse_args().quick
+    OUT.mkdir(parents=True, exist_ok=True)
+    peer = python()
+    if peer is None:
+        print(f"No Python with torch {VERSION} was found: name one by TORCH_PYTHON. Columns of PyTorch's are empty.")
+    compact, shallow = (WEIGHTS / f"vgg19-{name}.safetensors" for name in ("compact16", "conv3_1"))
+    built_in = OUT / "built-in.safetensors"
+    run(STEPS, 64, 64, 1, 1, "device=cpu", f"write={built_in}")
+    networks = {"built-in": built_in, "compact": compact, "VGG19 to conv3_1": shallow}
+    devices = run(peer, PEER, "devices")["devices"] if peer else ["cpu"]
+    for device in devices:
+        full = {}
+        if device != "cpu":
+            full["VGG19 to conv5_1, seeded"] = OUT / "seeded.safetensors"
+            run(peer, PEER, "seed", full["VGG19 to conv5_1, seeded"])
+        steps(device, peer, networks | full, 1 if quick else 2, quick)
+        element(device, compact, [(320, 180)] if quick else [(320, 180), (512, 288)], 30 if quick else 60)
+        for weights in full.values():
+            element(device, weights, [(960, 540)], 60)
+    if devices == ["cpu"]:
+        print("\nThere was no NVIDIA GPU: its rows are missing.")
+    reached(40 if quick else 60)
+
+
+if __name__ == "__main__":
+    main()
