@@ -6,6 +6,7 @@ a machine that gets slower or faster does so for all; the table has medians.
 """
 
 import argparse
+import math
 import os
 import re
 import shlex
@@ -281,7 +282,8 @@ def milliseconds(run: Run, frames: int, least: float) -> tuple[float, int]:
     """A frame's time, from a run of `frames` or as many more as last `least` seconds, and of how many it was."""
     short = seconds(run, CORES)
     while (spent := seconds(run, CORES + frames) - short) < least:
-        frames *= 3
+        # As many as should do: starting a GPU takes its time, too.
+        frames *= min(max(3, math.ceil(1.3 * least / max(spent, 0.001))), 30)
     return 1000 * spent / frames, frames
 
 

@@ -42,27 +42,34 @@ fn other_device() -> Option<String> {
 }
 
 /// Collects what is too far apart, so that a failure shows all the numbers.
-#[derive(Default)]
-struct Failures(Vec<String>);
+struct Failures {
+    device: String,
+    lines: Vec<String>,
+}
 
 impl Failures {
+    fn of(device: &str) -> Self {
+        Self { device: device.to_owned(), lines: Vec::new() }
+    }
+
     fn compare(&mut self, what: &str, cpu: f64, other: f64, tolerance: f64) {
-        self.check(&format!("{what}: cpu {cpu:.6e}, other {other:.6e}"), (cpu - other).abs() / cpu.abs(), tolerance);
+        let what = format!("{what}: cpu {cpu:.6e}, {} {other:.6e}", self.device);
+        self.check(&what, (cpu - other).abs() / cpu.abs(), tolerance);
     }
 
     fn check(&mut self, what: &str, apart: f64, tolerance: f64) {
-        let line = format!("{what}, apart {apart:.1e} of {tolerance:.0e}");
+        let line = format!("{what}, {apart:.1e} apart of {tolerance:.0e} allowed");
         println!("{line}");
         // Not a number fails, too.
         if !matches!(apart.partial_cmp(&tolerance), Some(Ordering::Less | Ordering::Equal)) {
-            self.0.push(line);
+            self.lines.push(line);
         }
     }
 }
 
 impl Drop for Failures {
     fn drop(&mut self) {
-        assert!(std::thread::panicking() || self.0.is_empty(), "too far apart: {:#?}", self.0);
+        assert!(std::thread::panicking() || self.lines.is_empty(), "too far apart: {:#?}", self.lines);
     }
 }
 
@@ -92,7 +99,7 @@ fn losses_and_gradients_are_the_cpus() {
     let Some(name) = other_device() else { return };
     let device = device::find(&name).unwrap();
     let [loss_tolerance, gradient_tolerance] = tolerances();
-    let mut failures = Failures::default();
+    let mut failures = Failures::of(&name);
     for (recipe, recipe_name) in
         [(recipe::VIDEO, "video"), (recipe::PYTORCH_TUTORIAL, "pytorch-tutorial"), (recipe::KERAS, "keras")]
     {
@@ -129,7 +136,7 @@ fn films_are_painted_as_on_the_cpu() {
             [stats.style_loss, stats.content_loss, stats.tv_loss]
         })
     });
-    let mut failures = Failures::default();
+    let mut failures = Failures::of(&name);
     for (index, (expected, losses)) in expected.iter().zip(&losses).enumerate() {
         for ((kind, &expected), &loss) in ["style", "content", "tv"].iter().zip(expected).zip(losses) {
             failures.compare(&format!("frame {}: {kind}", index + 1), expected, loss, FILM_TOLERANCE);
