@@ -6,6 +6,7 @@ a machine that gets slower or faster does so for all; the table has medians.
 """
 
 import argparse
+import math
 import os
 import re
 import shlex
@@ -20,10 +21,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-import cv2
 import numpy as np
-import PIL
-from PIL import Image, ImageFilter
+
+try:
+    import cv2
+    import PIL
+    from PIL import Image, ImageFilter
+except ImportError:
+    if "--no-peers" not in sys.argv:
+        raise
 
 WIDTH, HEIGHT = 1920, 1080
 SLOW = 50  # milliseconds
@@ -36,7 +42,7 @@ CORES = len(os.sched_getaffinity(0))
 class Row(NamedTuple):
     name: str
     convfilter: str
-    pillow: list[ImageFilter.Filter] = []
+    pillow: Callable[[], list] | None = None  # filters
     opencv: Callable[[np.ndarray, np.ndarray], object] | None = None  # from, to
     ffmpeg: str | None = None
     gstreamer: dict[str, tuple[str, str]] = {}  # for a format: the format that the element takes, and the element
@@ -51,7 +57,7 @@ def kernel(side: int) -> Row:
     return Row(
         f"kernel {side}",
         convfilter=f'filter=kernel kernel="{"; ".join(rows)}"',
-        pillow=[ImageFilter.Kernel((side, side), bottom_up)] if side <= 5 else [],
+        pillow=(lambda: [ImageFilter.Kernel((side, side), bottom_up)]) if side <= 5 else None,
         opencv=lambda image, out: cv2.filter2D(image, -1, shares, dst=out),
         ffmpeg=f"convolution={':'.join(f'{plane}m={flat}' for plane in range(4))}" if side <= 7 else None,
     )
@@ -63,7 +69,7 @@ def gaussian(radius: int) -> Row:
     return Row(
         f"gaussian {radius}",
         convfilter=f"filter=gaussian-blur radius={radius}",
-        pillow=[ImageFilter.GaussianBlur(radius)],
+        pillow=lambda: [ImageFilter.GaussianBlur(radius)],
         opencv=lambda image, out: cv2.GaussianBlur(image, (0, 0), radius, dst=out),
         ffmpeg=f"gblur=sigma={radius}",
         gstreamer={"RGBA": ("RGB", element)},
@@ -75,7 +81,7 @@ def median(side: int, gstreamer: dict[str, tuple[str, str]] = {}) -> Row:
     return Row(
         f"median {side}",
         convfilter=f"filter=median size={side}",
-        pillow=[ImageFilter.MedianFilter(side)],
+        pillow=lambda: [ImageFilter.MedianFilter(side)],
         opencv=lambda image, out: cv2.medianBlur(image, side, dst=out),
         ffmpeg=f"median=radius={side // 2}",
         gstreamer=gstreamer,
@@ -99,7 +105,7 @@ ROWS = [
     Row(
         "box 5",
         convfilter="filter=box-blur radius=5",
-        pillow=[ImageFilter.BoxBlur(5)],
+        pillow=lambda: [ImageFilter.BoxBlur(5)],
         opencv=lambda image, out: cv2.blur(image, (11, 11), dst=out),
         ffmpeg="avgblur=sizeX=5",
         gstreamer={"RGBA": ("RGB", "cvsmooth type=blur kernel-width=11 kernel-height=11")},
@@ -107,7 +113,7 @@ ROWS = [
     Row(
         "unsharp mask",
         convfilter="filter=unsharp-mask radius=2 percent=150 threshold=3",
-        pillow=[ImageFilter.UnsharpMask(2, 150, 3)],
+        pillow=lambda: [ImageFilter.UnsharpMask(2, 150, 3)],
         opencv=opencv_unsharp,
         ffmpeg=FFMPEG_UNSHARP,
     ),
@@ -117,7 +123,7 @@ ROWS = [
     Row(
         "min 5",
         convfilter="filter=min size=5",
-        pillow=[ImageFilter.MinFilter(5)],
+        pillow=lambda: [ImageFilter.MinFilter(5)],
         opencv=lambda image, out: cv2.erode(image, np.ones((5, 5)), dst=out),
         ffmpeg="erosion,erosion",
         gstreamer={"RGBA": ("RGBA", "cverode iterations=2")},
@@ -125,18 +131,18 @@ ROWS = [
     Row(
         "rank 5",
         convfilter="filter=rank size=5 rank=6",
-        pillow=[ImageFilter.RankFilter(5, 6)],
+        pillow=lambda: [ImageFilter.RankFilter(5, 6)],
         ffmpeg="median=radius=2:percentile=0.25",
     ),
     Row(
         "mode 3",
         convfilter="filter=mode size=3",
-        pillow=[ImageFilter.ModeFilter(3)],
+        pillow=lambda: [ImageFilter.ModeFilter(3)],
     ),
     Row(
         "chain",
         convfilter='chain="median; gaussian-blur, radius=2; unsharp-mask, radius=2, percent=150, threshold=3"',
-        pillow=[ImageFilter.MedianFilter(3), ImageFilter.GaussianBlur(2), ImageFilter.UnsharpMask(2, 150, 3)],
+        pillow=lambda: [ImageFilter.MedianFilter(3), ImageFilter.GaussianBlur(2), ImageFilter.UnsharpMask(2, 150, 3)],
         opencv=lambda image, out: opencv_unsharp(cv2.GaussianBlur(cv2.medianBlur(image, 3), (0, 0), 2), out),
         ffmpeg=f"median=radius=1,gblur=sigma=2,{FFMPEG_UNSHARP}",
     ),
@@ -239,14 +245,16 @@ def opencv(row: Row, layout: str) -> Run | None:
 
 
 def pillow(row: Row, layout: str) -> Run | None:
-    images = [Image.fromarray(image) for image in IMAGES[layout]]
+    if not row.pillow:
+        return None
+    images, filters = [Image.fromarray(image) for image in IMAGES[layout]], row.pillow()
 
     def frame(_: int) -> None:
         for image in images:
-            for pillow_filter in row.pillow:
+            for pillow_filter in filters:
                 image = image.filter(pillow_filter)
 
-    return in_threads(frame) if row.pillow else None
+    return in_threads(frame)
 
 
 def execute(command: str) -> None:
@@ -274,7 +282,8 @@ def milliseconds(run: Run, frames: int, least: float) -> tuple[float, int]:
     """A frame's time, from a run of `frames` or as many more as last `least` seconds, and of how many it was."""
     short = seconds(run, CORES)
     while (spent := seconds(run, CORES + frames) - short) < least:
-        frames *= 3
+        # As many as should do: starting a GPU takes its time, too.
+        frames *= min(max(3, math.ceil(1.3 * least / max(spent, 0.001))), 30)
     return 1000 * spent / frames, frames
 
 
@@ -312,12 +321,12 @@ def table(rows: list[Row], programs: dict, times: dict) -> str:
             medians = {name: statistics.median(values) for name, values in found.items()}
             ours = "convfilter cpu"
             peers = [name for name in medians if not name.startswith("convfilter")]
-            best = min(peers, key=medians.get)
-            spread = max((max(found[name]) - min(found[name])) / medians[name] for name in (ours, best))
+            best = min(peers, key=medians.get, default=None)
+            spread = max((max(found[name]) - min(found[name])) / medians[name] for name in (ours, best or ours))
             cells = [f"{medians[name]:.2f}" if name in medians else "-" for name in programs]
             if "GStreamer" in medians:
                 cells[list(programs).index("GStreamer")] += f" ({row.gstreamer[layout][1].split()[0]})"
-            ratio = f"{medians[best] / medians[ours]:.2f} ({best})"
+            ratio = f"{medians[best] / medians[ours]:.2f} ({best})" if best else "-"
             lines.append([layout, row.name, *cells, f"{spread:.0%}", ratio])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -336,6 +345,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench conv")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, shorter ones, and not the GPU")
     parser.add_argument("--no-gpu", action="store_true", help="not the GPU")
+    parser.add_argument("--no-peers", action="store_true", help="convfilter alone, on the GPU even with --quick")
     parser.add_argument("--only", metavar="NAMES", help='these rows: "median 5,box 5"')
     options = parser.parse_args()
 
@@ -347,23 +357,23 @@ def main() -> None:
             parser.error(f"the rows are: {', '.join(row.name for row in ROWS)}")
 
     programs = {"convfilter cpu": convfilter("cpu")}
-    if not (options.quick or options.no_gpu):
+    if not (options.no_gpu or options.quick and not options.no_peers):
         programs[f"convfilter gpu: {gpu_name()}"] = convfilter("gpu")
-    programs |= {"FFmpeg": ffmpeg, "OpenCV": opencv, "Pillow": pillow, "GStreamer": gstreamer}
-
-    cv2.setNumThreads(CORES)
+    if not options.no_peers:
+        programs |= {"FFmpeg": ffmpeg, "OpenCV": opencv, "Pillow": pillow, "GStreamer": gstreamer}
+        cv2.setNumThreads(CORES)
     times = measure(rows, programs, *((2, 0.2) if options.quick else (3, 0.6)))
 
     cpu = printed("^Model name:(.*)", "lscpu")
-    versions = [
-        f"convfilter {printed('^ *Version(.*)', 'gst-inspect-1.0 stylefilter')}",
-        f"FFmpeg {printed('^ffmpeg version ([^ ]*)', 'ffmpeg -version')}",
-        f"OpenCV {cv2.__version__}",
-        f"Pillow {PIL.__version__}",
-        printed("^(GStreamer .*)", "gst-launch-1.0 --version"),
-    ]
+    versions = [f"convfilter {printed('^ *Version(.*)', 'gst-inspect-1.0 stylefilter')}"]
+    if not options.no_peers:
+        versions.append(f"FFmpeg {printed('^ffmpeg version ([^ ]*)', 'ffmpeg -version')}")
+        versions += [f"OpenCV {cv2.__version__}", f"Pillow {PIL.__version__}"]
+    versions.append(printed("^(GStreamer .*)", "gst-launch-1.0 --version"))
     print(f"Milliseconds per frame of {WIDTH} x {HEIGHT}, on {cpu}, {CORES} cores: {', '.join(versions)}.\n")
-    print(f"{table(rows, programs, times)}\n\n{NOTES}", end="")
+    print(table(rows, programs, times))
+    if not options.no_peers:
+        print(f"\n{NOTES}", end="")
 
 
 main()

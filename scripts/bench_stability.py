@@ -6,6 +6,7 @@ their exact motion. All by the same check of what was seen. Contact sheets go to
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 from pathlib import Path
@@ -30,10 +31,22 @@ EXACT_FRAMES, EXACT_STEPS, NOISE = 40, 4, 0.01
 
 
 def clip(path: Path, frames: int) -> np.ndarray:
+    if not shutil.which("ffmpeg"):
+        return clip_by_opencv(path, frames)
     scale = f"scale={WIDTH}:{HEIGHT}:flags=area"
     command = ["ffmpeg", "-loglevel", "error", "-i", path, "-vf", scale, "-frames:v", str(frames)]
     raw = subprocess.run([*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], check=True, capture_output=True).stdout
     return np.frombuffer(raw, np.uint8).reshape(-1, HEIGHT, WIDTH, 3)
+
+
+def clip_by_opencv(path: Path, frames: int) -> np.ndarray:
+    """Rounded in other places than FFmpeg's."""
+    video, film = cv2.VideoCapture(str(path)), []
+    while len(film) < frames and (read := video.read())[0]:
+        film.append(cv2.cvtColor(cv2.resize(read[1], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB))
+    if not film:
+        raise SystemExit(f"{path}: neither ffmpeg nor OpenCV is there to read it")
+    return np.stack(film)
 
 
 def picture(path: Path, longest: int) -> np.ndarray:
@@ -271,7 +284,8 @@ def main() -> None:
         runs["previous, K = 4"] = ["iterations=4", "warm-start=previous"]
         runs["none, 4 steps"] = ["first-iterations=4", "warm-start=none"]
     film = clip(SHARED / "video/cockatoo.mp4", 40 if options.quick else 120)
-    print(f"A clip of {len(film)} frames of {WIDTH} x {HEIGHT}. Losses and sharpness are those of the same frame")
+    device = repaint(film[:1], style, weights, "first-iterations=1").lines[0]["device"]
+    print(f"A clip of {len(film)} frames of {WIDTH} x {HEIGHT}, on {device}. Losses and sharpness are those of the same frame")
     print(f"painted apart, in {APART} steps from its own content, times this: mean and worst of every tenth frame.\n")
     print(of_clip(film, style, weights, runs))
     motions = MOTIONS[:1] if options.quick else MOTIONS

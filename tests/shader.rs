@@ -3,7 +3,7 @@
 mod common;
 
 use common::random::Random;
-use common::{Frame, Line, start_error};
+use common::{Frame, Line, root, start_error};
 use gst::prelude::*;
 use gst_video::VideoFormat;
 
@@ -73,7 +73,7 @@ fn time_passes() {
 #[test]
 fn the_examples_run_on_every_kind_of_format() {
     for name in ["ripple", "bilateral", "kuwahara"] {
-        let path = format!("{}/examples/shaders/{name}.wgsl", env!("CARGO_MANIFEST_DIR"));
+        let path = root().join(format!("examples/shaders/{name}.wgsl")).display().to_string();
         let mut line = Line::playing(&format!("convfilter filter=shader shader-location={path}"));
         for format in [VideoFormat::Rgbx, VideoFormat::I420, VideoFormat::Yuy2, VideoFormat::P01010le] {
             let frame = frame(format, 70, 50);
@@ -85,7 +85,7 @@ fn the_examples_run_on_every_kind_of_format() {
 #[test]
 fn a_shader_is_a_link_of_a_chain() {
     let grey = frame(VideoFormat::Gray8, 32, 16);
-    let path = format!("{}/examples/shaders/kuwahara.wgsl", env!("CARGO_MANIFEST_DIR"));
+    let path = root().join("examples/shaders/kuwahara.wgsl").display().to_string();
     let mut line = Line::new("convfilter");
     line.element.set_property("chain", format!("median; shader, shader-location=\"{path}\"; blur"));
     line.pipeline.set_state(gst::State::Playing).expect("it starts");

@@ -1,9 +1,9 @@
 //! Repaints a film of raw RGB frames and tells how, a line of JSON a frame: `scripts/bench` measures the engine with it.
 //!
 //! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE] [measure=N]
-//! [weights=FILE] [NAME=NUMBER ...]`: files hold R, G, B bytes without headers; `flow`, for each frame but the first, 32-bit
-//! floats as [`style_engine::session::Session::stylize_along`] takes them; `found` is written, the same as the engine finds
-//! it. Every Nth frame's losses are measured, in 4 x 3 tiles, too.
+//! [weights=FILE] [device=NAME] [NAME=NUMBER ...]`: files hold R, G, B bytes without headers; `flow`, for each frame but the
+//! first, 32-bit floats as [`style_engine::session::Session::stylize_along`] takes them; `found` is written, the same as the
+//! engine finds it. Every Nth frame's losses are measured, in 4 x 3 tiles, too.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut flows = flows.as_ref().map(|bytes| bytes.chunks_exact((16 * height * width) as usize));
 
     let weights = options.get("weights").map(std::path::Path::new);
-    let mut session = Session::new(weights, "auto")?;
+    let mut session = Session::new(weights, options.get("device").unwrap_or(&"auto"))?;
     session.set_parameters(parameters, "", "")?;
     session.set_styles(&[(style.shallow_clone(), 1.0)])?;
     let mut result = fs::File::create(result)?;
@@ -71,8 +71,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         result.write_all(&Vec::<u8>::try_from(bytes)?)?;
 
         let stats = session.stats();
-        let mut line =
-            format!("\"frame\": {}, \"steps\": {}, \"ms\": {:.2}", index + 1, stats.steps, stats.milliseconds);
+        let mut line = format!(
+            "\"frame\": {}, \"device\": \"{}\", \"steps\": {}, \"ms\": {:.2}",
+            index + 1,
+            session.device(),
+            stats.steps,
+            stats.milliseconds
+        );
         if measure > 0 && (index + 1) % measure == 0 {
             line += &losses(session.vgg(), &(&levels / 255), &frame, &style)?;
         }
