@@ -30,20 +30,20 @@ EXACT_FRAMES, EXACT_STEPS, NOISE = 40, 4, 0.01
 # Films: arrays (frames, height, width, 3) of bytes.
 
 
-def clip(path: Path, frames: int) -> np.ndarray:
+def clip(path: Path, frames: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
     if not shutil.which("ffmpeg"):
-        return clip_by_opencv(path, frames)
-    scale = f"scale={WIDTH}:{HEIGHT}:flags=area"
+        return clip_by_opencv(path, frames, width, height)
+    scale = f"scale={width}:{height}:flags=area"
     command = ["ffmpeg", "-loglevel", "error", "-i", path, "-vf", scale, "-frames:v", str(frames)]
     raw = subprocess.run([*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], check=True, capture_output=True).stdout
-    return np.frombuffer(raw, np.uint8).reshape(-1, HEIGHT, WIDTH, 3)
+    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
 
 
-def clip_by_opencv(path: Path, frames: int) -> np.ndarray:
+def clip_by_opencv(path: Path, frames: int, width: int, height: int) -> np.ndarray:
     """Rounded in other places than FFmpeg's."""
     video, film = cv2.VideoCapture(str(path)), []
     while len(film) < frames and (read := video.read())[0]:
-        film.append(cv2.cvtColor(cv2.resize(read[1], (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB))
+        film.append(cv2.cvtColor(cv2.resize(read[1], (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB))
     if not film:
         raise SystemExit(f"{path}: neither ffmpeg nor OpenCV is there to read it")
     return np.stack(film)
@@ -293,4 +293,5 @@ def main() -> None:
     print(of_motions(motions, style, weights))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ use style_engine_interface::{Parameters, Stats, original_colors, warm_start};
 use tch::{Device, Kind, Tensor};
 
 use crate::carry::{Motion, Painted, unchanged};
-use crate::colour::{Palette, keep_chroma};
+use crate::colour::{Palette, grey, keep_chroma};
 use crate::input::Normalisation;
 use crate::losses::Grid;
 use crate::objective::{Hold, Losses, Objective, Targets, content_targets, style_targets};
@@ -15,7 +15,7 @@ use crate::optimizers::Optimizer;
 use crate::pace::Pace;
 use crate::random::Random;
 use crate::recipe::{self, Recipe, Variable};
-use crate::size::{resize, scaled, size_of};
+use crate::size::{resize, scaled, size_of, stretch};
 use crate::vgg::Vgg;
 use crate::window::Window;
 use crate::{Error, Result, builtin, device, memory, weights};
@@ -229,7 +229,7 @@ impl Session {
                 self.paint_first(&content, &mut watch)?
             }
         };
-        let result = self.finished(&painted.picture, &frame)?;
+        let result = self.finished(&painted.picture, &content, &frame)?;
         self.steps_since_change = self.steps_since_change.saturating_add(watch.step);
         self.previous = Some(painted);
         self.stats.frames += 1;
@@ -454,9 +454,15 @@ impl Session {
         }
     }
 
-    /// What becomes of a frame in the end.
-    fn finished(&self, picture: &Tensor, frame: &Tensor) -> Result<Tensor> {
-        let mut result = resize(picture, size_of(frame)?)?;
+    /// What becomes of a frame in the end, from what was painted at a smaller size, or its own, over `content`.
+    fn finished(&self, picture: &Tensor, content: &Tensor, frame: &Tensor) -> Result<Tensor> {
+        let size = size_of(frame)?;
+        let mut result = resize(picture, size)?;
+        if size_of(content)? != size {
+            // What the smaller size could not hold is as it was, but for its colours: those are the paint's.
+            let lost = grey(frame)?.f_sub(&stretch(&grey(content)?, size)?)?;
+            result = result.f_add(&lost)?.f_clamp(0.0, 1.0)?;
+        }
         if self.parameters.original_colors == original_colors::LUMA {
             result = keep_chroma(&result, frame)?;
         }

@@ -11,7 +11,7 @@ use style_engine::objective::{Objective, content_targets, style_targets};
 use style_engine::recipe::Recipe;
 use style_engine::session::Session;
 use style_engine::{builtin, device, weights};
-use style_engine_interface::{Parameters, recipe};
+use style_engine_interface::{Parameters, precision, recipe};
 use tch::{Device, Kind, Tensor};
 
 /// How far the losses may be apart, as shares of them, and the gradients, their difference's norm as a share of theirs.
@@ -88,8 +88,7 @@ fn evaluate(recipe: &Recipe, device: Device) -> ([f64; 4], Tensor) {
     let objective = Objective::new(&network, recipe, &style, content, None);
     let grid = Grid::new([height, width], [height, width], recipe.tiles);
     let start = picture(5, height, width).to_device(device);
-    let (evaluation, losses) =
-        tch::with_grad(|| objective.evaluate(&start, &grid, |picture| input.apply(picture))).unwrap();
+    let (evaluation, losses) = objective.evaluate(&start, &grid, Some(&input)).unwrap();
     let losses = [evaluation.loss, losses.style, losses.content, losses.tv].map(|loss| loss.double_value(&[]));
     (losses, evaluation.gradient.to_device(Device::Cpu).to_kind(Kind::Double))
 }
@@ -127,7 +126,8 @@ fn films_are_painted_as_on_the_cpu() {
     let film = [0, 4, 8, 12].map(|x| scene.narrow(3, x, width));
     let [expected, losses] = ["cpu", name.as_str()].map(|device| {
         let mut session = Session::new(weights::find().as_deref(), device).unwrap();
-        session.set_parameters(Parameters { first_iterations: 40, ..Parameters::default() }, "", "").unwrap();
+        let parameters = Parameters { first_iterations: 40, precision: precision::F32, ..Parameters::default() };
+        session.set_parameters(parameters, "", "").unwrap();
         session.set_styles(&[(picture(9, height, width), 1.0)]).unwrap();
         film.each_ref().map(|frame| {
             let result = session.stylize(frame, &mut |_| true).unwrap();

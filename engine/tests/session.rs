@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{picture, scratch, write_network};
 use style_engine::Error;
 use style_engine::session::Session;
-use style_engine_interface::{Parameters, original_colors, recipe};
+use style_engine_interface::{Parameters, original_colors, precision, recipe};
 use tch::Tensor;
 
 const FIRST: i32 = 30;
@@ -205,4 +205,47 @@ fn any_depth_of_network_paints() {
         assert!(!paint(&mut session, &frame).allclose(&frame, 0.0, 0.05, false));
         assert!(session.network().contains("network.safetensors"), "{}", session.network());
     }
+}
+
+#[test]
+fn detail_that_a_smaller_size_lost_comes_back() {
+    let (height, width) = (96, 128);
+    let frame = picture(1, height, width);
+    let painted = |size: u32| {
+        let mut session = session();
+        session.set_parameters(Parameters { size, first_iterations: 10, ..Parameters::default() }, "", "").unwrap();
+        paint(&mut session, &frame)
+    };
+    // The brightness that no picture of half the size can hold.
+    let detail = |x: &Tensor| {
+        let grey = x.mean_dim([1].as_slice(), true, tch::Kind::Float);
+        let small = grey.adaptive_avg_pool2d([height / 2, width / 2]);
+        grey - small.upsample_bilinear2d([height, width], false, None, None)
+    };
+    let length = |x: &Tensor| x.square().sum(tch::Kind::Float).sqrt().double_value(&[]);
+    let (of_frame, of_small) = (detail(&frame), detail(&painted(64)));
+    let alike = (&of_frame * &of_small).sum(tch::Kind::Float).double_value(&[]) / length(&of_frame) / length(&of_small);
+    assert!(alike > 0.8, "its detail is the frame's: {alike}");
+    assert!(length(&of_small) > 0.8 * length(&detail(&painted(0))), "and as much as that of a frame painted whole");
+}
+
+#[test]
+fn sixteen_bits_paint_as_well_as_thirty_two() {
+    let film = [picture(1, 96, 128), picture(2, 96, 128)];
+    let losses = |precision: u32| {
+        let mut session = session();
+        session
+            .set_parameters(Parameters { precision, first_iterations: 20, ..Parameters::default() }, "", "")
+            .unwrap();
+        film.each_ref().map(|frame| {
+            let _ = paint(&mut session, frame);
+            [session.stats().style_loss, session.stats().content_loss]
+        })
+    };
+    let ([exact, short], automatic) = ([precision::F32, precision::BF16].map(losses), losses(precision::AUTO));
+    for (exact, short) in exact.iter().flatten().zip(short.iter().flatten()) {
+        assert!((exact / short - 1.0).abs() < 0.1, "{exact} {short}");
+    }
+    assert_ne!(exact, short, "they are rounded");
+    assert!(automatic == exact || automatic == short, "automatic is one of them");
 }

@@ -1,0 +1,22 @@
+//! The memory of tensors is taken once. By itself: what is counted is what all of a process takes.
+
+mod common;
+
+use common::picture;
+use style_engine::memory;
+use style_engine::session::Session;
+
+#[test]
+fn once_frames_follow_each_other_no_memory_is_taken_any_more() {
+    let scene = picture(1, 144, 256 + 120);
+    let mut session = Session::new(None, "cpu").unwrap();
+    session.set_styles(&[(picture(9, 50, 70), 1.0)]).unwrap();
+    let mut show = |frame: i64| {
+        let _painted = session.stylize(&scene.narrow(3, 3 * frame, 256), &mut |_| true).unwrap();
+    };
+    (0..20).for_each(&mut show);
+    let before = memory::taken();
+    assert!(before > 0, "a first frame takes memory");
+    (20..40).for_each(&mut show);
+    assert_eq!(memory::taken(), before);
+}
