@@ -194,7 +194,7 @@ def main() -> None:
         if device != "cpu":
             full["VGG19 to conv5_1, seeded"] = OUT / "seeded.safetensors"
             run(peer, PEER, "seed", full["VGG19 to conv5_1, seeded"])
-        steps(device, peer, networks | full, 1 if quick else 2, quick)
+        steps(device, peer, networks | full, 1 if quick else 2, quick and device == "cpu")
         element(device, compact, [(320, 180)], 30 if quick else 60)
         for weights in full.values():
             element(device, weights, [(960, 540)], 60)

@@ -2,6 +2,7 @@
 //!
 //! K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition" (ICLR 2015).
 
+use std::cell::OnceCell;
 use std::fmt;
 
 use tch::{Device, Kind, TchError, Tensor};
@@ -65,16 +66,14 @@ pub struct Conv {
     pub weight: Tensor,
     /// `(out)`.
     pub bias: Tensor,
-    /// The kernel of the way back, `(in, out, 3, 3)`: from what is to change at its response to what is to change at its input.
-    adjoint: Tensor,
+    /// The kernel of the way back, `(in, out, 3, 3)`, once it was needed.
+    adjoint: OnceCell<Tensor>,
 }
 
 impl Conv {
     /// A convolution with this weight, `(out, in, 3, 3)`, and bias, `(out)`.
     pub fn new(layer: Layer, weight: &Tensor, bias: Tensor) -> std::result::Result<Self, TchError> {
-        let adjoint = weight.f_flip([2, 3])?.f_transpose(0, 1)?;
-        let kind = weight.kind();
-        Ok(Self { layer, weight: channels_last(weight, kind)?, bias, adjoint: channels_last(&adjoint, kind)? })
+        Ok(Self { layer, weight: channels_last(weight, weight.kind())?, bias, adjoint: OnceCell::new() })
     }
 
     /// The response before the ReLU: `(1, in, H, W) -> (1, out, H, W)`.
@@ -84,7 +83,15 @@ impl Conv {
 
     /// The gradient at its input, from that at its response: a convolution, too, and computed as quickly.
     fn back(&self, gradient: &Tensor) -> Result<Tensor> {
-        Ok(gradient.f_conv2d(&self.adjoint, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1)?)
+        let adjoint = match self.adjoint.get() {
+            Some(adjoint) => adjoint,
+            None => {
+                let mirrored = self.weight.f_flip([2, 3])?.f_transpose(0, 1)?;
+                let adjoint = channels_last(&mirrored, self.weight.kind())?;
+                self.adjoint.get_or_init(|| adjoint)
+            }
+        };
+        Ok(gradient.f_conv2d(adjoint, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1)?)
     }
 }
 

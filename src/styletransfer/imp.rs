@@ -338,7 +338,11 @@ impl BaseTransformImpl for StyleTransfer {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = self.settings();
         let styles = style_image::read_all(&settings.style, &settings.style_blend).map_err(style_message)?;
-        let engine = self.open_engine(&settings, &styles).map_err(engine_message)?;
+        // In a thread of its own: libtorch gives each thread that calls it workers, and those of this one, which paints
+        // nothing, would stay beside those of the streaming thread.
+        let opened = std::thread::scope(|scope| scope.spawn(|| self.open_engine(&settings, &styles)).join());
+        let panicked = |_| Err(EngineError::Failed("the engine could not be opened: it panicked".into()));
+        let engine = opened.unwrap_or_else(panicked).map_err(engine_message)?;
         self.stopping.store(false, Ordering::Relaxed);
         gst::info!(CAT, imp = self, "{} on {}", engine.network(), engine.device());
         *self.shown() = Shown { network: Some(engine.network()), device: engine.device(), ..Shown::default() };
