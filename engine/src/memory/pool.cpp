@@ -1,6 +1,8 @@
 // The CPU memory of libtorch's tensors, kept for the next ones: a step's are of the same sizes as the last one's, and what is
 // given back to the system must be cleared by it before it is lent again.
 
+#include <sys/mman.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -10,6 +12,7 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
+#include <c10/util/Exception.h>
 
 namespace {
 
@@ -56,7 +59,7 @@ class Pool final : public c10::Allocator {
     ++frame_;
     for (auto& [size, blocks] : idle_) {
       while (!blocks.empty() && blocks.front().since + kFramesKept < frame_) {
-        c10::free_cpu(blocks.front().block);
+        munmap(blocks.front().block, kHeader + size);
         blocks.pop_front();
       }
     }
@@ -72,10 +75,17 @@ class Pool final : public c10::Allocator {
     const size_t size = bytes < kLeast ? 0 : rounded(bytes);
     void* block = size == 0 ? nullptr : reuse(size);
     if (block == nullptr) {
-      block = c10::alloc_cpu(kHeader + (size == 0 ? bytes : size));
+      block = size == 0 ? c10::alloc_cpu(kHeader + bytes) : map(kHeader + size);
     }
     *static_cast<size_t*>(block) = size;
     return static_cast<char*>(block) + kHeader;
+  }
+
+  // From the system, not from malloc: blocks of ever other sizes would leave its heap in pieces.
+  static void* map(size_t bytes) {
+    void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    TORCH_CHECK(block != MAP_FAILED, "not enough memory: ", bytes, " bytes are wanted");
+    return block;
   }
 
   // The block given back last is the one that caches may still hold.
