@@ -11,7 +11,7 @@ use style_engine_interface::{self as interface, OnProgress, Parameters, Picture,
 use tch::{Kind, Tensor};
 
 use crate::session::{Session, Step};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// What the interface's opaque `Session` is here.
 struct Handle {
@@ -70,6 +70,7 @@ unsafe extern "C" fn destroy(session: *mut interface::Session) {
     guard(|| {
         // SAFETY: `create` made it, and the interface forbids any use after this.
         drop(unsafe { Box::from_raw(session.cast::<Handle>()) });
+        memory::release_all();
         Ok(())
     });
 }

@@ -6,6 +6,7 @@ use std::sync::Once;
 unsafe extern "C" {
     fn style_engine_memory_install();
     fn style_engine_memory_next_frame();
+    fn style_engine_memory_release_all();
     fn style_engine_memory_taken() -> u64;
 }
 
@@ -20,6 +21,12 @@ pub(crate) fn install() {
 pub(crate) fn next_frame() {
     // SAFETY: may be called from any thread, at any time.
     unsafe { style_engine_memory_next_frame() }
+}
+
+/// Gives all that is not in use back to the system: a session is over.
+pub(crate) fn release_all() {
+    // SAFETY: as above.
+    unsafe { style_engine_memory_release_all() }
 }
 
 /// How many times memory for a tensor of 64 KiB or more was taken from the system, by all sessions together.

@@ -57,12 +57,13 @@ class Pool final : public c10::Allocator {
   void next_frame() {
     const std::lock_guard<std::mutex> lock(mutex_);
     ++frame_;
-    for (auto& [size, blocks] : idle_) {
-      while (!blocks.empty() && blocks.front().since + kFramesKept < frame_) {
-        munmap(blocks.front().block, kHeader + size);
-        blocks.pop_front();
-      }
-    }
+    release(kFramesKept);
+  }
+
+  void release_all() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ++frame_;
+    release(0);
   }
 
   uint64_t taken() {
@@ -71,6 +72,16 @@ class Pool final : public c10::Allocator {
   }
 
  private:
+  // What was not wanted for more than so many frames. The caller holds the lock.
+  void release(uint64_t frames) {
+    for (auto& [size, blocks] : idle_) {
+      while (!blocks.empty() && blocks.front().since + frames < frame_) {
+        munmap(blocks.front().block, kHeader + size);
+        blocks.pop_front();
+      }
+    }
+  }
+
   void* take(size_t bytes) {
     const size_t size = bytes < kLeast ? 0 : rounded(bytes);
     void* block = size == 0 ? nullptr : reuse(size);
@@ -143,6 +154,10 @@ void style_engine_memory_install() {
 
 void style_engine_memory_next_frame() {
   pool().next_frame();
+}
+
+void style_engine_memory_release_all() {
+  pool().release_all();
 }
 
 uint64_t style_engine_memory_taken() {
