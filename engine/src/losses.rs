@@ -45,7 +45,7 @@ impl Grid {
     }
 
     /// Features `(1, C, H, W)`, cut into tiles: `(tiles, positions, C)`.
-    pub(crate) fn cut(&self, features: &Tensor) -> Result<Tensor> {
+    fn cut(&self, features: &Tensor) -> Result<Tensor> {
         let (_, channels, height, width) = features.size4()?;
         if *self == Self::WHOLE {
             return Ok(features.f_permute([0, 2, 3, 1])?.f_reshape([1, height * width, channels])?);
@@ -60,7 +60,7 @@ impl Grid {
     }
 
     /// Adds to features what tiles that were cut from them hold.
-    pub(crate) fn add(&self, cut: &Tensor, features: &mut Tensor) -> Result<()> {
+    fn add(&self, cut: &Tensor, features: &mut Tensor) -> Result<()> {
         let (_, channels, height, width) = features.size4()?;
         if *self == Self::WHOLE {
             let _ = features.f_add_(&cut.f_view([1, height, width, channels])?.f_permute([0, 3, 1, 2])?)?;
@@ -246,44 +246,35 @@ impl TotalVariation {
             values.f_narrow(axis as i64 + 2, lengths[axis].min(1), (lengths[axis] - 1).max(0))
         };
         let before = |values: &Tensor, axis: usize| values.f_narrow(axis as i64 + 2, 0, (lengths[axis] - 1).max(0));
-        let mut value = Tensor::f_zeros([], (Kind::Float, picture.device()))?;
-        let mut differences = Vec::new();
-        for axis in [0, 1] {
-            differences.push(after(picture, axis)?.f_sub(&before(picture, axis)?)?);
-        }
+        let difference = |axis: usize| -> Result<Tensor> { Ok(after(picture, axis)?.f_sub(&before(picture, axis)?)?) };
+        let differences = [difference(0)?, difference(1)?];
         // A mean of nothing is not a number.
         let count = |values: &Tensor| values.numel().max(1) as f64;
-        let slopes = match self {
+        let (degree, slopes) = match self {
             Self::MeanSquare => {
                 let slope = |difference: &Tensor| difference.f_mul_scalar(2.0 / count(difference));
-                let slopes = [slope(&differences[0])?, slope(&differences[1])?];
-                for (difference, slope) in differences.iter().zip(&slopes) {
-                    value = value.f_add(&difference.f_mul(slope)?.f_sum(Kind::Float)?.f_div_scalar(2)?)?;
-                }
-                slopes
+                (2.0, [slope(&differences[0])?, slope(&differences[1])?])
             }
             Self::HalfMeanAbsolute => {
                 let slope = |difference: &Tensor| difference.f_sign()?.f_div_scalar(2.0 * count(difference));
-                let slopes = [slope(&differences[0])?, slope(&differences[1])?];
-                for (difference, slope) in differences.iter().zip(&slopes) {
-                    value = value.f_add(&difference.f_mul(slope)?.f_sum(Kind::Float)?)?;
-                }
-                slopes
+                (1.0, [slope(&differences[0])?, slope(&differences[1])?])
             }
             Self::Power => {
                 let at_both = [before(&differences[0], 1)?, before(&differences[1], 0)?];
                 let square = at_both[0].f_square()?.f_add(&at_both[1].f_square()?)?;
-                value = square.f_pow_tensor_scalar(1.25)?.f_sum(Kind::Float)?;
                 let share = square.f_pow_tensor_scalar(0.25)?.f_mul_scalar(2.5)?;
                 let slope = |axis: usize| -> Result<Tensor> {
                     let slope = differences[axis].f_zeros_like()?;
                     before(&slope, 1 - axis)?.f_copy_(&at_both[axis].f_mul(&share)?)?;
                     Ok(slope)
                 };
-                [slope(0)?, slope(1)?]
+                (2.5, [slope(0)?, slope(1)?])
             }
         };
-        for (axis, slope) in slopes.iter().enumerate() {
+        // What grows with a power of the differences is the sum of their slopes times themselves, by that power (Euler).
+        let mut value = Tensor::f_zeros([], (Kind::Float, picture.device()))?;
+        for (axis, (difference, slope)) in differences.iter().zip(&slopes).enumerate() {
+            value = value.f_add(&difference.f_mul(slope)?.f_sum(Kind::Float)?.f_div_scalar(degree)?)?;
             let slope = slope.f_mul_scalar(weight)?;
             let _ = after(gradient, axis)?.f_add_(&slope)?;
             let _ = before(gradient, axis)?.f_sub_(&slope)?;
