@@ -4,7 +4,10 @@ use std::path::Path;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
-    println!("cargo::rerun-if-changed=src/memory/pool.cpp");
+    let sources = ["src/convolution/onednn.cpp", "src/memory/pool.cpp", "src/parallel/both.cpp"];
+    for source in sources {
+        println!("cargo::rerun-if-changed={source}");
+    }
     let libtorch = std::env::var("LIBTORCH").unwrap_or("/usr".into());
     let libtorch = Path::new(&libtorch);
     // The folder behind scripts/setup's links: libtorch_cpu.so finds its own neighbours from there.
@@ -13,12 +16,14 @@ fn main() {
     {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.display());
     }
-    // Warnings in libtorch's own headers are not ours.
+    // Warnings in libtorch's own headers are not ours. libtorch's threads are those of GCC's OpenMP.
     cc::Build::new()
         .cpp(true)
         .std("c++20")
+        .flag("-fopenmp")
         .flag("-isystem")
         .flag(libtorch.join("include").display().to_string())
-        .file("src/memory/pool.cpp")
-        .compile("style_engine_memory");
+        .files(sources)
+        .compile("style_engine_cpp");
+    println!("cargo::rustc-link-lib=gomp");
 }

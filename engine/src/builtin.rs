@@ -33,7 +33,7 @@ pub fn network(device: Device) -> Result<Vgg> {
         for conv in 1..=count {
             let weight = orthogonal(&mut random, out, channels)?;
             let conv = scaled(Layer { block, conv }, weight, &x)?;
-            x = conv.apply(&x)?.f_relu()?;
+            x = conv.apply(&x, true)?;
             channels = out;
             convs.push(Conv::new(conv.layer, &conv.weight.f_to_device(device)?, conv.bias.f_to_device(device)?)?);
         }
@@ -46,7 +46,7 @@ pub fn network(device: Device) -> Result<Vgg> {
 fn scaled(layer: Layer, weight: Tensor, x: &Tensor) -> Result<Conv> {
     let bias = Tensor::f_zeros([weight.size()[0]], (Kind::Float, Device::Cpu))?;
     let conv = Conv::new(layer, &weight, bias)?;
-    let std = conv.apply(x)?.f_std_dim([0, 2, 3].as_slice(), false, false)?.f_add_scalar(1e-5)?;
+    let std = conv.apply(x, false)?.f_std_dim([0, 2, 3].as_slice(), false, false)?.f_add_scalar(1e-5)?;
     Ok(Conv::new(layer, &weight.f_div(&std.f_view([-1, 1, 1, 1])?)?, conv.bias)?)
 }
 

@@ -102,12 +102,21 @@ fn blocks(values: &Tensor) -> Result<Tensor> {
     Ok(values.f_adaptive_avg_pool2d(size_of(values)?.map(|side| (side + BLOCK - 1) / BLOCK))?)
 }
 
-/// The means of windows of this many places each way, centred on each.
+/// The means of windows of this many places each way, centred on each: of those that lie within the frame.
 fn means(values: &Tensor, side: i64) -> Result<Tensor> {
-    let along = |values: &Tensor, window: [i64; 2]| {
-        values.f_avg_pool2d(window, [1, 1], window.map(|side| side / 2), false, false, None::<i64>)
-    };
-    Ok(along(&along(values, [1, side])?, [side, 1])?)
+    let mut means = values.shallow_clone();
+    for dimension in [3, 2] {
+        let length = values.size()[dimension as usize];
+        let sides = if dimension == 3 { [side / 2, side / 2, 0, 0] } else { [0, 0, side / 2, side / 2] };
+        let sum = |values: &Tensor| -> Result<Tensor> {
+            let padded = values.f_constant_pad_nd(sides)?;
+            let sum = padded.f_narrow(dimension, 0, length)?.f_add(&padded.f_narrow(dimension, 1, length)?)?;
+            (2..side).try_fold(sum, |mut sum, shift| Ok(sum.f_add_(&padded.f_narrow(dimension, shift, length)?)?))
+        };
+        let line = values.f_narrow(0, 0, 1)?.f_narrow(1, 0, 1)?.f_narrow(5 - dimension, 0, 1)?.f_ones_like()?;
+        means = sum(&means)?.f_div(&sum(&line)?)?;
+    }
+    Ok(means)
 }
 
 fn channels_mean(values: &Tensor) -> Result<Tensor> {

@@ -6,6 +6,7 @@
 pub mod builtin;
 mod carry;
 pub mod colour;
+mod convolution;
 pub mod device;
 mod error;
 mod ffi;
@@ -16,6 +17,7 @@ pub mod memory;
 pub mod objective;
 pub mod optimizers;
 mod pace;
+mod parallel;
 pub mod random;
 pub mod recipe;
 pub mod session;

@@ -123,14 +123,14 @@ fn pieces(rows: &Axis, columns: &Axis, features: &Tensor, cut: &Tensor) -> Resul
         .f_narrow(1, columns.begin, columns.tiles * columns.side)?
         .f_view([rows.tiles, rows.side, columns.tiles, columns.side, channels])?;
     let cut = cut.f_view([rows.tiles, columns.tiles, rows.side, columns.side, channels])?.f_permute([0, 2, 1, 3, 4])?;
+    let part = |values: &Tensor, axis: i64, at: [i64; 2], run: &Run| -> Result<Tensor> {
+        Ok(values.f_narrow(axis, at[0], run.tiles)?.f_narrow(axis + 1, at[1], run.positions)?)
+    };
     let mut pieces = Vec::new();
     for row in rows.runs() {
+        let (features, cut) = (part(&features, 0, row.from, &row)?, part(&cut, 0, row.to, &row)?);
         for column in columns.runs() {
-            let piece = |values: &Tensor, row_at: [i64; 2], column_at: [i64; 2]| -> Result<Tensor> {
-                let rows = values.f_narrow(0, row_at[0], row.tiles)?.f_narrow(1, row_at[1], row.positions)?;
-                Ok(rows.f_narrow(2, column_at[0], column.tiles)?.f_narrow(3, column_at[1], column.positions)?)
-            };
-            pieces.push((piece(&features, row.from, column.from)?, piece(&cut, row.to, column.to)?));
+            pieces.push((part(&features, 2, column.from, &column)?, part(&cut, 2, column.to, &column)?));
         }
     }
     Ok(pieces)

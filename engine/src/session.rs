@@ -215,7 +215,8 @@ impl Session {
         if self.styles.is_empty() {
             return Err(Error::NoStyle);
         }
-        let frame = frame.f_to_device(self.network.device)?;
+        // Planes: what is done with three channels side by side is slow.
+        let frame = frame.f_to_device(self.network.device)?.f_contiguous()?;
         let (_, _, height, width) = frame.size4()?;
         let content = resize(&frame, working_size([height, width], i64::from(self.parameters.size)))?;
         let mut watch = Watch { step: 0, steps: 0, is_first: false, stepping: Duration::ZERO, tell };

@@ -7,6 +7,7 @@ use std::fmt;
 
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::convolution::{Convolution, channels_last};
 use crate::input::Input;
 use crate::{Error, Result};
 
@@ -66,19 +67,21 @@ pub struct Conv {
     pub weight: Tensor,
     /// `(out)`.
     pub bias: Tensor,
-    /// The kernel of the way back, `(in, out, 3, 3)`, once it was needed.
-    adjoint: OnceCell<Tensor>,
+    convolution: Convolution,
+    /// The way back, once it was needed.
+    adjoint: OnceCell<Convolution>,
 }
 
 impl Conv {
     /// A convolution with this weight, `(out, in, 3, 3)`, and bias, `(out)`.
     pub fn new(layer: Layer, weight: &Tensor, bias: Tensor) -> std::result::Result<Self, TchError> {
-        Ok(Self { layer, weight: channels_last(weight, weight.kind())?, bias, adjoint: OnceCell::new() })
+        let convolution = Convolution::new(weight, Some(bias.shallow_clone()))?;
+        Ok(Self { layer, weight: convolution.weight.shallow_clone(), bias, convolution, adjoint: OnceCell::new() })
     }
 
-    /// The response before the ReLU: `(1, in, H, W) -> (1, out, H, W)`.
-    pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.f_conv2d(&self.weight, Some(&self.bias), [1, 1], [1, 1], [1, 1], 1)?)
+    /// The response, before the ReLU or after: `(1, in, H, W) -> (1, out, H, W)`.
+    pub(crate) fn apply(&self, x: &Tensor, rectified: bool) -> Result<Tensor> {
+        Ok(self.convolution.apply(x, rectified)?)
     }
 
     /// The gradient at its input, from that at its response: a convolution, too, and computed as quickly.
@@ -87,11 +90,11 @@ impl Conv {
             Some(adjoint) => adjoint,
             None => {
                 let mirrored = self.weight.f_flip([2, 3])?.f_transpose(0, 1)?;
-                let adjoint = channels_last(&mirrored, self.weight.kind())?;
+                let adjoint = Convolution::new(&mirrored, None)?;
                 self.adjoint.get_or_init(|| adjoint)
             }
         };
-        Ok(gradient.f_conv2d(adjoint, None::<Tensor>, [1, 1], [1, 1], [1, 1], 1)?)
+        Ok(adjoint.apply(gradient, false)?)
     }
 }
 
@@ -173,30 +176,23 @@ impl Vgg {
                     x = pooled;
                 }
             }
-            for rectified in [false, true] {
-                if rectified {
-                    // In place, unless the values before it are wanted.
-                    let is_wanted = wanted.contains(&Tap { layer: conv.layer, rectified: false });
-                    x = if is_wanted { x.f_relu()? } else { x.f_relu_()? };
-                    pass(Passed::Relu { output: x.shallow_clone() });
-                } else {
-                    let response = conv.apply(&x)?;
-                    pass(Passed::Conv(conv));
-                    x = response;
-                }
-                if wanted.contains(&Tap { layer: conv.layer, rectified }) {
-                    features.push(x.shallow_clone());
-                    pass(Passed::Tap);
-                }
+            let at = |rectified| Tap { layer: conv.layer, rectified };
+            let is_wanted = wanted.contains(&at(false));
+            let response = conv.apply(&x, !is_wanted)?;
+            pass(Passed::Conv(conv));
+            if is_wanted {
+                features.push(response.shallow_clone());
+                pass(Passed::Tap);
+            }
+            x = if is_wanted { response.f_relu()? } else { response };
+            pass(Passed::Relu { output: x.shallow_clone() });
+            if wanted.contains(&at(true)) {
+                features.push(x.shallow_clone());
+                pass(Passed::Tap);
             }
         }
         Ok(features)
     }
-}
-
-/// A tensor `(N, C, H, W)` of this kind whose channels lie side by side in memory, as convolutions are quick at.
-fn channels_last(x: &Tensor, kind: Kind) -> std::result::Result<Tensor, TchError> {
-    x.f_permute([0, 2, 3, 1])?.f_to_kind(kind)?.f_contiguous()?.f_permute([0, 3, 1, 2])
 }
 
 /// A step of the forward pass, with what the way back through it needs.

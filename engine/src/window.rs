@@ -8,8 +8,9 @@ use crate::size::size_of;
 /// What is worked on sees at least so many pixels of what lies around it.
 const MARGIN: i64 = 32;
 
-/// Windows begin and end at multiples of this, lest features of theirs lie between those of the frame.
-const ALIGNMENT: i64 = 16;
+/// Windows begin and end at multiples of this: so features of theirs lie where the frame's do, and sizes are few, as each
+/// must be prepared for.
+const ALIGNMENT: i64 = 64;
 
 /// A rectangle of a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,7 +82,7 @@ mod tests {
         assert_eq!(Window::around(&wanted).unwrap(), Window::whole([200, 300]), "nothing is wanted");
         let _ = wanted.narrow(2, 100, 5).narrow(3, 280, 3).fill_(1);
         let window = Window::around(&wanted).unwrap();
-        assert_eq!(window, Window { frame: [200, 300], begin: [64, 240], end: [144, 300] });
+        assert_eq!(window, Window { frame: [200, 300], begin: [64, 192], end: [192, 300] });
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Once;
 
 unsafe extern "C" {
     fn style_engine_memory_install();
+    fn style_engine_memory_use_arena(number: u32);
     fn style_engine_memory_next_frame();
     fn style_engine_memory_release_all();
     fn style_engine_memory_taken() -> u64;
@@ -15,6 +16,17 @@ pub(crate) fn install() {
     static ONCE: Once = Once::new();
     // SAFETY: the pool lives as long as the process; tensors made before are given back to where they are from.
     ONCE.call_once(|| unsafe { style_engine_memory_install() });
+}
+
+/// Does work whose tensors share memory with each other's only. Work at the same time gets another number each, from 1: else
+/// how much is taken would depend on which is ahead.
+pub(crate) fn within_arena<T>(number: u32, work: impl FnOnce() -> T) -> T {
+    // SAFETY: a number of this thread's.
+    unsafe { style_engine_memory_use_arena(number) };
+    let result = work();
+    // SAFETY: as above.
+    unsafe { style_engine_memory_use_arena(0) };
+    result
 }
 
 /// Hears that a frame is done: what was not used for some is given back to the system.

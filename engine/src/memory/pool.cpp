@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <unordered_map>
 
@@ -19,8 +20,25 @@ namespace {
 // What is smaller is left to malloc, which keeps it as well.
 constexpr size_t kLeast = size_t{1} << 16;
 
-// Before each block, as far as vector instructions want it aligned; holds the block's size, 0 for a small one.
+// Before each block, as far as vector instructions want it aligned.
 constexpr size_t kHeader = 64;
+
+// Blocks that serve each other.
+struct Shelf {
+  // 0 for a small one.
+  size_t size;
+  uint32_t arena;
+  bool operator==(const Shelf&) const = default;
+};
+
+struct Hash {
+  size_t operator()(const Shelf& shelf) const {
+    return std::hash<size_t>()(shelf.size + shelf.arena);
+  }
+};
+
+// What threads work on at the same time has an arena each: else it were chance how many blocks are in use at once.
+thread_local uint32_t arena = 0;
 
 // What was not wanted for so many frames is given back.
 constexpr uint64_t kFramesKept = 32;
@@ -74,21 +92,21 @@ class Pool final : public c10::Allocator {
  private:
   // What was not wanted for more than so many frames. The caller holds the lock.
   void release(uint64_t frames) {
-    for (auto& [size, blocks] : idle_) {
+    for (auto& [shelf, blocks] : idle_) {
       while (!blocks.empty() && blocks.front().since + frames < frame_) {
-        munmap(blocks.front().block, kHeader + size);
+        munmap(blocks.front().block, kHeader + shelf.size);
         blocks.pop_front();
       }
     }
   }
 
   void* take(size_t bytes) {
-    const size_t size = bytes < kLeast ? 0 : rounded(bytes);
-    void* block = size == 0 ? nullptr : reuse(size);
+    const Shelf shelf{bytes < kLeast ? 0 : rounded(bytes), arena};
+    void* block = shelf.size == 0 ? nullptr : reuse(shelf);
     if (block == nullptr) {
-      block = size == 0 ? c10::alloc_cpu(kHeader + bytes) : map(kHeader + size);
+      block = shelf.size == 0 ? c10::alloc_cpu(kHeader + bytes) : map(kHeader + shelf.size);
     }
-    *static_cast<size_t*>(block) = size;
+    *static_cast<Shelf*>(block) = shelf;
     return static_cast<char*>(block) + kHeader;
   }
 
@@ -100,9 +118,9 @@ class Pool final : public c10::Allocator {
   }
 
   // The block given back last is the one that caches may still hold.
-  void* reuse(size_t size) {
+  void* reuse(const Shelf& shelf) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    auto& blocks = idle_[size];
+    auto& blocks = idle_[shelf];
     if (blocks.empty()) {
       ++taken_;
       return nullptr;
@@ -114,13 +132,13 @@ class Pool final : public c10::Allocator {
 
   static void give_back(void* data);
 
-  void keep(void* block, size_t size) {
+  void keep(void* block, const Shelf& shelf) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    idle_[size].push_back({block, frame_});
+    idle_[shelf].push_back({block, frame_});
   }
 
   std::mutex mutex_;
-  std::unordered_map<size_t, std::deque<Idle>> idle_;
+  std::unordered_map<Shelf, std::deque<Idle>, Hash> idle_;
   uint64_t frame_ = 0;
   uint64_t taken_ = 0;
 };
@@ -136,11 +154,11 @@ void Pool::give_back(void* data) {
     return;
   }
   void* block = static_cast<char*>(data) - kHeader;
-  const size_t size = *static_cast<size_t*>(block);
-  if (size == 0) {
+  const Shelf shelf = *static_cast<Shelf*>(block);
+  if (shelf.size == 0) {
     c10::free_cpu(block);
   } else {
-    pool().keep(block, size);
+    pool().keep(block, shelf);
   }
 }
 
@@ -150,6 +168,10 @@ extern "C" {
 
 void style_engine_memory_install() {
   c10::SetCPUAllocator(&pool(), 1);
+}
+
+void style_engine_memory_use_arena(uint32_t number) {
+  arena = number;
 }
 
 void style_engine_memory_next_frame() {

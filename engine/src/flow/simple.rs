@@ -1,0 +1,204 @@
+//! Simple motions in place of noisy ones, where they fit as well: affine ones in large windows, the camera's, or none.
+
+use tch::{Device, Kind, Tensor};
+
+use super::cache::Cached;
+use super::sampling::{Filter, centres, inside, sample, targets_from};
+use super::smoothing::smooth;
+use super::{Frame, NOISE, cat, misfit, sum_of_channels};
+use crate::Result;
+use crate::size::size_of;
+
+/// As [`NOISE_GRADIENT`], of samples: these are noisier, as they are not means of pixels, and for them noise adds up to
+/// motion that stays as it was.
+const SAMPLE_NOISE_GRADIENT: f64 = 0.08;
+
+/// Equations for affine motion are pooled over blocks of so many pixels of half resolution; windows are of such blocks.
+const BLOCK: i64 = 8;
+const AFFINE_WINDOW: u32 = 2;
+const AFFINE_ROUNDS: usize = 2;
+
+/// How much it counts that a block moves as before, and that affine motion is a mere shift: enough to be solvable.
+const BLOCK_PRIOR: f64 = 0.002;
+const SHIFT_PRIOR: f64 = 1e-4;
+
+/// Pixels of half resolution that motions of the same thing may be apart: what else a window shows counts less.
+const APART: f64 = 0.5;
+
+/// The same of a block and the camera's motion, and how often its equations are weighted by that.
+const APART_FROM_CAMERA: f64 = 0.15;
+const CAMERA_ROUNDS: usize = 3;
+
+/// How much better the camera's motion must fit than none, where the worst misfit is 1, and in what share of the frame.
+const LEAST_CAMERA_GAIN: f64 = 0.004;
+const LEAST_CAMERA_SHARE: f64 = 0.2;
+
+/// How much better affine motion in windows must fit than the camera's, and unsimplified motion than either.
+const LEAST_LOCAL_GAIN: f64 = 0.003;
+const LOCAL_FIT_WINDOW: u32 = 3;
+const LEAST_FINE_GAIN: f64 = 0.03;
+const FINE_FIT_WINDOW: u32 = 2;
+
+/// Every second pixel of a frame, and another, to be matched at full resolution. Not the pixels of half resolution, as
+/// these are not the same once moved by a fraction of them. Still, motion is in those.
+pub(super) struct Samples {
+    /// As [`Frame::samples`], `(N, 3, h, w)`.
+    from: Tensor,
+    /// As [`Frame::brightness`], `(N, 1, H, W)`.
+    to: Tensor,
+    /// As [`Frame::smooth`], of every second pixel, `(N, 1, h, w)`, and whole: what is sampled between pixels has less noise
+    /// than what is not, and would seem to fit better. Once smoothed, hardly.
+    smooth_from: Tensor,
+    smooth_to: Tensor,
+}
+
+impl Samples {
+    pub fn new(first: &Frame, second: &Frame) -> Result<Self> {
+        Ok(Self {
+            from: first.samples.shallow_clone(),
+            to: second.brightness.shallow_clone(),
+            smooth_from: first.smooth.f_slice(2, 0, None, 2)?.f_slice(3, 0, None, 2)?,
+            smooth_to: second.smooth.shallow_clone(),
+        })
+    }
+
+    /// Both at once.
+    pub fn batch(first: &Self, second: &Self) -> Result<Self> {
+        Ok(Self {
+            from: cat(&first.from, &second.from)?,
+            to: cat(&first.to, &second.to)?,
+            smooth_from: cat(&first.smooth_from, &second.smooth_from)?,
+            smooth_to: cat(&first.smooth_to, &second.smooth_to)?,
+        })
+    }
+
+    /// Motion, `(N, 2, h, w)`, replaced by affine motion or the camera's where these fit as well.
+    pub fn simplify(&self, fine: &Tensor) -> Result<Tensor> {
+        let size = size_of(fine)?;
+        let mut equations = self.equations(fine, fine)?;
+        for _ in 1..AFFINE_ROUNDS {
+            equations = self.equations(&affine(&fit_windows(&equations)?, size)?, fine)?;
+        }
+        let local = affine(&fit_windows(&equations)?, size)?;
+        let camera = affine(&fit_camera(&equations)?, size)?;
+
+        let misfit = |motion: &Tensor| misfit(&change(&self.smooth_from, &self.smooth_to, &self.targets(motion)?)?);
+        let (of_local, of_camera, of_none) = (misfit(&local)?, misfit(&camera)?, misfit(&camera.f_zeros_like()?)?);
+        // A camera on a stand: what moves before it must not seem to move all.
+        let gain = smooth(&of_none.f_sub(&of_camera)?, LOCAL_FIT_WINDOW)?;
+        let share = gain.f_gt(LEAST_CAMERA_GAIN)?.f_to_kind(Kind::Float)?.f_mean_dim(
+            [1i64, 2, 3].as_slice(),
+            true,
+            Kind::Float,
+        )?;
+        let moves = share.f_gt(LEAST_CAMERA_SHARE)?;
+        let (camera, of_camera) = (camera.f_mul(&moves)?, of_camera.f_where_self(&moves, &of_none)?);
+
+        let gain = smooth(&of_camera.f_sub(&of_local)?, LOCAL_FIT_WINDOW)?;
+        let is_local = gain.f_gt(LEAST_LOCAL_GAIN)?;
+        let simple = local.f_where_self(&is_local, &camera)?;
+        let of_simple = of_local.f_where_self(&is_local, &of_camera)?;
+        let gain = smooth(&of_simple.f_sub(&misfit(fine)?)?, FINE_FIT_WINDOW)?;
+        Ok(fine.f_where_self(&gain.f_gt(LEAST_FINE_GAIN)?, &simple)?)
+    }
+
+    /// The equations for the motion of blocks, linear about `motion`, `(N, 8, rows, columns)`: [a b; b c] block's motion =
+    /// right, as a, b, b, c and right; and the block's mean of `motion`. They count less where that is not as `reference`.
+    fn equations(&self, motion: &Tensor, reference: &Tensor) -> Result<Tensor> {
+        let targets = self.targets(motion)?;
+        let change = change(&self.from.f_narrow(1, 0, 1)?, &self.to, &targets)?;
+        let gradient = self.from.f_narrow(1, 1, 2)?;
+        let steepness = sum_of_channels(&gradient.f_square()?)?.f_add_scalar(SAMPLE_NOISE_GRADIENT.powi(2))?;
+        let doubt = change.f_square()?.f_div_scalar(NOISE.powi(2))?.f_add_scalar(1)?;
+        let weight = inside(&targets)?.f_mul(&agreement(motion, reference, APART)?)?;
+        let weighted = gradient.f_mul(&weight)?.f_div(&steepness.f_mul(&doubt)?)?;
+
+        let blocks = size_of(motion)?.map(|side| (side + BLOCK - 1) / BLOCK);
+        let pool =
+            |values: &Tensor| -> Result<Tensor> { Ok(values.f_adaptive_avg_pool2d(blocks)?.f_to_kind(Kind::Double)?) };
+        let diagonal = pool(&weighted.f_mul(&gradient)?)?;
+        let b = pool(&weighted.f_narrow(1, 0, 1)?.f_mul(&gradient.f_narrow(1, 1, 1)?)?)?;
+        let right = pool(&weighted.f_mul(&change)?)?;
+        let mean = pool(motion)?;
+
+        let diagonal = diagonal.f_add_scalar(BLOCK_PRIOR)?;
+        let right = diagonal.f_mul(&mean)?.f_add(&b.f_mul(&mean.f_flip([1])?)?)?.f_sub(&right)?;
+        let (a, c) = (diagonal.f_narrow(1, 0, 1)?, diagonal.f_narrow(1, 1, 1)?);
+        Ok(Tensor::f_cat(&[&a, &b, &b, &c, &right, &mean], 1)?)
+    }
+
+    /// As the function [`targets`].
+    fn targets(&self, motion: &Tensor) -> Result<Tensor> {
+        targets_from(Cached::Centres { size: size_of(&self.to)?, every: 2 }, motion)
+    }
+}
+
+/// How much brighter than `from` is what lies there in `to`, `(N, 1, h, w)`.
+fn change(from: &Tensor, to: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    Ok(sample(to, targets, Filter::Bilinear)?.f_sub(from)?)
+}
+
+/// How much motions count that are these apart, up to 1, `(N, 1, h, w)`.
+fn agreement(motion: &Tensor, other: &Tensor, apart: f64) -> Result<Tensor> {
+    let square = sum_of_channels(&motion.f_sub(other)?.f_square()?)?;
+    Ok(square.f_div_scalar(apart.powi(2))?.f_add_scalar(1)?.f_reciprocal()?)
+}
+
+/// The affine motion in a window around each block, see [`affine`].
+fn fit_windows(equations: &Tensor) -> Result<Tensor> {
+    solve_affine(&smooth(&normal_equations(equations)?, AFFINE_WINDOW)?)
+}
+
+/// The affine motion that most blocks follow.
+fn fit_camera(equations: &Tensor) -> Result<Tensor> {
+    let fit = |equations: &Tensor| -> Result<Tensor> {
+        solve_affine(&normal_equations(equations)?.f_mean_dim([2i64, 3].as_slice(), true, Kind::Double)?)
+    };
+    let mut camera = fit(equations)?;
+    for _ in 0..CAMERA_ROUNDS {
+        let motion = affine(&camera, size_of(equations)?)?;
+        let weight = agreement(&motion, &equations.f_narrow(1, 6, 2)?, APART_FROM_CAMERA)?;
+        camera = fit(&equations.f_mul(&weight)?)?;
+    }
+    Ok(camera)
+}
+
+/// Each block's part in the normal equations of affine motion: a matrix, 6 x 6, and the right side, `(N, 42, h, w)`.
+fn normal_equations(equations: &Tensor) -> Result<Tensor> {
+    let (batch, _, height, width) = equations.size4()?;
+    let basis = affine_basis([height, width], equations.device())?;
+    let matrix = equations.f_narrow(1, 0, 4)?.f_reshape([batch, 2, 1, 2, 1, height, width])?;
+    let matrix = matrix.f_mul(&basis.f_view([3, 1, 1, height, width])?)?.f_mul(&basis.f_view([3, height, width])?)?;
+    let right = equations.f_narrow(1, 4, 2)?.f_unsqueeze(2)?.f_mul(&basis)?;
+    let flat = |values: Tensor| values.f_reshape([batch, -1, height, width]);
+    Ok(Tensor::f_cat(&[flat(matrix)?, flat(right)?], 1)?)
+}
+
+/// Solves sums of [`normal_equations`]; see [`affine`].
+fn solve_affine(sums: &Tensor) -> Result<Tensor> {
+    let sums = sums.f_permute([0, 2, 3, 1])?;
+    let prior =
+        Tensor::f_from_slice(&[0.0, SHIFT_PRIOR, SHIFT_PRIOR].repeat(2))?.f_diag(0)?.f_to_device(sums.device())?;
+    let matrix = sums.f_narrow(3, 0, 36)?.f_unflatten(3, [6, 6])?.f_add(&prior)?;
+    let (factor, _) = matrix.f_linalg_cholesky_ex(false, false)?;
+    let solution = sums.f_narrow(3, 36, 6)?.f_unsqueeze(-1)?.f_cholesky_solve(&factor, false)?;
+    Ok(solution.f_squeeze_dim(-1)?.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?)
+}
+
+/// Affine motion of the parameters nearby, `(N, 6, h, w)`: for x then y, factors of the basis.
+fn affine(parameters: &Tensor, size: [i64; 2]) -> Result<Tensor> {
+    // The same everywhere, or between those of blocks.
+    let is_one = size_of(parameters)? == [1, 1];
+    let nearby = if is_one { parameters } else { &parameters.f_upsample_bilinear2d(size, false, None, None)? };
+    let nearby = nearby.f_unflatten(1, [2, 3])?;
+    let basis = affine_basis(size, parameters.device())?;
+    let motion = nearby.f_select(2, 0)?.f_addcmul(&nearby.f_select(2, 1)?, &basis.f_get(1)?)?;
+    Ok(motion.f_addcmul(&nearby.f_select(2, 2)?, &basis.f_get(2)?)?)
+}
+
+/// 1, x, and y, from -1 to 1 inside the picture, `(3, h, w)`.
+fn affine_basis([height, width]: [i64; 2], device: Device) -> Result<Tensor> {
+    let x = centres(width, device)?.f_expand([height, width], false)?;
+    let y = centres(height, device)?.f_unsqueeze(1)?.f_expand([height, width], false)?;
+    Ok(Tensor::f_stack(&[&x.f_ones_like()?, &x, &y], 0)?)
+}
