@@ -50,6 +50,7 @@ impl Convolution {
         // libtorch's tape does not know oneDNN's operators.
         if let Some(packed) = packed
             && !x.requires_grad()
+            && !self.weight.requires_grad()
         {
             let bias = self.bias.as_ref().map_or(ptr::null(), object);
             // SAFETY: tensors that live through the call, and none.

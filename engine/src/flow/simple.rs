@@ -1,9 +1,9 @@
 //! Simple motions in place of noisy ones, where they fit as well: affine ones in large windows, the camera's, or none.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
-use super::cache::Cached;
-use super::sampling::{Filter, centres, inside, sample, targets_from};
+use super::cache::{Cached, cached};
+use super::sampling::{Filter, inside, sample, targets_from};
 use super::smoothing::smooth;
 use super::{Frame, NOISE, cat, misfit, sum_of_channels};
 use crate::Result;
@@ -151,14 +151,13 @@ fn fit_windows(equations: &Tensor) -> Result<Tensor> {
 
 /// The affine motion that most blocks follow.
 fn fit_camera(equations: &Tensor) -> Result<Tensor> {
-    let fit = |equations: &Tensor| -> Result<Tensor> {
-        solve_affine(&normal_equations(equations)?.f_mean_dim([2i64, 3].as_slice(), true, Kind::Double)?)
-    };
-    let mut camera = fit(equations)?;
+    let fit = |parts: &Tensor| solve_affine(&parts.f_mean_dim([2i64, 3].as_slice(), true, Kind::Double)?);
+    let parts = normal_equations(equations)?;
+    let mut camera = fit(&parts)?;
     for _ in 0..CAMERA_ROUNDS {
         let motion = affine(&camera, size_of(equations)?)?;
         let weight = agreement(&motion, &equations.f_narrow(1, 6, 2)?, APART_FROM_CAMERA)?;
-        camera = fit(&equations.f_mul(&weight)?)?;
+        camera = fit(&parts.f_mul(&weight)?)?;
     }
     Ok(camera)
 }
@@ -166,7 +165,10 @@ fn fit_camera(equations: &Tensor) -> Result<Tensor> {
 /// Each block's part in the normal equations of affine motion: a matrix, 6 x 6, and the right side, `(N, 42, h, w)`.
 fn normal_equations(equations: &Tensor) -> Result<Tensor> {
     let (batch, _, height, width) = equations.size4()?;
-    let basis = affine_basis([height, width], equations.device())?;
+    // 1, x and y.
+    let centres = cached(Cached::Centres { size: [height, width], every: 1 }, equations.device())?.f_squeeze_dim(0)?;
+    let basis = centres.f_constant_pad_nd([0, 0, 0, 0, 1, 0])?;
+    let _ = basis.f_get(0)?.f_fill_(1.0)?;
     let matrix = equations.f_narrow(1, 0, 4)?.f_reshape([batch, 2, 1, 2, 1, height, width])?;
     let matrix = matrix.f_mul(&basis.f_view([3, 1, 1, height, width])?)?.f_mul(&basis.f_view([3, height, width])?)?;
     let right = equations.f_narrow(1, 4, 2)?.f_unsqueeze(2)?.f_mul(&basis)?;
@@ -185,20 +187,17 @@ fn solve_affine(sums: &Tensor) -> Result<Tensor> {
     Ok(solution.f_squeeze_dim(-1)?.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?)
 }
 
-/// Affine motion of the parameters nearby, `(N, 6, h, w)`: for x then y, factors of the basis.
+/// Affine motion of the parameters nearby, `(N, 6, h, w)`: for x then y, factors of 1, x and y, which go from -1 to 1 inside
+/// the picture.
 fn affine(parameters: &Tensor, size: [i64; 2]) -> Result<Tensor> {
     // The same everywhere, or between those of blocks.
     let is_one = size_of(parameters)? == [1, 1];
     let nearby = if is_one { parameters } else { &parameters.f_upsample_bilinear2d(size, false, None, None)? };
     let nearby = nearby.f_unflatten(1, [2, 3])?;
-    let basis = affine_basis(size, parameters.device())?;
-    let motion = nearby.f_select(2, 0)?.f_addcmul(&nearby.f_select(2, 1)?, &basis.f_get(1)?)?;
-    Ok(motion.f_addcmul(&nearby.f_select(2, 2)?, &basis.f_get(2)?)?)
-}
-
-/// 1, x, and y, from -1 to 1 inside the picture, `(3, h, w)`.
-fn affine_basis([height, width]: [i64; 2], device: Device) -> Result<Tensor> {
-    let x = centres(width, device)?.f_expand([height, width], false)?;
-    let y = centres(height, device)?.f_unsqueeze(1)?.f_expand([height, width], false)?;
-    Ok(Tensor::f_stack(&[&x.f_ones_like()?, &x, &y], 0)?)
+    let centres = cached(Cached::Centres { size, every: 1 }, parameters.device())?;
+    let mut motion = nearby.f_select(2, 0)?;
+    for axis in 0..2 {
+        motion = motion.f_addcmul(&nearby.f_select(2, axis + 1)?, &centres.f_narrow(1, axis, 1)?)?;
+    }
+    Ok(motion)
 }
