@@ -1,19 +1,22 @@
 //! Repaints a film of raw RGB frames and tells how, a line of JSON a frame: `scripts/bench` measures the engine with it.
 //!
 //! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE] [measure=N]
-//! [weights=FILE] [device=NAME] [NAME=NUMBER ...]`: files hold R, G, B bytes without headers; `flow`, for each frame but the
+//! [weights=FILE] [judge=FILE] [device=NAME] [NAME=NUMBER ...]`: files hold R, G, B bytes without headers; `flow`, for each frame but the
 //! first, 32-bit floats as [`style_engine::session::Session::stylize_along`] takes them; `found` is written, the same as the
-//! engine finds it. Every Nth frame's losses are measured, in 4 x 3 tiles, too.
+//! engine finds it. Every Nth frame's losses are measured, in 4 x 3 tiles, too,
+//! by the network itself or by the judge's weights.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 
 use style_engine::flow;
 use style_engine::losses::{Distance, GramDivisor, Grid, Target, grams};
 use style_engine::session::Session;
 use style_engine::vgg::{Pooling, Vgg};
+use style_engine::weights;
 use style_engine_interface::{Parameters, warm_start};
 use tch::{Kind, Tensor};
 
@@ -55,10 +58,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let flows = options.get("flow").map(fs::read).transpose()?;
     let mut flows = flows.as_ref().map(|bytes| bytes.chunks_exact((16 * height * width) as usize));
 
-    let weights = options.get("weights").map(std::path::Path::new);
+    let weights = options.get("weights").map(Path::new);
     let mut session = Session::new(weights, options.get("device").unwrap_or(&"auto"))?;
     session.set_parameters(parameters, "", "")?;
     session.set_styles(&[(style.shallow_clone(), 1.0)])?;
+    let judge = options.get("judge").map(|path| weights::load(Path::new(path), session.vgg().device)).transpose()?;
     let mut result = fs::File::create(result)?;
     let mut found = options.get("found").map(fs::File::create).transpose()?;
     let mut last: Option<flow::Frame> = None;
@@ -79,7 +83,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             stats.milliseconds
         );
         if measure > 0 && (index + 1) % measure == 0 {
-            line += &losses(session.vgg(), &(&levels / 255), &frame, &style)?;
+            let judge = judge.as_ref().unwrap_or(session.vgg());
+            line += &losses(judge, &(&levels / 255), &frame, &style)?;
         }
         if let Some(file) = &mut found {
             let frame = flow::Frame::new(&frame)?;
@@ -97,8 +102,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn losses(network: &Vgg, painted: &Tensor, frame: &Tensor, style: &Tensor) -> Result<String, Box<dyn Error>> {
     let _no_gradients = tch::no_grad_guard();
     let input = network.input.on(network.device)?;
-    let mut taps: Vec<_> = STYLE_LAYERS.iter().chain([&CONTENT_LAYER]).filter_map(|name| network.tap(name)).collect();
+    let style_taps: Vec<_> = STYLE_LAYERS.iter().filter_map(|name| network.tap(name)).collect();
+    let content_tap = network.tap(CONTENT_LAYER).or(network.taps().next_back());
+    let mut taps: Vec<_> = style_taps.iter().copied().chain(content_tap).collect();
     taps.sort();
+    taps.dedup();
     let features =
         |picture: &Tensor| network.features(&input.apply(&picture.to_device(network.device))?, &taps, Pooling::Max);
     let (of_painted, of_frame, of_style) = (features(painted)?, features(frame)?, features(style)?);
@@ -106,9 +114,11 @@ fn losses(network: &Vgg, painted: &Tensor, frame: &Tensor, style: &Tensor) -> Re
     let (mut whole, mut each, mut content) = (0.0, Tensor::zeros([12], (Kind::Double, network.device)), 0.0);
     for (index, tap) in taps.iter().enumerate() {
         let (painted, frame, style) = (&of_painted[index], &of_frame[index], &of_style[index]);
-        if tap.to_string() == CONTENT_LAYER {
+        if Some(*tap) == content_tap {
             let target = Target::new(frame.shallow_clone(), Distance::Relative, 1)?;
             content = target.distance(painted)?.double_value(&[]);
+        }
+        if !style_taps.contains(tap) {
             continue;
         }
         let wanted = grams(style, &Grid::WHOLE, GramDivisor::Positions)?;
@@ -117,8 +127,8 @@ fn losses(network: &Vgg, painted: &Tensor, frame: &Tensor, style: &Tensor) -> Re
             let apart = grams(painted, grid, GramDivisor::Positions)? - &wanted;
             Ok(apart.square().sum_dim_intlist([1, 2].as_slice(), false, Kind::Double) / &norm)
         };
-        whole += apart(&Grid::WHOLE)?.double_value(&[0]) / STYLE_LAYERS.len() as f64;
-        each += apart(&tiles)? / STYLE_LAYERS.len() as f64;
+        whole += apart(&Grid::WHOLE)?.double_value(&[0]) / style_taps.len() as f64;
+        each += apart(&tiles)? / style_taps.len() as f64;
     }
     let each = Vec::<f64>::try_from(each)?;
     Ok(format!(", \"style\": {whole:.6}, \"content\": {content:.6}, \"tiles\": {each:?}"))

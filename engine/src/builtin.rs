@@ -22,11 +22,16 @@ const SIDE: i64 = 128;
 
 /// The built-in network.
 pub fn network(device: Device) -> Result<Vgg> {
-    let mut random = Random(SEED);
+    seeded(&BLOCKS, SEED, device)
+}
+
+/// A network of so many convolutions and channels a block, with weights from a seed.
+pub fn seeded(blocks: &[(usize, i64)], seed: u64, device: Device) -> Result<Vgg> {
+    let mut random = Random(seed);
     let mut x = photograph_like(&mut random)?;
     let mut channels = 3;
     let mut convs = Vec::new();
-    for (block, (count, out)) in (1..).zip(BLOCKS) {
+    for (block, &(count, out)) in (1..).zip(blocks) {
         if block > 1 {
             (x, _) = Pooling::Max.apply(&x)?;
         }
