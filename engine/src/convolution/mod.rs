@@ -43,7 +43,7 @@ impl Convolution {
         let packed = match self.packed.get() {
             Some(packed) => packed,
             None => {
-                let packed = self.pack(x)?;
+                let packed = self.pack(x);
                 self.packed.get_or_init(|| packed)
             }
         };
@@ -52,24 +52,29 @@ impl Convolution {
             && !x.requires_grad()
             && !self.weight.requires_grad()
         {
-            let bias = self.bias.as_ref().map_or(ptr::null(), object);
-            // SAFETY: tensors that live through the call, and none.
-            return made(|output| unsafe {
-                style_engine_onednn_convolve(object(x), object(packed), bias, rectified, output)
-            });
+            return self.convolve(x, packed, rectified);
         }
         let mut response = x.f_conv2d(&self.weight, self.bias.as_ref(), [1, 1], [1, 1], [1, 1], 1)?;
         if rectified { response.f_relu_() } else { Ok(response) }
     }
 
-    fn pack(&self, x: &Tensor) -> Result<Option<Tensor>, TchError> {
+    /// The weight laid out for pictures like `x`, where oneDNN can convolve them: it has no bf16 on some processors.
+    fn pack(&self, x: &Tensor) -> Option<Tensor> {
         // SAFETY: may be called from any thread, at any time.
         let is_there = unsafe { style_engine_onednn_is_there() };
         if !is_there || x.device() != Device::Cpu || ![Kind::Float, Kind::BFloat16].contains(&x.kind()) {
-            return Ok(None);
+            return None;
         }
         // SAFETY: tensors that live through the call.
-        made(|packed| unsafe { style_engine_onednn_pack(object(&self.weight), object(x), packed) }).map(Some)
+        let packed =
+            made(|packed| unsafe { style_engine_onednn_pack(object(&self.weight), object(x), packed) }).ok()?;
+        self.convolve(x, &packed, false).is_ok().then_some(packed)
+    }
+
+    fn convolve(&self, x: &Tensor, packed: &Tensor, rectified: bool) -> Result<Tensor, TchError> {
+        let bias = self.bias.as_ref().map_or(ptr::null(), object);
+        // SAFETY: tensors that live through the call, and none.
+        made(|output| unsafe { style_engine_onednn_convolve(object(x), object(packed), bias, rectified, output) })
     }
 }
 
@@ -118,6 +123,13 @@ mod tests {
                 assert!(apart.double_value(&[]) < 1e-4, "{height} x {width}, {rectified}: {apart}");
             }
         }
+        // SAFETY: may be called at any time.
+        let is_there = unsafe { style_engine_onednn_is_there() };
+        assert_eq!(
+            convolution.packed.get().is_some_and(Option::is_some),
+            is_there,
+            "oneDNN convolves where it is there"
+        );
     }
 
     #[test]
@@ -125,6 +137,6 @@ mod tests {
         let weight = Tensor::ones([4, 3, 3, 3], (Kind::Float, Device::Cpu));
         let convolution = Convolution::new(&weight, None).unwrap();
         let error = convolution.apply(&Tensor::ones([1, 5, 8, 8], (Kind::Float, Device::Cpu)), true).unwrap_err();
-        assert!(error.to_string().contains("convolution"), "{error}");
+        assert!(error.to_string().contains("channels"), "{error}");
     }
 }
