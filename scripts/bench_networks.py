@@ -2,19 +2,16 @@
 their pictures side by side in target/bench-networks. Run by scripts/bench."""
 
 import argparse
-import json
 import math
-import subprocess
 from pathlib import Path
 
+import bench_stability as stability
 import numpy as np
-from bench_stability import picture
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 OUT = ROOT / "target/bench-networks"
-REPAINT = ROOT / "target/release/examples/repaint"
 JUDGE = SHARED / "weights/vgg19-conv3_1.safetensors"
 LONGEST = 384
 STEPS = 150
@@ -28,25 +25,17 @@ CONTENT_WEIGHT = 2.0
 
 def paint(network: Path, content: np.ndarray, style: np.ndarray, factor: float) -> tuple[np.ndarray, float, float]:
     """The picture, and its style and content losses."""
-    (OUT / "content.raw").write_bytes(content.tobytes())
-    (OUT / "style.raw").write_bytes(style.tobytes())
-    (height, width, _), (style_height, style_width, _) = content.shape, style.shape
-    answer = subprocess.run(
-        [REPAINT, str(width), str(height), OUT / "content.raw", str(style_width), str(style_height), OUT / "style.raw",
-         OUT / "result.raw", f"weights={network}", f"judge={JUDGE}", "measure=1", f"first-iterations={STEPS}",
-         f"content-weight={CONTENT_WEIGHT * factor}"],
-        check=True, capture_output=True, text=True,
-    )
-    line = json.loads(answer.stdout)
-    result = np.fromfile(OUT / "result.raw", np.uint8).reshape(content.shape)
-    return result, line["style"], line["content"]
+    settings = [f"weights={network}", f"judge={JUDGE}", "measure=1", f"first-iterations={STEPS}"]
+    result = stability.repaint(content[None], style, *settings, f"content-weight={CONTENT_WEIGHT * factor}")
+    return result.film[0], result.lines[0]["style"], result.lines[0]["content"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench networks")
     parser.add_argument("networks", nargs="*", help="NAME=FILE, more networks to compare")
     options = parser.parse_args()
-    OUT.mkdir(parents=True, exist_ok=True)
+    for folder in (OUT, stability.OUT):
+        folder.mkdir(parents=True, exist_ok=True)
     networks = {
         **{name: Path(path) for name, path in (option.split("=", 1) for option in options.networks)},
         "compact": SHARED / "weights/vgg19-compact16.safetensors",
@@ -55,12 +44,14 @@ def main() -> None:
     style_losses: dict[str, list[float]] = {name: [] for name in networks}
     rows = []
     for content_name, style_name in PAIRS:
-        content = picture(SHARED / "images/content" / content_name, LONGEST)
-        style = picture(SHARED / "images/style" / style_name, LONGEST)
-        _, _, wanted = paint(JUDGE, content, style, 1)
+        content = stability.picture(SHARED / "images/content" / content_name, LONGEST)
+        style = stability.picture(SHARED / "images/style" / style_name, LONGEST)
+        painted_by = {
+            name: [paint(network, content, style, factor) for factor in FACTORS] for name, network in networks.items()
+        }
+        _, _, wanted = painted_by["VGG19 to conv3_1"][FACTORS.index(1)]
         row = [content]
-        for name, network in networks.items():
-            painted = [paint(network, content, style, factor) for factor in FACTORS]
+        for name, painted in painted_by.items():
             by_content = sorted((math.log(loss), math.log(style_loss)) for _, style_loss, loss in painted)
             style_losses[name].append(math.exp(np.interp(math.log(wanted), *zip(*by_content))))
             row.append(min(painted, key=lambda result: abs(math.log(result[2] / wanted)))[0])

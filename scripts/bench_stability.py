@@ -178,8 +178,9 @@ def repaint(film: np.ndarray, style: np.ndarray, *options: str, flow: Flow | Non
     if flow:
         np.stack([flow.there, flow.back], 1).transpose(0, 1, 4, 2, 3).astype(np.float32).tofile(files["flow"])
         options += (f"flow={files['flow']}",)
-    height, width, _ = style.shape
-    command = [REPAINT, WIDTH, HEIGHT, files["film"], width, height, files["style"], files["result"], *options]
+    (_, height, width, _), (style_height, style_width, _) = film.shape, style.shape
+    sizes_and_files = [width, height, files["film"], style_width, style_height, files["style"]]
+    command = [REPAINT, *sizes_and_files, files["result"], *options]
     output = subprocess.run([str(part) for part in command], check=True, text=True, capture_output=True).stdout
     lines = [json.loads(line) for line in output.splitlines()]
     return Result(np.fromfile(files["result"], np.uint8).reshape(film.shape), lines)

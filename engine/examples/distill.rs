@@ -129,7 +129,8 @@ fn main() -> Outcome<()> {
             println!("{} of {}: {}", step + 1, settings.steps, words.join(" "));
         }
     }
-    write(&student, Path::new(result))
+    let _no_gradients = tch::no_grad_guard();
+    Ok(weights::save(&student.network()?.to_kind(Kind::Half)?, Path::new(result))?)
 }
 
 fn settings(options: &HashMap<&str, &str>) -> Outcome<Settings> {
@@ -305,15 +306,4 @@ fn recoloured(picture: &Tensor, random: &mut Random) -> Outcome<Tensor> {
     let column = |values: &[f32]| Tensor::from_slice(values).view([3, 1, 1]);
     let turned = picture.index_select(0, &Tensor::from_slice(&order));
     Ok(((turned - 0.5) * column(&gain) + 0.5 + column(&shift)).clamp(0.0, 1.0))
-}
-
-/// Writes the student, in 16 bits, as torchvision names its layers.
-fn write(student: &Student, path: &Path) -> Outcome<()> {
-    let mut tensors = Vec::new();
-    for (index, (layer, weight, bias)) in student.convs.iter().enumerate() {
-        let name = format!("features.{}", 2 * index + layer.block - 1);
-        tensors.push((format!("{name}.weight"), weight.detach().to_kind(Kind::Half).contiguous()));
-        tensors.push((format!("{name}.bias"), bias.detach().to_kind(Kind::Half)));
-    }
-    Ok(Tensor::write_safetensors(&tensors, path)?)
 }

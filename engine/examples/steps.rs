@@ -10,7 +10,7 @@ use std::path::Path;
 
 use style_engine::random::Random;
 use style_engine::session::Session;
-use style_engine::vgg::Vgg;
+use style_engine::weights;
 use style_engine_interface::{Parameters, precision, warm_start};
 use tch::Tensor;
 
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut session =
         Session::new(options.get("weights").map(Path::new), options.get("device").copied().unwrap_or("auto"))?;
     if let Some(path) = options.get("write") {
-        write(session.vgg(), Path::new(path))?;
+        weights::save(session.vgg(), Path::new(path))?;
     }
     let precision = match options.get("precision") {
         Some(&"f32") => precision::F32,
@@ -61,15 +61,4 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn picture(seed: u64, height: i64, width: i64) -> Result<Tensor, Box<dyn Error>> {
     let noise = Random(seed).uniform(3 * (height / 8) * (width / 8))?.view([1, 3, height / 8, width / 8]);
     Ok(noise.f_upsample_bilinear2d([height, width], false, None, None)?)
-}
-
-/// Writes a network as torchvision names its layers.
-fn write(network: &Vgg, path: &Path) -> Result<(), Box<dyn Error>> {
-    let mut tensors = Vec::new();
-    for (index, conv) in network.convs.iter().enumerate() {
-        let name = format!("features.{}", 2 * index + conv.layer.block - 1);
-        tensors.push((format!("{name}.weight"), conv.weight.contiguous()));
-        tensors.push((format!("{name}.bias"), conv.bias.shallow_clone()));
-    }
-    Ok(Tensor::write_safetensors(&tensors, path)?)
 }

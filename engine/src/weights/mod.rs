@@ -9,6 +9,7 @@ mod fold;
 mod layers;
 mod pickle;
 mod safetensors;
+mod save;
 mod stored;
 mod torch_objects;
 mod torch_stream;
@@ -25,6 +26,7 @@ use crate::{Error, Result};
 use layers::ConvTensors;
 
 pub use find::{find, find_in};
+pub use save::save;
 
 /// Parts of the names of files that hold Caffe's weights under torchvision's names (J. Johnson's vgg19-d01eb7cb.pth and
 /// vgg16-00b39a1b.pth, which neural-style-pt uses): nothing in them tells.
