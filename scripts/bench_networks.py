@@ -1,33 +1,66 @@
-"""Prints a Markdown table of how well networks paint, judged by VGG19 to conv3_1 at equal steps and content loss, and lays
-their pictures side by side in target/bench-networks. Run by scripts/bench."""
+"""Prints a Markdown table of how well networks paint, judged by VGG19 to conv3_1 at equal steps and content loss, and how
+long they take; lays their pictures side by side in target/bench-networks. Run by scripts/bench."""
 
 import argparse
 import math
+import statistics
+import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 import bench_stability as stability
 import numpy as np
+from bench_style import STEPS, run
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 OUT = ROOT / "target/bench-networks"
+DISTILL = ROOT / "target/release/examples/distill"
 JUDGE = SHARED / "weights/vgg19-conv3_1.safetensors"
+COMPACT = SHARED / "weights/vgg19-compact16.safetensors"
 LONGEST = 384
-STEPS = 150
 # None of these pictures is among those that the built-in network was trained with.
 PAIRS = [(content, style) for content in ["golden_gate.jpg", "chelsea.png", "tubingen.jpg"]
          for style in ["starry_night.jpg", "the_scream.jpg"]]
-# Content weights, in times that of the recipe: losses at equal content lie between.
-FACTORS = [0.25, 0.5, 1, 2, 4]
-CONTENT_WEIGHT = 2.0
+# The judge's own pictures say which content loss the others must have: found among content weights of so many times the
+# default by halving their range.
+LEAST, MOST, HALVINGS = 1 / 8, 512, 7
+TIMED = 384, 288
+ROUNDS = 5
 
 
-def paint(network: Path, content: np.ndarray, style: np.ndarray, factor: float) -> tuple[np.ndarray, float, float]:
-    """The picture, and its style and content losses."""
-    settings = [f"weights={network}", f"judge={JUDGE}", "measure=1", f"first-iterations={STEPS}"]
-    result = stability.repaint(content[None], style, *settings, f"content-weight={CONTENT_WEIGHT * factor}")
-    return result.film[0], result.lines[0]["style"], result.lines[0]["content"]
+class Painted(NamedTuple):
+    picture: np.ndarray
+    style_loss: float
+    content_loss: float
+
+
+def paint(network: Path, content: np.ndarray, style: np.ndarray, factor: float) -> Painted:
+    settings = [f"weights={network}", f"judge={JUDGE}", "measure=1", f"content-weight={2 * factor}"]
+    result = stability.repaint(content[None], style, *settings)
+    return Painted(result.film[0], result.lines[0]["style"], result.lines[0]["content"])
+
+
+def paint_to(content_loss: float, network: Path, content: np.ndarray, style: np.ndarray) -> Painted:
+    least, most = LEAST, MOST
+    for _ in range(HALVINGS):
+        factor = math.sqrt(least * most)
+        painted = paint(network, content, style, factor)
+        if painted.content_loss > content_loss:
+            least = factor
+        else:
+            most = factor
+    return painted
+
+
+def milliseconds(networks: dict[str, Path]) -> dict[str, list[float]]:
+    """A step, measured in turn."""
+    times: dict[str, list[float]] = {name: [] for name in networks}
+    for turn in range(ROUNDS):
+        for name in sorted(networks, reverse=turn % 2 == 1):
+            times[name] += run(STEPS, *TIMED, 4, 3, f"weights={networks[name]}")["ms"]
+    return times
 
 
 def main() -> None:
@@ -36,31 +69,39 @@ def main() -> None:
     options = parser.parse_args()
     for folder in (OUT, stability.OUT):
         folder.mkdir(parents=True, exist_ok=True)
+    seeded, built_in = OUT / "seeded.safetensors", OUT / "built-in.safetensors"
+    topology = ["channels=24/48/96,96/96", "start=seed", "steps=0"]
+    subprocess.run([DISTILL, SHARED / "images/content", seeded, JUDGE, COMPACT, *topology], check=True)
+    run(STEPS, 64, 64, 1, 1, f"write={built_in}")
     networks = {
+        "seeded": seeded,
+        "built-in": built_in,
         **{name: Path(path) for name, path in (option.split("=", 1) for option in options.networks)},
-        "compact": SHARED / "weights/vgg19-compact16.safetensors",
+        "compact": COMPACT,
         "VGG19 to conv3_1": JUDGE,
     }
+    times = milliseconds(networks)
     style_losses: dict[str, list[float]] = {name: [] for name in networks}
     rows = []
     for content_name, style_name in PAIRS:
         content = stability.picture(SHARED / "images/content" / content_name, LONGEST)
         style = stability.picture(SHARED / "images/style" / style_name, LONGEST)
-        painted_by = {
-            name: [paint(network, content, style, factor) for factor in FACTORS] for name, network in networks.items()
-        }
-        _, _, wanted = painted_by["VGG19 to conv3_1"][FACTORS.index(1)]
+        judged = paint(JUDGE, content, style, 1)
         row = [content]
-        for name, painted in painted_by.items():
-            by_content = sorted((math.log(loss), math.log(style_loss)) for _, style_loss, loss in painted)
-            style_losses[name].append(math.exp(np.interp(math.log(wanted), *zip(*by_content))))
-            row.append(min(painted, key=lambda result: abs(math.log(result[2] / wanted)))[0])
+        for name, network in networks.items():
+            painted = judged if network == JUDGE else paint_to(judged.content_loss, network, content, style)
+            style_losses[name].append(painted.style_loss)
+            row.append(painted.picture)
         rows.append(np.concatenate(row, 1))
-    print("| network | " + " | ".join(f"{Path(c).stem}, {Path(s).stem}" for c, s in PAIRS) + " | times VGG19's |")
-    print("| --- |" + " ---: |" * (len(PAIRS) + 1))
+    print("| network | " + " | ".join(f"{Path(c).stem}, {Path(s).stem}" for c, s in PAIRS)
+          + " | times VGG19's | times the seeded one's | ms a step |")
+    print("| --- |" + " ---: |" * (len(PAIRS) + 3))
     for name, losses in style_losses.items():
-        ratio = math.exp(np.mean([math.log(a / b) for a, b in zip(losses, style_losses["VGG19 to conv3_1"])]))
-        print(f"| {name} | " + " | ".join(f"{loss:.4f}" for loss in losses) + f" | {ratio:.2f} |")
+        ratios = [math.exp(statistics.mean(math.log(a / b) for a, b in zip(losses, style_losses[other])))
+                  for other in ("VGG19 to conv3_1", "seeded")]
+        took = f"{statistics.median(times[name]):.1f} ({min(times[name]):.1f} to {max(times[name]):.1f})"
+        print(f"| {name} | " + " | ".join(f"{loss:.4f}" for loss in losses)
+              + f" | {ratios[0]:.2f} | {ratios[1]:.3f} | {took} |")
     width = max(row.shape[1] for row in rows)
     padded = [np.pad(row, ((0, 4), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
     Image.fromarray(np.concatenate(padded)).save(OUT / "side-by-side.png")

@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut session =
         Session::new(options.get("weights").map(Path::new), options.get("device").copied().unwrap_or("auto"))?;
     if let Some(path) = options.get("write") {
-        weights::save(session.vgg(), Path::new(path))?;
+        weights::save(session.vgg(), Path::new(path), None)?;
     }
     let precision = match options.get("precision") {
         Some(&"f32") => precision::F32,

@@ -33,7 +33,7 @@ pub fn find(name: &str) -> Result<Device> {
 }
 
 /// What convolutions are quickest in: 16 bits where the processor multiplies matrices of them, else 32.
-pub(crate) fn quick_kind(device: Device) -> Kind {
+pub fn quick_kind(device: Device) -> Kind {
     let has_bf16 = match device {
         Device::Cuda(index) => cuda_major(index).is_some_and(|major| major >= FIRST_MAJOR_WITH_BF16),
         _ => cpu_has_bf16(),

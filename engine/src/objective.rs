@@ -101,7 +101,7 @@ pub struct Objective<'a> {
     /// Where features are taken, in order.
     taps: Vec<Tap>,
     style: &'a Targets,
-    content: Targets,
+    content: &'a Targets,
     hold: Option<&'a Hold>,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Objective<'a> {
         network: &'a Vgg,
         recipe: &'a Recipe,
         style: &'a Targets,
-        content: Targets,
+        content: &'a Targets,
         hold: Option<&'a Hold>,
     ) -> Self {
         let mut taps: Vec<_> = style.taps().chain(content.taps()).collect();
@@ -239,7 +239,7 @@ mod tests {
             let of_style = style_targets(&network, &recipe, &[(style.shallow_clone(), 1.0)], 1).unwrap();
             for grid in grids {
                 let of_content = content_targets(&network, &recipe, &content).unwrap();
-                let objective = Objective::new(&network, &recipe, &of_style, of_content, None);
+                let objective = Objective::new(&network, &recipe, &of_style, &of_content, None);
                 let (own, _) = objective.evaluate(&fed, &grid, None).unwrap();
 
                 let leaf = fed.copy().set_requires_grad(true);

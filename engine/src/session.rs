@@ -375,7 +375,7 @@ impl Session {
     ) -> Result<Tensor> {
         let Some((frame, style)) = &self.style_targets else { return Err(Error::NoStyle) };
         let content = content_targets(&self.quick, &self.recipe, &self.input.apply(content)?)?;
-        let objective = Objective::new(&self.quick, &self.recipe, style, content, hold);
+        let objective = Objective::new(&self.quick, &self.recipe, style, &content, hold);
         let size = size_of(&variable)?;
         let mut grid = Grid::new(size, *frame, self.recipe.tiles);
         // Losses are means: as part of the frame's, those of a part count less.

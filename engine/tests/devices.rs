@@ -85,7 +85,7 @@ fn evaluate(recipe: &Recipe, device: Device) -> ([f64; 4], Tensor) {
     let fed = |seed| input.apply(&picture(seed, height, width).to_device(device)).unwrap();
     let style = style_targets(&network, recipe, &[(fed(9), 1.0)], height * width).unwrap();
     let content = content_targets(&network, recipe, &fed(1)).unwrap();
-    let objective = Objective::new(&network, recipe, &style, content, None);
+    let objective = Objective::new(&network, recipe, &style, &content, None);
     let grid = Grid::new([height, width], [height, width], recipe.tiles);
     let start = picture(5, height, width).to_device(device);
     let (evaluation, losses) = objective.evaluate(&start, &grid, Some(&input)).unwrap();

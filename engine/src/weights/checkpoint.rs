@@ -1,8 +1,6 @@
 //! A weight file of any form: the tensors in it, each read when it is asked for.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use tch::Tensor;
 
@@ -22,6 +20,11 @@ pub const CUT_OFF: &str = "it is cut off or damaged; download it again";
 const READ_PER_BYTE: u64 = 4;
 const READ_ALWAYS: u64 = 16 << 20;
 
+/// What a weight file is read from.
+pub trait Source: Read + Seek {}
+
+impl<T: Read + Seek> Source for T {}
+
 /// Reads a weight file's tensors.
 pub struct Reader {
     body: Body,
@@ -32,23 +35,23 @@ pub struct Reader {
 /// What tensors are read from.
 enum Body {
     /// Storages are at positions.
-    File(File),
+    File(Box<dyn Source>),
     /// Storages are entries.
     Zip(Archive),
 }
 
 /// Opens a weight file: its tensors, by their names with dots between the parts, and what reads them.
-pub fn open(path: &Path) -> Result<(Vec<(String, Stored)>, Reader), Reason> {
+pub fn open(mut file: Box<dyn Source>) -> Result<(Vec<(String, Stored)>, Reader), Reason> {
     let in_words = |error: io::Error| error.to_string();
-    let mut file = File::open(path).map_err(in_words)?;
-    let length = file.metadata().map_err(in_words)?.len();
+    let length = file.seek(SeekFrom::End(0)).map_err(in_words)?;
+    file.rewind().map_err(in_words)?;
     let mut head = Vec::new();
     file.by_ref().take(MAX_DESCRIPTION).read_to_end(&mut head).map_err(in_words)?;
     let (tensors, body) = if torch_zip::is(&head) {
         let (tensors, archive) = torch_zip::open(file)?;
         (tensors, Body::Zip(archive))
     } else if torch_stream::is(&head) {
-        (torch_stream::tensors(&head, &mut file, length)?, Body::File(file))
+        (torch_stream::tensors(&head, file.as_mut(), length)?, Body::File(file))
     } else if safetensors::is(&head) {
         (safetensors::tensors(&head, length)?, Body::File(file))
     } else {
@@ -70,7 +73,7 @@ impl Reader {
         let mut bytes = Vec::new();
         let place = tensor.storage.place;
         match &mut self.body {
-            Body::File(file) => copy_from(file, place, range.start, length, &mut bytes),
+            Body::File(file) => copy_from(file.as_mut(), place, range.start, length, &mut bytes),
             Body::Zip(archive) => torch_zip::copy_from(archive, place, range.start, length, &mut bytes),
         }
         .map_err(|error| error.to_string())?;
@@ -81,7 +84,7 @@ impl Reader {
     }
 }
 
-fn copy_from(file: &mut File, position: u64, start: u64, length: u64, bytes: &mut Vec<u8>) -> io::Result<usize> {
+fn copy_from(file: &mut dyn Source, position: u64, start: u64, length: u64, bytes: &mut Vec<u8>) -> io::Result<usize> {
     file.seek(SeekFrom::Start(position.saturating_add(start)))?;
     file.take(length).read_to_end(bytes)
 }

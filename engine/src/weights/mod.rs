@@ -15,7 +15,8 @@ mod torch_objects;
 mod torch_stream;
 mod torch_zip;
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{Cursor, ErrorKind};
 use std::path::Path;
 
 use tch::{Device, TchError};
@@ -23,6 +24,7 @@ use tch::{Device, TchError};
 use crate::input::Input;
 use crate::vgg::Vgg;
 use crate::{Error, Result};
+use checkpoint::Source;
 use layers::ConvTensors;
 
 pub use find::{find, find_in};
@@ -42,7 +44,6 @@ type Reason = String;
 /// Gatys et al. do, `conv1_1.weight`.
 pub fn load(path: &Path, device: Device) -> Result<Vgg> {
     let unreadable = |reason| Error::Unreadable { path: path.to_owned(), reason };
-    let not_vgg = |reason| Error::NotVgg { path: path.to_owned(), reason };
     match path.metadata() {
         Ok(metadata) if metadata.is_file() => {}
         Ok(metadata) if metadata.is_dir() => return Err(unreadable("it is a folder; name a file in it".into())),
@@ -50,7 +51,19 @@ pub fn load(path: &Path, device: Device) -> Result<Vgg> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(Error::NotFound(path.to_owned())),
         Err(error) => return Err(unreadable(error.to_string())),
     }
-    let (tensors, mut reader) = checkpoint::open(path).map_err(unreadable)?;
+    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
+    network(Box::new(file), path, device)
+}
+
+/// Reads a network from the bytes of a weight file called `name`.
+pub(crate) fn embedded(bytes: &'static [u8], name: &str, device: Device) -> Result<Vgg> {
+    network(Box::new(Cursor::new(bytes)), Path::new(name), device)
+}
+
+fn network(file: Box<dyn Source>, path: &Path, device: Device) -> Result<Vgg> {
+    let unreadable = |reason| Error::Unreadable { path: path.to_owned(), reason };
+    let not_vgg = |reason| Error::NotVgg { path: path.to_owned(), reason };
+    let (tensors, mut reader) = checkpoint::open(file).map_err(unreadable)?;
     let layers = layers::find(&tensors).map_err(not_vgg)?;
     let mut convs = Vec::with_capacity(layers.len());
     for layer in &layers {

@@ -1,18 +1,51 @@
 //! Networks written to weight files.
 
+use std::collections::HashMap;
 use std::path::Path;
+
+use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
+use tch::{Kind, TchError, Tensor};
 
 use crate::Result;
 use crate::vgg::Vgg;
 
 /// Writes a network as safetensors, in its own precision, its tensors named as torchvision names them; [`super::load`] reads
-/// it back as one that takes [`crate::input::Input::ImageNet`].
-pub fn save(network: &Vgg, path: &Path) -> Result<()> {
+/// it back as one that takes [`crate::input::Input::ImageNet`]. The file's metadata have the `provenance`, if there is any.
+pub fn save(network: &Vgg, path: &Path, provenance: Option<&str>) -> Result<()> {
     let mut tensors = Vec::new();
     for (index, conv) in network.convs.iter().enumerate() {
         let name = format!("features.{}", 2 * index + conv.layer.block - 1);
-        tensors.push((format!("{name}.weight"), conv.weight.f_contiguous()?));
-        tensors.push((format!("{name}.bias"), conv.bias.shallow_clone()));
+        tensors.push((format!("{name}.weight"), Written::new(&conv.weight)?));
+        tensors.push((format!("{name}.bias"), Written::new(&conv.bias)?));
     }
-    Ok(tch::Tensor::write_safetensors(&tensors, path)?)
+    let failed = |err| TchError::SafeTensorError { path: path.display().to_string(), err };
+    let views = tensors.iter().map(|(name, tensor)| Ok((name, tensor.view()?)));
+    let views = views.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
+    let metadata = provenance.map(|text| HashMap::from([("provenance".to_owned(), text.to_owned())]));
+    Ok(serialize_to_file(views, &metadata, path).map_err(failed)?)
+}
+
+/// A tensor's bytes.
+struct Written {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Written {
+    fn new(tensor: &Tensor) -> Result<Self> {
+        let (dtype, kind) = match tensor.kind() {
+            Kind::Half => (Dtype::F16, Kind::Half),
+            Kind::BFloat16 => (Dtype::BF16, Kind::BFloat16),
+            _ => (Dtype::F32, Kind::Float),
+        };
+        let tensor = tensor.f_to_device(tch::Device::Cpu)?.f_to_kind(kind)?.f_contiguous()?;
+        let mut bytes = vec![0; tensor.numel() * kind.elt_size_in_bytes()];
+        tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
+        Ok(Self { dtype, shape: tensor.size().into_iter().map(|side| side as usize).collect(), bytes })
+    }
+
+    fn view(&self) -> std::result::Result<TensorView<'_>, safetensors::SafeTensorError> {
+        TensorView::new(self.dtype, self.shape.clone(), &self.bytes)
+    }
 }

@@ -4,11 +4,10 @@
 //! of the keys follow the storages, each as its number of elements and the elements.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::SeekFrom;
 
 use super::Reason;
-use super::checkpoint::CUT_OFF;
+use super::checkpoint::{CUT_OFF, Source};
 use super::pickle::{Node, Pickle, Value};
 use super::stored::{Storage, Stored};
 use super::torch_objects::{self, StorageObject, TensorObject};
@@ -23,7 +22,7 @@ pub fn is(head: &[u8]) -> bool {
 }
 
 /// The tensors of a file with this beginning and length.
-pub fn tensors(head: &[u8], file: &mut File, file_length: u64) -> Result<Vec<(String, Stored)>, Reason> {
+pub fn tensors(head: &[u8], file: &mut dyn Source, file_length: u64) -> Result<Vec<(String, Stored)>, Reason> {
     let mut rest = head;
     let (_magic, _version) = (Pickle::read(&mut rest)?, Pickle::read(&mut rest)?);
     check_byte_order(&Pickle::read(&mut rest)?)?;
@@ -54,7 +53,7 @@ fn check_byte_order(system: &Pickle) -> Result<(), Reason> {
 fn places<'a>(
     saved: &Pickle<'a>,
     keys: &Pickle<'a>,
-    file: &mut File,
+    file: &mut dyn Source,
     start: u64,
     file_length: u64,
 ) -> Result<HashMap<&'a str, Storage>, Reason> {
@@ -83,7 +82,7 @@ fn places<'a>(
     Ok(places)
 }
 
-fn count_at(file: &mut File, position: u64) -> Result<u64, Reason> {
+fn count_at(file: &mut dyn Source, position: u64) -> Result<u64, Reason> {
     let mut count = [0; 8];
     file.seek(SeekFrom::Start(position)).and_then(|_| file.read_exact(&mut count)).map_err(|_| CUT_OFF)?;
     Ok(u64::from_le_bytes(count))

@@ -1,19 +1,18 @@
 //! The form of `torch.save` since torch 1.6, and of TorchScript, which tch's `.ot` files are: a zip archive with a
 //! pickle, `NAME/data.pkl`, and an entry for each storage, `NAME/data/KEY`.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 
 use zip::ZipArchive;
 
 use super::Reason;
-use super::checkpoint::{CUT_OFF, MAX_DESCRIPTION};
+use super::checkpoint::{CUT_OFF, MAX_DESCRIPTION, Source};
 use super::pickle::Pickle;
 use super::stored::{Storage, Stored};
 use super::torch_objects;
 
 /// A zip archive in a file.
-pub type Archive = ZipArchive<BufReader<File>>;
+pub type Archive = ZipArchive<BufReader<Box<dyn Source>>>;
 
 /// Whether a file that begins like this has the form.
 pub fn is(head: &[u8]) -> bool {
@@ -21,7 +20,7 @@ pub fn is(head: &[u8]) -> bool {
 }
 
 /// The tensors in a file, and what they are read from.
-pub fn open(file: File) -> Result<(Vec<(String, Stored)>, Archive), Reason> {
+pub fn open(file: Box<dyn Source>) -> Result<(Vec<(String, Stored)>, Archive), Reason> {
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|_| CUT_OFF)?;
     let root = archive.file_names().flatten().find_map(|name| root_of(&name).map(str::to_owned));
     let root = root.ok_or("it is a zip archive, but not one that torch.save wrote")?;

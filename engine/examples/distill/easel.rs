@@ -1,0 +1,100 @@
+//! Pictures that the student is painting: what it must see rightly are pictures that its own gradients made. On photographs
+//! alone it learns less where it is wrong, and an optimiser finds just those places.
+
+use style_engine::losses::Grid;
+use style_engine::objective::{Objective, Targets, content_targets, style_targets};
+use style_engine::optimizers::Optimizer;
+use style_engine::random::Random;
+use style_engine::recipe::Recipe;
+use style_engine::vgg::Vgg;
+use style_engine_interface::Parameters;
+use tch::Tensor;
+
+use crate::Outcome;
+use crate::pictures::{Pictures, below};
+
+/// The fewest and the most steps that a picture gets.
+const STEPS: [i64; 2] = [20, 100];
+
+/// The lightest and the heaviest that content weighs, as powers of ten times what it weighs by default.
+const CONTENT: [f64; 2] = [-2.0, 1.5];
+
+/// Pictures in every state.
+pub struct Easel {
+    side: i64,
+    canvases: Vec<Canvas>,
+    next: usize,
+}
+
+struct Canvas {
+    /// `(1, 3, side, side)` in 0..1.
+    picture: Tensor,
+    recipe: Recipe,
+    style: Targets,
+    content: Targets,
+    optimizer: Box<dyn Optimizer>,
+    steps_left: i64,
+}
+
+impl Easel {
+    /// So many of that side, begun.
+    pub fn new(count: usize, side: i64, student: &Vgg, pictures: &Pictures, random: &mut Random) -> Outcome<Self> {
+        let mut canvases = Vec::new();
+        for _ in 0..count {
+            let mut canvas = Canvas::new(side, student, pictures, random)?;
+            // That not all end at the same time.
+            canvas.steps_left = 1 + below(canvas.steps_left, random);
+            canvases.push(canvas);
+        }
+        Ok(Self { side, canvases, next: 0 })
+    }
+
+    /// The next so many, as they are: each `(1, 3, side, side)`. The student paints on.
+    pub fn take(
+        &mut self,
+        count: usize,
+        student: &Vgg,
+        pictures: &Pictures,
+        random: &mut Random,
+    ) -> Outcome<Vec<Tensor>> {
+        let mut taken = Vec::new();
+        for _ in 0..count {
+            let canvas = &mut self.canvases[self.next];
+            taken.push(canvas.picture.shallow_clone());
+            canvas.paint(student)?;
+            if canvas.steps_left == 0 {
+                *canvas = Canvas::new(self.side, student, pictures, random)?;
+            }
+            self.next = (self.next + 1) % self.canvases.len();
+        }
+        Ok(taken)
+    }
+}
+
+impl Canvas {
+    fn new(side: i64, student: &Vgg, pictures: &Pictures, random: &mut Random) -> Outcome<Self> {
+        let mut recipe = Recipe::new(&Parameters::default(), "", "")?;
+        let exponent = CONTENT[0] + (CONTENT[1] - CONTENT[0]) * f64::from(random.draw());
+        recipe.content.weight *= 10f64.powf(exponent);
+        let [content, style] = [pictures.draw(side, random)?, pictures.draw(side, random)?];
+        let [content, style] = [content, style].map(|picture| picture.unsqueeze(0).to_device(student.device));
+        let input = student.input.on(student.device)?;
+        Ok(Self {
+            style: style_targets(student, &recipe, &[(input.apply(&style)?, 1.0)], side * side)?,
+            content: content_targets(student, &recipe, &input.apply(&content)?)?,
+            optimizer: recipe.method.begin(&content)?,
+            recipe,
+            picture: content,
+            steps_left: STEPS[0] + below(STEPS[1] - STEPS[0], random),
+        })
+    }
+
+    fn paint(&mut self, student: &Vgg) -> Outcome<()> {
+        let objective = Objective::new(student, &self.recipe, &self.style, &self.content, None);
+        let input = student.input.on(student.device)?;
+        let (evaluation, _) = objective.evaluate(&self.picture, &Grid::WHOLE, Some(&input))?;
+        self.picture = self.optimizer.step(&self.picture, &evaluation)?.clamp(0.0, 1.0);
+        self.steps_left -= 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! What a student starts from: the teacher's own layers with fewer channels, or weights from a seed.
+
+use style_engine::input::Input;
+use style_engine::random::Random;
+use style_engine::vgg::{Layer, Pooling, Vgg};
+use tch::{Device, Kind, Tensor};
+
+use crate::Outcome;
+
+/// A convolution's place, weight `(out, in, 3, 3)` and bias `(out)`.
+pub type Convolution = (Layer, Tensor, Tensor);
+
+/// The side of the picture that seeded layers are scaled on.
+const SIDE: i64 = 128;
+
+/// Keeps what is solved solvable where channels are all but copies of each other: a share of their mean square.
+const RIDGE: f64 = 1e-6;
+
+/// A network of so many channels, for each block those of each of its convolutions. Where its topology is that of the
+/// teacher, if there is one, it has the teacher's layers, pruned by what they give for the `pictures`; from there on, and
+/// else, layers from the seed.
+pub fn network(channels: &[Vec<i64>], teacher: Option<(&Vgg, &Tensor)>, seed: u64) -> Outcome<Vec<Convolution>> {
+    let layers = (1..).zip(channels).flat_map(|(block, channels)| {
+        (1..).zip(channels).map(move |(conv, &channels)| (Layer { block, conv }, channels))
+    });
+    let layers: Vec<_> = layers.collect();
+    let mut pruned = match teacher {
+        Some((teacher, pictures)) => pruned(teacher, &layers, pictures)?,
+        None => Vec::new(),
+    }
+    .into_iter();
+    let mut random = Random(seed);
+    let mut x = photograph_like(&mut random)?;
+    let mut convs: Vec<Convolution> = Vec::new();
+    for (layer, out) in layers {
+        if convs.last().is_some_and(|(last, ..)| last.block < layer.block) {
+            x = x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
+        }
+        let conv = match pruned.next() {
+            Some(conv) => conv,
+            None => (layer, scaled(&orthogonal(&mut random, out, x.size()[1])?, &x), Tensor::zeros([out], FLOAT)),
+        };
+        x = convolve(&x, &conv.1, Some(&conv.2)).relu();
+        convs.push(conv);
+    }
+    Ok(convs)
+}
+
+const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+fn convolve(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    x.conv2d(weight, bias, [1, 1], [1, 1], [1, 1], 1)
+}
+
+/// The teacher's layers as far as they are those wanted, with the channels from which the others can best be made, and
+/// weights that make up for those that their input lacks (Y. He, X. Zhang, J. Sun, "Channel Pruning for Accelerating Very
+/// Deep Neural Networks", ICCV 2017; the channels are chosen greedily).
+fn pruned(teacher: &Vgg, layers: &[(Layer, i64)], pictures: &Tensor) -> Outcome<Vec<Convolution>> {
+    let common = teacher.convs.iter().zip(layers).take_while(|(conv, (layer, _))| conv.layer == *layer).count();
+    let taps: Vec<_> = teacher.taps().filter(|tap| tap.rectified).take(common).collect();
+    let features = teacher.features(&Input::ImageNet.on(teacher.device)?.apply(pictures)?, &taps, Pooling::Max)?;
+    let mut convs = Vec::new();
+    // What the teacher's layer before gives, from what the student's gives.
+    let mut rebuilt = Tensor::eye(3, (Kind::Double, Device::Cpu));
+    for ((conv, features), (layer, channels)) in teacher.convs.iter().zip(&features).zip(layers) {
+        let features = features.to_device(Device::Cpu).to_kind(Kind::Double).transpose(0, 1).flatten(1, 3);
+        let products = features.matmul(&features.transpose(0, 1)) / features.size()[1] as f64;
+        let kept = best(&products, *channels);
+        let ridge = Tensor::eye(kept.size()[0], (Kind::Double, Device::Cpu)) * products.trace() * RIDGE;
+        let weight = conv.weight.to_device(Device::Cpu).to_kind(Kind::Double).index_select(0, &kept);
+        let weight = weight.permute([0, 2, 3, 1]).matmul(&rebuilt).permute([0, 3, 1, 2]).contiguous();
+        let bias = conv.bias.to_device(Device::Cpu).index_select(0, &kept);
+        convs.push((*layer, weight.to_kind(Kind::Float), bias.to_kind(Kind::Float)));
+        let of_kept = products.index_select(1, &kept);
+        rebuilt = of_kept.matmul(&(of_kept.index_select(0, &kept) + ridge).inverse());
+    }
+    Ok(convs)
+}
+
+/// So many channels from which all can best be made linearly, from the products of all `(C, C)`: one after the other, that
+/// which explains most of what is left.
+fn best(products: &Tensor, count: i64) -> Tensor {
+    let mut left = products.copy();
+    let mut kept = Vec::new();
+    for _ in 0..count.min(products.size()[0]) {
+        let lengths = left.diagonal(0, 0, 1);
+        let is_left = lengths.gt_tensor(&(products.trace() * 1e-12));
+        let explains = left.square().sum_dim_intlist([0i64].as_slice(), false, Kind::Double) / lengths;
+        let channel = explains.where_scalarother(&is_left, -1.0).argmax(None, false);
+        let row = left.index_select(0, &channel.view([1]));
+        left -= row.transpose(0, 1).matmul(&row) / row.index_select(1, &channel.view([1]));
+        kept.push(channel.int64_value(&[]));
+    }
+    kept.sort_unstable();
+    kept.dedup();
+    Tensor::from_slice(&kept)
+}
+
+/// A weight whose channels have unit variance on `x`, before the ReLU: untrained features carry style once each layer's
+/// scale is right (K. He, Y. Wang, J. Hopcroft, "A Powerful Generative Model Using Random Weights for the Deep Image
+/// Representation", NIPS 2016; D. Mishkin, J. Matas, "All You Need Is a Good Init", ICLR 2016).
+fn scaled(weight: &Tensor, x: &Tensor) -> Tensor {
+    let std = convolve(x, weight, None).std_dim([0, 2, 3].as_slice(), false, false) + 1e-5;
+    weight / std.view([-1, 1, 1, 1])
+}
+
+/// `(out, input, 3, 3)` whose rows, or columns where those are fewer, are orthonormal.
+fn orthogonal(random: &mut Random, out: i64, input: i64) -> Outcome<Tensor> {
+    let fan_in = input * 9;
+    let gaussian = random.normal(out.max(fan_in) * out.min(fan_in))?.view([out.max(fan_in), out.min(fan_in)]);
+    let (q, r) = Tensor::linalg_qr(&gaussian, "reduced");
+    // The signs of R's diagonal make the choice of Q unique, whatever the solver.
+    let q = q * r.diagonal(0, 0, 1).sign();
+    let q = if out > fan_in { q } else { q.transpose(0, 1) };
+    Ok(q.contiguous().view([out, input, 3, 3]))
+}
+
+/// A picture `(1, 3, SIDE, SIDE)`, as the network sees it after VGG's normalisation: Gaussian noise summed over octaves,
+/// which gives photographs' 1/f spectrum.
+fn photograph_like(random: &mut Random) -> Outcome<Tensor> {
+    let mut picture = Tensor::zeros([1, 3, SIDE, SIDE], FLOAT);
+    let mut side = 2;
+    while side <= SIDE {
+        let octave = random.normal(3 * side * side)?.view([1, 3, side, side]);
+        picture += octave.upsample_bilinear2d([SIDE, SIDE], false, None, None);
+        side *= 2;
+    }
+    Ok(picture)
+}
