@@ -160,14 +160,14 @@ fn a_large_first_frame_is_painted_small_at_first() {
     };
     let coarse_to_fine = losses(&mut session);
     assert_eq!(coarse_to_fine.len(), FIRST as usize);
-    // Of 30 steps each of the smaller sizes, 200 and 400, gets 7: then the loss is another one.
+    // Of 30 steps each of the smaller sizes, 200 and 400, gets 7: then the loss is another one, and higher.
     let parameters = Parameters { style_scale: 0.2, ..parameters() };
     session.set_parameters(parameters, "", "").unwrap();
     session.reset();
     let at_once = losses(&mut session);
     let jump = |losses: &[f64], step: usize| losses[step] / losses[step - 1];
     for step in [7, 14] {
-        assert!((jump(&coarse_to_fine, step) - jump(&at_once, step)).abs() > 0.1, "{step}");
+        assert!(jump(&coarse_to_fine, step) > 1.0 && jump(&at_once, step) < 1.0, "{step}");
     }
     assert!(at_once.windows(2).skip(3).all(|pair| pair[1] < pair[0] * 1.1), "a style too small is painted at one size");
 }
