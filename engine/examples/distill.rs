@@ -119,7 +119,7 @@ fn train(settings: &Settings, teachers: &[Vgg], pictures: &Pictures, device: Dev
     let teachers = teachers.iter().map(quick).collect::<Result<Vec<_>, _>>()?;
     let mut optimizer = Adam { beta2: 0.99, ..Adam::default() }.build(&student.store, settings.rate)?;
     let mut easel = Easel::new(CANVASES, settings.side, &student.painter()?, pictures, &mut random)?;
-    let painted = (settings.painted * settings.batch as f64).round() as usize;
+    let painted = (settings.painted.clamp(0.0, 1.0) * settings.batch as f64).round() as usize;
     let mut shown = vec![0.0; 2 * lessons.len()];
     for step in 0..settings.steps {
         // Half a cosine down to 0 (I. Loshchilov, F. Hutter, "SGDR", ICLR 2017, equation 5), after a short way up.
@@ -129,7 +129,11 @@ fn train(settings: &Settings, teachers: &[Vgg], pictures: &Pictures, device: Dev
         let mut batch = draw(settings.batch - painted, &mut random)?;
         batch.extend(easel.take(painted, &student.painter()?, pictures, &mut random)?);
         let apart = student.apart(&teachers, &lessons, &Tensor::cat(&batch, 0))?;
-        let losses: Vec<Tensor> = apart.iter().map(|apart| &apart.features + &apart.grams * settings.grams).collect();
+        let loss = |apart: &Apart| match settings.grams {
+            0.0 => apart.features.shallow_clone(),
+            weight => &apart.features + &apart.grams * weight,
+        };
+        let losses: Vec<Tensor> = apart.iter().map(loss).collect();
         optimizer.backward_step(&Tensor::stack(&losses, 0).sum(Kind::Float));
         for (shown, apart) in shown.iter_mut().zip(apart.iter().flat_map(|apart| [&apart.features, &apart.grams])) {
             *shown += (apart.double_value(&[]) - *shown) / 100f64.min(step as f64 + 1.0);
