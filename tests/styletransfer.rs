@@ -190,7 +190,7 @@ fn several_styles_are_blended_by_their_shares() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     let (red, blue) = (plain_style("red", [220, 40, 30]), plain_style("blue", [30, 40, 220]));
     let paint = |styles: &str| {
-        let line = format!("styletransfer device=cpu first-iterations=40 tv-weight=0 content-weight=0.01 {styles}");
+        let line = format!("styletransfer device=cpu first-iterations=160 tv-weight=0 content-weight=0.01 {styles}");
         Line::playing(&line).push_pull(&frame).bytes
     };
     let mean = |bytes: &[u8], channel: usize| {
@@ -200,10 +200,9 @@ fn several_styles_are_blended_by_their_shares() {
     let (only_red, only_blue) = (paint(&format!("style={red}")), paint(&format!("style={blue}")));
     assert_eq!(paint(&format!("{both} style-blend=1,0")), only_red);
     assert_eq!(paint(&format!("{both} style-blend=0,2")), only_blue);
-    let (even, mostly_red) = (paint(&both), paint(&format!("{both} style-blend=0.7,0.3")));
-    let blueness = [&only_red, &mostly_red, &even, &only_blue].map(|painted| mean(painted, 2));
-    assert!(blueness.is_sorted() && blueness[1] > blueness[0] + 1.0, "{blueness:?}");
-    assert!(mean(&even, 0) > mean(&only_blue, 0));
+    let (even, mostly_red) = (paint(&both), paint(&format!("{both} style-blend=0.9,0.1")));
+    assert!(mean(&only_red, 0) > mean(&mostly_red, 0) && mean(&mostly_red, 0) > mean(&even, 0));
+    assert!(mean(&even, 0) > mean(&only_blue, 0) && mean(&only_blue, 2) > mean(&even, 2));
 
     for (blend, words) in [("0.5", "1 shares for 2 styles"), ("a,b", "'a' is no share"), ("0,0", "all 0")] {
         let error = start_error(&format!("styletransfer device=cpu {both} style-blend={blend}"));
@@ -226,7 +225,8 @@ fn colours_of_the_original() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     let green = plain_style("green", [10, 230, 20]);
     let paint = |settings: &str| {
-        let line = format!("styletransfer device=cpu style={green} first-iterations=40 content-weight=0.01 {settings}");
+        let line =
+            format!("styletransfer device=cpu style={green} first-iterations=120 content-weight=0.01 {settings}");
         Line::playing(&line).push_pull(&frame).bytes
     };
     let pixels = |bytes: &[u8], of: fn([f64; 3]) -> f64| -> Vec<f64> {
@@ -243,7 +243,7 @@ fn colours_of_the_original() {
     let (none, only_luma, matched) = (paint(""), paint("original-colors=luma"), paint("original-colors=match"));
     assert!(distance(&only_luma, chroma) < distance(&none, chroma) * 0.2, "chroma stays");
     assert!(distance(&only_luma, luma) > distance(&none, luma) * 0.5, "brightness is repainted");
-    assert!(shift(&matched, chroma) < shift(&none, chroma) * 0.5, "the style's colours are the frame's");
+    assert!(shift(&matched, chroma) < shift(&none, chroma) * 0.3, "the style's colours are the frame's");
     assert_ne!(matched, frame.bytes);
 }
 

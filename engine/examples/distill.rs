@@ -5,7 +5,7 @@
 //! tells the command that made it. It comes out the same each time for the same `seed`.
 //!
 //! The student starts from the first teacher's layers, with fewer channels, and learns to give what the teachers give at the
-//! first ReLU of each block, up to a linear map: for pictures that it is painting itself.
+//! first ReLU of each block, up to a linear map: for pictures as they are, and for pictures that it is painting itself.
 //!
 //! | name | default | |
 //! | --- | --- | --- |
@@ -19,6 +19,7 @@
 //! | rate | 0.001 | Adam's, at the beginning |
 //! | seed | 1 | |
 //! | device | auto | |
+//! | about | | what the file says of itself, with the rest of the command |
 
 #[path = "distill/easel.rs"]
 mod easel;
