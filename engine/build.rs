@@ -4,7 +4,7 @@ use std::path::Path;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
-    let sources = ["src/convolution/onednn.cpp", "src/memory/pool.cpp", "src/parallel/both.cpp"];
+    let sources = ["src/convolution/onednn.cpp", "src/memory/pool.cpp", "src/parallel/both.cpp", "src/pooling/max.cpp"];
     for source in sources {
         println!("cargo::rerun-if-changed={source}");
     }

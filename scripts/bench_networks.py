@@ -19,7 +19,6 @@ OUT = ROOT / "target/bench-networks"
 DISTILL = ROOT / "target/release/examples/distill"
 JUDGE = SHARED / "weights/vgg19-conv3_1.safetensors"
 COMPACT = SHARED / "weights/vgg19-compact16.safetensors"
-LONGEST = 384
 # None of these pictures is among those that the built-in network was trained with.
 PAIRS = [(content, style) for content in ["golden_gate.jpg", "chelsea.png", "tubingen.jpg"]
          for style in ["starry_night.jpg", "the_scream.jpg"]]
@@ -66,7 +65,9 @@ def milliseconds(networks: dict[str, Path]) -> dict[str, list[float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench networks")
     parser.add_argument("networks", nargs="*", help="NAME=FILE, more networks to compare")
+    parser.add_argument("--quick", action="store_true", help="fewer pictures, and smaller ones")
     options = parser.parse_args()
+    pairs, longest = (PAIRS[::3], 256) if options.quick else (PAIRS, 384)
     for folder in (OUT, stability.OUT):
         folder.mkdir(parents=True, exist_ok=True)
     seeded, built_in = OUT / "seeded.safetensors", OUT / "built-in.safetensors"
@@ -83,9 +84,9 @@ def main() -> None:
     times = milliseconds(networks)
     style_losses: dict[str, list[float]] = {name: [] for name in networks}
     rows = []
-    for content_name, style_name in PAIRS:
-        content = stability.picture(SHARED / "images/content" / content_name, LONGEST)
-        style = stability.picture(SHARED / "images/style" / style_name, LONGEST)
+    for content_name, style_name in pairs:
+        content = stability.picture(SHARED / "images/content" / content_name, longest)
+        style = stability.picture(SHARED / "images/style" / style_name, longest)
         judged = paint(JUDGE, content, style, 1)
         row = [content]
         for name, network in networks.items():
@@ -93,9 +94,9 @@ def main() -> None:
             style_losses[name].append(painted.style_loss)
             row.append(painted.picture)
         rows.append(np.concatenate(row, 1))
-    print("| network | " + " | ".join(f"{Path(c).stem}, {Path(s).stem}" for c, s in PAIRS)
+    print("| network | " + " | ".join(f"{Path(c).stem}, {Path(s).stem}" for c, s in pairs)
           + " | times VGG19's | times the seeded one's | ms a step |")
-    print("| --- |" + " ---: |" * (len(PAIRS) + 3))
+    print("| --- |" + " ---: |" * (len(pairs) + 3))
     for name, losses in style_losses.items():
         ratios = [math.exp(statistics.mean(math.log(a / b) for a, b in zip(losses, style_losses[other])))
                   for other in ("VGG19 to conv3_1", "seeded")]

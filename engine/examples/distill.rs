@@ -9,9 +9,9 @@
 //!
 //! | name | default | |
 //! | --- | --- | --- |
-//! | channels | 16,32/48,64/160/48 | of each convolution of each block |
+//! | channels | 16,32/48,64/160 | of each convolution of each block |
 //! | start | teacher | `seed`: weights from the seed |
-//! | steps | 10000 | with 0 the start is written |
+//! | steps | 6000 | with 0 the start is written |
 //! | batch | 4 | pictures a step |
 //! | painted | 0.5 | the share of these that the student is painting; the others are as they are |
 //! | grams | 0 | how much Gram matrices count beside features |
@@ -38,8 +38,9 @@ use easel::Easel;
 use pictures::Pictures;
 use style_engine::device;
 use style_engine::input::Input;
+use style_engine::pooling::Pooling;
 use style_engine::random::Random;
-use style_engine::vgg::{Conv, Pooling, Tap, Vgg};
+use style_engine::vgg::{Conv, Tap, Vgg};
 use style_engine::weights;
 use tch::nn::{Adam, OptimizerConfig, VarStore};
 use tch::{Device, Kind, Tensor};
@@ -93,12 +94,12 @@ fn settings(options: &HashMap<&str, &str>) -> Outcome<Settings> {
         let parse = |text: &&str| text.parse().map_err(|_| format!("{name}={text}: not a number").into());
         options.get(name).map_or(Ok(default), parse)
     }
-    let blocks = options.get("channels").unwrap_or(&"16,32/48,64/160/48").split('/');
+    let blocks = options.get("channels").unwrap_or(&"16,32/48,64/160").split('/');
     let channels = blocks.map(|block| block.split(',').map(str::parse).collect());
     Ok(Settings {
         channels: channels.collect::<Result<_, _>>()?,
         starts_from_seed: options.get("start") == Some(&"seed"),
-        steps: option(options, "steps", 10000)?,
+        steps: option(options, "steps", 6000)?,
         batch: option(options, "batch", 4)?,
         painted: option(options, "painted", 0.5)?,
         grams: option(options, "grams", 0.0)?,

@@ -14,8 +14,9 @@ use std::path::Path;
 
 use style_engine::flow;
 use style_engine::losses::{Distance, GramDivisor, Grid, Target, grams};
+use style_engine::pooling::Pooling;
 use style_engine::session::Session;
-use style_engine::vgg::{Pooling, Vgg};
+use style_engine::vgg::Vgg;
 use style_engine::weights;
 use style_engine_interface::{Parameters, warm_start};
 use tch::{Kind, Tensor};

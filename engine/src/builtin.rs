@@ -1,4 +1,4 @@
-//! The network for users without a weight file: of VGG19's topology to conv3_1, with conv4_1, slim, and distilled from it by
+//! The network for users without a weight file: of VGG19's topology to conv3_1, slim, and distilled from it by
 //! `engine/examples/distill.rs`. docs/built-in-network.md tells how it was made.
 
 use tch::Device;

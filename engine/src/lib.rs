@@ -18,6 +18,7 @@ pub mod objective;
 pub mod optimizers;
 mod pace;
 mod parallel;
+pub mod pooling;
 pub mod random;
 pub mod recipe;
 pub mod session;

@@ -154,8 +154,10 @@ pub fn grams(features: &Tensor, grid: &Grid, divisor: GramDivisor) -> Result<Ten
 }
 
 fn products(cut: &Tensor, divisor: GramDivisor) -> Result<Tensor> {
-    let exact = cut.f_to_kind(Kind::Float)?;
-    Ok(exact.f_transpose(1, 2)?.f_bmm(&exact)?.f_div_scalar(divisor.of(cut)?)?)
+    // bf16 reaches as far as 32 bits do, and its sums are rounded once; f16 would overflow.
+    let factors = if cut.kind() == Kind::BFloat16 { cut.shallow_clone() } else { cut.f_to_kind(Kind::Float)? };
+    let sums = factors.f_transpose(1, 2)?.f_bmm(&factors)?.f_to_kind(Kind::Float)?;
+    Ok(sums.f_div_scalar(divisor.of(cut)?)?)
 }
 
 /// How far the Gram matrices of features `(1, C, H, W)` are from a target; so many times its gradient is added.

@@ -69,9 +69,7 @@ pub fn content_targets(network: &Vgg, recipe: &Recipe, picture: &Tensor) -> Resu
     let taps = recipe.content.taps(network)?;
     let features = network.features(picture, &taps, recipe.pooling)?;
     let positions = picture.size()[2..].iter().product();
-    let target = |(tap, features): (Tap, Tensor)| {
-        Ok((tap, Target::new(features.f_to_kind(Kind::Float)?, recipe.content.distance, positions)?))
-    };
+    let target = |(tap, features)| Ok((tap, Target::new(features, recipe.content.distance, positions)?));
     let at = taps.into_iter().zip(features).map(target).collect::<Result<_>>()?;
     Ok(Targets::new(at, recipe.content.sum))
 }
@@ -181,7 +179,7 @@ mod tests {
 
     use super::*;
     use crate::builtin;
-    use crate::vgg::Pooling;
+    use crate::pooling::Pooling;
 
     fn noise(seed: u64, size: [i64; 4]) -> Tensor {
         crate::random::Random(seed).uniform(size.iter().product()).unwrap().view(&size[..])

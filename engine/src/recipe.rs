@@ -7,7 +7,8 @@ use tch::Kind;
 use crate::input::Input;
 use crate::losses::{Distance, GramDivisor, TotalVariation};
 use crate::optimizers::{Decay, Method, StepRule};
-use crate::vgg::{Pooling, Tap, Vgg};
+use crate::pooling::Pooling;
+use crate::vgg::{Tap, Vgg};
 use crate::{Error, Result};
 
 /// Everything that tells one program from another.

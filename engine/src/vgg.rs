@@ -9,6 +9,7 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use crate::convolution::{Convolution, channels_last};
 use crate::input::Input;
+use crate::pooling::{Pooled, Pooling};
 use crate::{Error, Result};
 
 /// A convolution's place.
@@ -33,29 +34,6 @@ impl fmt::Display for Tap {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let kind = if self.rectified { "relu" } else { "conv" };
         write!(f, "{kind}{}_{}", self.layer.block, self.layer.conv)
-    }
-}
-
-/// What halves a block's result.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pooling {
-    /// The largest of 2 x 2, which VGG was trained with.
-    #[default]
-    Max,
-    /// Their mean (L. Gatys, A. Ecker, M. Bethge, CVPR 2016, section 2).
-    Average,
-}
-
-impl Pooling {
-    /// `(1, C, H, W) -> (1, C, H / 2, W / 2)`, rounded down; for Max with where each comes from.
-    pub(crate) fn apply(self, x: &Tensor) -> Result<(Tensor, Option<Tensor>)> {
-        Ok(match self {
-            Self::Max => {
-                let (pooled, indices) = x.f_max_pool2d_with_indices([2, 2], [2, 2], [0, 0], [1, 1], false)?;
-                (pooled, Some(indices))
-            }
-            Self::Average => (x.f_avg_pool2d([2, 2], [2, 2], [0, 0], false, true, None::<i64>)?, None),
-        })
     }
 }
 
@@ -147,7 +125,13 @@ impl Vgg {
     /// The same, as something that can be gone back through.
     pub(crate) fn trace(&self, x: &Tensor, wanted: &[Tap], pooling: Pooling) -> Result<Trace<'_>> {
         let mut passed = Vec::new();
-        let features = self.forward(x, wanted, pooling, &mut |step| passed.push(step))?;
+        let features = self.forward(x, wanted, pooling, &mut |step| {
+            // The way back through a pooling goes through the ReLU before it, too.
+            if matches!(step, Passed::Pool(..)) && matches!(passed.last(), Some(Passed::Relu { .. })) {
+                passed.pop();
+            }
+            passed.push(step);
+        })?;
         Ok(Trace { features, passed })
     }
 
@@ -171,9 +155,9 @@ impl Vgg {
                 let (_, _, height, width) = x.size4()?;
                 // A picture smaller than the network's reach stays as it is.
                 if height >= 2 && width >= 2 {
-                    let (pooled, indices) = pooling.apply(&x)?;
-                    pass(Passed::Pool { input: x, indices });
-                    x = pooled;
+                    let (halved, pooled) = pooling.apply(&x)?;
+                    pass(Passed::Pool(pooling, pooled));
+                    x = halved;
                 }
             }
             let at = |rectified| Tap { layer: conv.layer, rectified };
@@ -199,7 +183,7 @@ impl Vgg {
 enum Passed<'a> {
     Conv(&'a Conv),
     Relu { output: Tensor },
-    Pool { input: Tensor, indices: Option<Tensor> },
+    Pool(Pooling, Pooled),
     Tap,
 }
 
@@ -227,11 +211,7 @@ impl Trace<'_> {
                 (_, None) => continue,
                 (Passed::Conv(conv), Some(gradient)) => conv.back(&gradient)?,
                 (Passed::Relu { output }, Some(gradient)) => output.f_threshold_backward(&gradient, 0)?,
-                (Passed::Pool { input, indices: Some(indices) }, Some(gradient)) => input
-                    .f_max_pool2d_with_indices_backward(&gradient, [2, 2], [2, 2], [0, 0], [1, 1], false, &indices)?,
-                (Passed::Pool { input, indices: None }, Some(gradient)) => {
-                    input.f_avg_pool2d_backward(&gradient, [2, 2], [2, 2], [0, 0], false, true, None::<i64>)?
-                }
+                (Passed::Pool(pooling, pooled), Some(gradient)) => pooling.back(&pooled, &gradient)?,
             });
         }
         let none = || Error::Settings("no layer is compared".into());

@@ -8,7 +8,8 @@ use std::process::Command;
 use common::{picture, scratch, write_network};
 use style_engine::input::Input;
 use style_engine::losses::{GramDivisor, Grid, grams};
-use style_engine::vgg::{Pooling, Tap, Vgg};
+use style_engine::pooling::Pooling;
+use style_engine::vgg::{Tap, Vgg};
 use style_engine::{Error, weights};
 use tch::{Device, Kind, Tensor};
 

@@ -4,9 +4,9 @@ mod common;
 
 use common::picture;
 use style_engine::losses::{Distance, GramDivisor, Grid, Target, grams};
+use style_engine::pooling::Pooling;
 use style_engine::random::Random;
 use style_engine::session::Session;
-use style_engine::vgg::Pooling;
 use style_engine_interface::{Parameters, warm_start};
 use tch::{Device, Kind, Tensor};
 

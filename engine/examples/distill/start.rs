@@ -1,8 +1,9 @@
 //! What a student starts from: the teacher's own layers with fewer channels, or weights from a seed.
 
 use style_engine::input::Input;
+use style_engine::pooling::Pooling;
 use style_engine::random::Random;
-use style_engine::vgg::{Layer, Pooling, Vgg};
+use style_engine::vgg::{Layer, Vgg};
 use tch::{Device, Kind, Tensor};
 
 use crate::Outcome;
