@@ -2,6 +2,7 @@
 //! `contact-sheet.png`. Without arguments it films a scene and paints a style of its own.
 
 mod contact_sheet;
+#[path = "../film/mod.rs"]
 mod film;
 mod material;
 mod noise;
@@ -10,9 +11,10 @@ mod scene;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use contact_sheet::Strip;
-use film::Film;
+use film::{Bar, Film};
 use gst::prelude::*;
 
 /// The filters that the filtered film walks through, each for an equal share of its duration, with what they use.
@@ -45,20 +47,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         .property("kernel", "1 1 0; 1 1 -1; 0 -1 -1")
         .property("radius", 6.0)
         .build()?;
-    let filtered = Film::new(&video, folder.join("filtered.mp4"), &convfilter)?;
-    filtered.on_time(&convfilter, |convfilter, share| {
-        convfilter.set_property_from_str("filter", filter_at(share).0);
-    });
-    let filtered = filtered.run()?;
+    on_time(&convfilter, |convfilter, share| convfilter.set_property_from_str("filter", filter_at(share).0));
+    let filtered = folder.join("filtered.mp4");
+    let filtering = make(&video, &filtered, &convfilter)?;
 
     let styletransfer = gst::ElementFactory::make("styletransfer").property("style", style.to_str()).build()?;
-    let styled = Film::new(&video, folder.join("styled.mp4"), &styletransfer)?;
-    styled.on_time(&styletransfer, |styletransfer, _| {
+    on_time(&styletransfer, |styletransfer, _| {
         if device(styletransfer) == "cpu" {
             styletransfer.set_property("size", CPU_SIZE);
         }
     });
-    let styled = styled.run()?;
+    let styled = folder.join("styled.mp4");
+    let styling = make(&video, &styled, &styletransfer)?;
 
     let sheet = folder.join("contact-sheet.png");
     let style_name = style.file_name().unwrap_or_default().to_string_lossy();
@@ -67,19 +67,44 @@ fn main() -> Result<(), Box<dyn Error>> {
         FILTERS.len(),
         &[
             Strip { film: &video, caption: &|_| "source".into() },
-            Strip { film: &filtered.path, caption: &|share| format!("{} {}", filter_at(share).0, filter_at(share).1) },
-            Strip { film: &styled.path, caption: &|_| format!("styletransfer: {style_name}") },
+            Strip { film: &filtered, caption: &|share| format!("{} {}", filter_at(share).0, filter_at(share).1) },
+            Strip { film: &styled, caption: &|_| format!("styletransfer: {style_name}") },
         ],
     )?;
 
-    println!("\nconvfilter    {filtered}, on {}", convfilter.property::<String>("adapter-name"));
+    println!("\nconvfilter    {filtering}, on {}", convfilter.property::<String>("adapter-name"));
     println!(
-        "styletransfer {styled}, on {}, with {}",
+        "styletransfer {styling}, on {}, with {}",
         device(&styletransfer),
         styletransfer.property::<String>("network")
     );
     println!("contact sheet {}", sheet.display());
     Ok(())
+}
+
+/// Makes a film, showing how far it is; what it took.
+fn make(video: &Path, path: &Path, element: &gst::Element) -> Result<String, Box<dyn Error>> {
+    let bar = Bar::new(&path.display().to_string())?;
+    let made = Film::new(video, path.to_owned(), element).make(|progress| bar.show(progress), &AtomicBool::new(false));
+    drop(bar);
+    let made = made?;
+    let took = format!("{}: {made}", path.display());
+    println!("{took}");
+    Ok(took)
+}
+
+/// Calls `change` before each picture, with the share (0..1) of the film that lies before it.
+fn on_time(element: &gst::Element, change: impl Fn(&gst::Element, f64) + Send + Sync + 'static) {
+    let (Some(pad), target) = (element.static_pad("sink"), element.downgrade()) else { return };
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let duration = pad.peer_query_duration::<gst::ClockTime>();
+        if let (Some(target), Some(duration), Some(time)) =
+            (target.upgrade(), duration, info.buffer().and_then(|buffer| buffer.pts()))
+        {
+            change(&target, time.nseconds() as f64 / duration.nseconds().max(1) as f64);
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// The filter at a share (0..1) of the film's duration.

@@ -50,7 +50,7 @@ pub fn clip(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
             })
             .build(),
     );
-    film::wait(&pipeline, |_, _| ())?;
+    film::bus::wait(&pipeline)?;
     Ok(path)
 }
 

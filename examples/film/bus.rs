@@ -1,0 +1,49 @@
+//! What pipelines tell.
+
+use std::error::Error;
+
+use gst::prelude::*;
+
+use super::Outcome;
+
+/// Plays `pipeline` to its end.
+pub fn wait(pipeline: &gst::Pipeline) -> Outcome<()> {
+    let played = pipeline.set_state(gst::State::Playing);
+    let result: Outcome<()> = loop {
+        match next(pipeline).as_ref().map(|message| message.view()) {
+            Some(gst::MessageView::Error(error)) => break Err(words(error).into()),
+            Some(gst::MessageView::Eos(_)) => break Ok(()),
+            _ => (),
+        }
+    };
+    // The elements close their files; the error, if any, came over the bus.
+    pipeline.set_state(gst::State::Null)?;
+    result?;
+    played?;
+    Ok(())
+}
+
+/// The next message, if one comes within a moment, of its end, its errors, how far it is, and what elements say to programs.
+pub fn next(pipeline: &gst::Pipeline) -> Option<gst::Message> {
+    let types =
+        [gst::MessageType::Application, gst::MessageType::Eos, gst::MessageType::Error, gst::MessageType::Progress];
+    pipeline.bus()?.timed_pop_filtered(gst::ClockTime::from_mseconds(200), &types)
+}
+
+/// The error that was told, if one was.
+pub fn error(pipeline: &gst::Pipeline) -> Option<Box<dyn Error>> {
+    let message = pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
+    match message.view() {
+        gst::MessageView::Error(error) => Some(words(error).into()),
+        _ => None,
+    }
+}
+
+/// What an error says, in a line.
+pub fn words(error: &gst::message::Error) -> String {
+    let text = error.error().to_string();
+    let debug = error.debug().unwrap_or_default();
+    // GStreamer's general errors tell more to developers: after the place in the source, below it.
+    let more = debug.lines().nth(1).filter(|_| text.contains("Internal data stream error") || text.contains("General"));
+    [text.lines().next(), more].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,395 @@
+//! The transcoder on clips of all kinds, judged by ffprobe.
+
+mod common;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{program, scratch, stage};
+
+/// A test pattern with a frame counter, four seconds of it.
+const PICTURES: &str = "-f lavfi -i testsrc2=size=160x120:rate=25:duration=4";
+const SOUND: &str = "-f lavfi -i sine=440:duration=4";
+const H264: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p";
+
+/// A folder with clips in it, and the transcoder.
+struct Bench {
+    folder: PathBuf,
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        Self { folder: scratch(&format!("transcode-{name}")) }
+    }
+
+    /// The path of a file in the folder.
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Runs ffmpeg in the folder.
+    fn ffmpeg(&self, arguments: &str) {
+        let mut ffmpeg = Command::new("ffmpeg");
+        ffmpeg.args("-nostdin -loglevel error -y".split(' ')).args(arguments.split_whitespace());
+        let output = ffmpeg.current_dir(&self.folder).output().expect("scripts/setup --tests installs ffmpeg");
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let transcode = stage().parent().expect("target/release").join("examples/transcode");
+        let transcode = transcode.to_str().expect("a path in UTF-8");
+        let mut command = program(transcode, &stage().join("lib/gstreamer-1.0"), &self.path("registry.bin"));
+        // Vulkan would speak of it where it is missing.
+        command.args(arguments.split_whitespace()).current_dir(&self.folder).env("XDG_RUNTIME_DIR", &self.folder);
+        command
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        self.command(arguments).output().expect("the transcoder is built")
+    }
+
+    /// Runs the transcoder and probes what it made: the second argument.
+    fn transcode(&self, arguments: &str) -> Film {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        self.probe(arguments.split_whitespace().nth(1).expect("an output"))
+    }
+
+    /// What the transcoder says as it fails: one line.
+    fn failure(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {text}");
+        assert_eq!(text.lines().count(), 1, "{arguments}: {text}");
+        text
+    }
+
+    fn probe(&self, name: &str) -> Film {
+        Film::probe(&self.path(name))
+    }
+}
+
+/// What ffprobe tells of a film.
+#[derive(Debug)]
+struct Film {
+    streams: Vec<HashMap<String, String>>,
+    tags: HashMap<String, String>,
+    /// Times at which pictures begin, in seconds, in order.
+    times: Vec<f64>,
+}
+
+impl Film {
+    fn probe(path: &Path) -> Self {
+        let sections = sections(path, &["-count_frames", "-show_streams", "-show_format"]);
+        let (streams, formats) = sections.into_iter().partition::<Vec<_>, _>(|(name, _)| name == "STREAM");
+        let packets = sections_of(path, &["-select_streams", "v", "-show_packets"], "PACKET");
+        let mut times: Vec<f64> = packets.iter().map(|packet| number(packet, "pts_time")).collect();
+        times.sort_by(f64::total_cmp);
+        Self {
+            streams: streams.into_iter().map(|(_, fields)| fields).collect(),
+            tags: formats.into_iter().map(|(_, fields)| fields).next().unwrap_or_default(),
+            times,
+        }
+    }
+
+    fn of_type(&self, kind: &str) -> Vec<&HashMap<String, String>> {
+        self.streams.iter().filter(|stream| stream["codec_type"] == kind).collect()
+    }
+
+    fn picture(&self) -> &HashMap<String, String> {
+        self.of_type("video")[0]
+    }
+
+    /// Pictures that can be decoded.
+    fn frames(&self) -> usize {
+        self.picture()["nb_read_frames"].parse().expect("a number")
+    }
+
+    fn size(&self) -> (&str, &str) {
+        (&self.picture()["width"], &self.picture()["height"])
+    }
+
+    fn codecs(&self, kind: &str) -> Vec<&str> {
+        self.of_type(kind).iter().map(|stream| stream["codec_name"].as_str()).collect()
+    }
+
+    fn languages(&self, kind: &str) -> Vec<&str> {
+        self.of_type(kind).iter().map(|stream| stream["TAG:language"].as_str()).collect()
+    }
+
+    fn tag(&self, name: &str) -> Option<&str> {
+        let found = |(key, _): &(&String, &String)| key.eq_ignore_ascii_case(&format!("TAG:{name}"));
+        self.tags.iter().find(found).map(|(_, value)| value.as_str())
+    }
+
+    /// Each picture comes when it came before, but for the rounding of the file's clock.
+    fn keeps_times_of(&self, other: &Self) {
+        assert_eq!(self.times.len(), other.times.len());
+        for (index, (mine, others)) in self.times.iter().zip(&other.times).enumerate() {
+            let (mine, others) = (mine - self.times[0], others - other.times[0]);
+            assert!((mine - others).abs() < 0.0015, "picture {index} comes at {mine} s, not at {others} s");
+        }
+    }
+}
+
+fn number(fields: &HashMap<String, String>, name: &str) -> f64 {
+    fields[name].parse().unwrap_or_else(|_| panic!("{name}={}", fields[name]))
+}
+
+fn sections_of(path: &Path, options: &[&str], name: &str) -> Vec<HashMap<String, String>> {
+    sections(path, options).into_iter().filter(|(found, _)| found == name).map(|(_, fields)| fields).collect()
+}
+
+/// ffprobe's answer: `[NAME]`, lines of `KEY=VALUE`, `[/NAME]`; without what is beside the data.
+fn sections(path: &Path, options: &[&str]) -> Vec<(String, HashMap<String, String>)> {
+    let output = Command::new("ffprobe").args(["-loglevel", "error"]).args(options).arg(path).output();
+    let output = output.expect("scripts/setup --tests installs ffmpeg");
+    assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
+    let mut sections: Vec<(String, HashMap<String, String>)> = Vec::new();
+    let mut is_beside = false;
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        match line.split_once('=') {
+            _ if line.ends_with("SIDE_DATA]") => is_beside = !line.starts_with("[/"),
+            Some((key, value)) if !is_beside => {
+                sections.last_mut().expect("a section").1.insert(key.to_owned(), value.trim().to_owned());
+            }
+            None if !line.starts_with("[/") => {
+                sections.push((line.trim_matches(['[', ']']).to_owned(), HashMap::new()));
+            }
+            _ => (),
+        }
+    }
+    sections
+}
+
+#[test]
+fn a_film_keeps_its_frames_times_colours_sound_and_subtitles() {
+    let bench = Bench::new("tracks");
+    std::fs::write(
+        bench.path("words.srt"),
+        "1\n00:00:00,500 --> 00:00:01,500\n<i>Tea</i> & toast\n\n2\n00:00:02,000 --> 00:00:03,000\nSecond\n",
+    )
+    .expect("written");
+    let tags = "-metadata title=Breakfast -metadata artist=Someone -metadata:s:a:0 language=deu \
+        -metadata:s:a:1 language=fra -metadata:s:s:0 language=nld";
+    bench.ffmpeg(&format!(
+        "{PICTURES} {SOUND} -f lavfi -i sine=880:duration=4 -i words.srt -map 0 -map 1 -map 2 -map 3 {H264} \
+         -color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv \
+         -c:a:0 aac -c:a:1 libvorbis -c:s srt {tags} film.mkv"
+    ));
+    let before = bench.probe("film.mkv");
+    // What sound becomes, what pictures, and what is left of the subtitles.
+    for (output, sound, pictures, subtitles) in [
+        ("film.mp4", ["aac", "aac"], "h264", vec!["mov_text"]),
+        ("filtered.mkv", ["aac", "vorbis"], "h264", vec!["subrip"]),
+        ("film.webm", ["opus", "vorbis"], "vp9", vec![]),
+    ] {
+        let after = bench.transcode(&format!("film.mkv {output} --filter blur"));
+        assert_eq!((after.frames(), after.size()), (100, ("160", "120")), "{output}");
+        after.keeps_times_of(&before);
+        assert_eq!(after.codecs("audio"), sound, "{output}");
+        assert_eq!(after.codecs("video"), [pictures], "{output}");
+        assert_eq!(after.codecs("subtitle"), subtitles, "{output}");
+        let (german, french) = if output == "film.mp4" { ("deu", "fra") } else { ("ger", "fre") };
+        assert_eq!(after.languages("audio"), [german, french], "{output}");
+        assert_eq!((after.tag("title"), after.tag("artist")), (Some("Breakfast"), Some("Someone")), "{output}");
+        for field in ["color_space", "color_primaries", "color_transfer", "color_range"] {
+            assert_eq!(after.picture()[field], before.picture()[field], "{output}: {field}");
+        }
+    }
+
+    // Subtitles are the words alone, at the same times.
+    let words = |film: &str| {
+        bench.ffmpeg(&format!("-i {film} -map 0:s -c:s copy words-of-{film}.srt"));
+        std::fs::read_to_string(bench.path(&format!("words-of-{film}.srt"))).expect("written")
+    };
+    assert_eq!(words("filtered.mkv"), words("film.mkv").replace("<i>", "").replace("</i>", ""));
+    // Sound that was passed through is the same, packet for packet.
+    let hash = |film: &str| {
+        let options = ["-select_streams", "a:0", "-show_packets", "-show_data_hash", "md5"];
+        let packets = sections_of(&bench.path(film), &options, "PACKET");
+        packets.into_iter().map(|packet| packet["data_hash"].clone()).collect::<Vec<_>>()
+    };
+    let (before, after) = (hash("film.mkv"), hash("filtered.mkv"));
+    assert!(!before.is_empty() && before == after, "{} and {} packets", before.len(), after.len());
+}
+
+#[test]
+fn films_of_every_kind() {
+    let bench = Bench::new("kinds");
+    bench.ffmpeg(&format!("{PICTURES} {H264} silent.mp4"));
+    bench.ffmpeg(&format!("{PICTURES} -vf select='if(lt(t,2),1,not(mod(n,3)))' -fps_mode vfr {H264} varying.mp4"));
+    bench.ffmpeg(&format!("{PICTURES} -c:v libx264 -preset ultrafast -pix_fmt yuv420p10le deep.mkv"));
+    bench.ffmpeg(&format!("{PICTURES} -vf format=rgb24,crop=159:119,format=yuv420p -c:v ffv1 odd.mkv"));
+    bench.ffmpeg("-i silent.mp4 -c copy -metadata:s:v rotate=90 rotated.mp4");
+    bench.ffmpeg(&format!(
+        "-f lavfi -i testsrc2=size=160x120:rate=50:duration=4 -vf interlace {H264} -flags +ilme+ildct interlaced.mp4"
+    ));
+    bench.ffmpeg(&format!("{PICTURES} {SOUND} -c:v mpeg4 -c:a pcm_s16le film.avi"));
+    bench.ffmpeg(&format!("{PICTURES} {SOUND} {H264} -c:a aac film.ts"));
+    bench.ffmpeg(&format!("{PICTURES} {SOUND} -c:v libvpx -c:a libvorbis film.webm"));
+    for (input, output, frames, size, format) in [
+        ("silent.mp4", "out.mp4", 100, ("160", "120"), "yuv420p"),
+        ("varying.mp4", "out.mp4", 67, ("160", "120"), "yuv420p"),
+        ("varying.mp4", "out.mkv", 67, ("160", "120"), "yuv420p"),
+        ("varying.mp4", "out.webm", 67, ("160", "120"), "yuv420p"),
+        ("deep.mkv", "out.mp4", 100, ("160", "120"), "yuv420p10le"),
+        ("deep.mkv", "out.webm", 100, ("160", "120"), "yuv420p10le"),
+        ("odd.mkv", "out.mp4", 100, ("158", "118"), "yuv420p"),
+        ("odd.mkv", "out.webm", 100, ("159", "119"), "yuv420p"),
+        ("rotated.mp4", "out.mp4", 100, ("120", "160"), "yuv420p"),
+        ("interlaced.mp4", "out.mp4", 100, ("160", "120"), "yuv420p"),
+        ("film.avi", "out.mkv", 100, ("160", "120"), "yuv420p"),
+        ("film.ts", "out.mp4", 100, ("160", "120"), "yuv420p"),
+        ("film.webm", "out.mkv", 100, ("160", "120"), "yuv420p"),
+    ] {
+        let after = bench.transcode(&format!("{input} {output} --filter blur --overwrite"));
+        assert_eq!((after.frames(), after.size()), (frames, size), "{input} to {output}");
+        assert_eq!(after.picture()["pix_fmt"], format, "{input} to {output}");
+        assert_eq!(after.picture()["field_order"], "progressive", "{input} to {output}");
+        after.keeps_times_of(&bench.probe(input));
+        assert_eq!(after.of_type("audio").len(), bench.probe(input).of_type("audio").len(), "{input} to {output}");
+    }
+}
+
+#[test]
+fn looks_encoders_and_parts() {
+    let bench = Bench::new("options");
+    bench.ffmpeg(&format!("{PICTURES} {SOUND} {H264} -g 50 -c:a aac film.mp4"));
+    image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 8) as u8, (y * 8) as u8, 90]))
+        .save(bench.path("style.png"))
+        .expect("written");
+    let size = |film: &str| std::fs::metadata(bench.path(film)).expect("it is there").len();
+
+    let chain = bench.command("film.mp4 chain.mp4 --duration 0.2").args(["--chain", "median, size=3; emboss"]).output();
+    assert!(chain.expect("it runs").status.success());
+    assert_eq!(bench.probe("chain.mp4").frames(), 5);
+    let style = "--style style.png --set first-iterations=2 --set iterations=1 --set size=64";
+    assert_eq!(bench.transcode(&format!("film.mp4 style.mkv {style} --duration 0.2")).frames(), 5);
+
+    for (encoder, codec) in [("x265", "hevc"), ("vp8", "vp8"), ("vp9", "vp9")] {
+        let film = bench.transcode(&format!("film.mp4 {encoder}.mkv --filter blur --encoder {encoder} --duration 1"));
+        assert_eq!((film.frames(), film.codecs("video")), (25, vec![codec]));
+    }
+    let own = bench.command("film.mp4 own.mkv --filter blur").args(["--encoder", "theoraenc quality=40"]).output();
+    assert!(own.expect("it runs").status.success());
+    assert_eq!(bench.probe("own.mkv").codecs("video"), ["theora"]);
+    for encoder in ["x264", "vp9"] {
+        for quality in [15, 45] {
+            let output = format!("{encoder}-{quality}.mkv");
+            bench.transcode(&format!("film.mp4 {output} --filter none --encoder {encoder} --quality {quality}"));
+        }
+        assert!(size(&format!("{encoder}-15.mkv")) > 2 * size(&format!("{encoder}-45.mkv")), "{encoder}");
+    }
+
+    // From a place that is no key frame, with the sound that belongs there.
+    let part = bench.transcode("film.mp4 part.mkv --filter none --quality 1 --start 0:01.2 --duration 1.6");
+    assert_eq!(part.frames(), 40);
+    bench.ffmpeg("-i film.mp4 -vf trim=start=1.2:duration=1.6,setpts=PTS-STARTPTS -f rawvideo expected.raw");
+    bench.ffmpeg("-i part.mkv -f rawvideo part.raw");
+    let difference = difference(&bench.path("part.raw"), &bench.path("expected.raw"));
+    assert!(difference < 1.5, "the part is another one: {difference}");
+    let sound = part.of_type("audio")[0]["nb_read_frames"].parse::<f64>().expect("a number") * 1024.0 / 44_100.0;
+    assert!((sound - 1.6).abs() < 0.06, "{sound} s of sound");
+}
+
+/// The mean difference of two files' bytes; they are equally long.
+fn difference(one: &Path, other: &Path) -> f64 {
+    let [one, other] = [one, other].map(|path| std::fs::read(path).expect("readable"));
+    assert_eq!(one.len(), other.len());
+    one.iter().zip(&other).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / one.len() as f64
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_a_line() {
+    let bench = Bench::new("errors");
+    bench.ffmpeg(&format!("{PICTURES} {SOUND} {H264} -c:a aac -movflags +faststart film.mp4"));
+    bench.ffmpeg(&format!("{PICTURES} -frames:v 0 {H264} empty.mp4"));
+    bench.ffmpeg(&format!("{SOUND} -c:a aac sound.mp4"));
+    let film = std::fs::read(bench.path("film.mp4")).expect("readable");
+    std::fs::write(bench.path("cut.mp4"), &film[..film.len() / 2]).expect("written");
+    std::fs::write(bench.path("cut-early.mp4"), &film[..60]).expect("written");
+    std::fs::write(bench.path("there.mp4"), "something").expect("written");
+    for (arguments, words) in [
+        ("missing.mp4 out.mp4 --filter blur", vec!["missing.mp4"]),
+        ("empty.mp4 out.mp4 --filter blur", vec!["empty.mp4"]),
+        ("sound.mp4 out.mp4 --filter blur", vec!["sound.mp4", "no pictures"]),
+        ("cut-early.mp4 out.mp4 --filter blur", vec!["cut-early.mp4"]),
+        ("film.mp4 out.avi --filter blur", vec!["out.avi", ".mkv"]),
+        ("film.mp4 nowhere/out.mp4 --filter blur", vec!["nowhere/out.mp4"]),
+        ("film.mp4 there.mp4 --filter blur", vec!["there.mp4", "--overwrite"]),
+        ("film.mp4 film.mp4 --filter blur --overwrite", vec!["film.mp4"]),
+        ("film.mp4 out.mp4 --filter swirl", vec!["swirl"]),
+        ("film.mp4 out.mp4 --filter blur --set radios=2", vec!["radios"]),
+        ("film.mp4 out.mp4 --style nothing.png", vec!["nothing.png"]),
+        ("film.mp4 out.webm --filter blur --encoder x264", vec!["webm", "x-h264"]),
+        ("film.mp4 out.mp4 --filter blur --encoder nonsense", vec!["nonsense"]),
+        ("film.mp4 out.mp4 --filter blur --start 1:00", vec!["film.mp4", "1:00"]),
+    ] {
+        let text = bench.failure(arguments);
+        assert!(words.iter().all(|word| text.contains(word)), "{arguments}: {text}");
+        assert!(!bench.path("out.mp4").exists() && !bench.path("out.webm").exists(), "{arguments} leaves a file");
+    }
+    assert_eq!(std::fs::read(bench.path("there.mp4")).expect("readable"), b"something");
+    assert_eq!(std::fs::read(bench.path("film.mp4")).expect("readable"), film);
+
+    // What there is of a film that is cut off is made, and that it is cut off is said.
+    let text = bench.failure("cut.mp4 cut-filtered.mp4 --filter blur");
+    assert!(text.contains("cut.mp4 is cut off"), "{text}");
+    let made = bench.probe("cut-filtered.mp4");
+    assert!((40..100).contains(&made.frames()), "{} frames", made.frames());
+}
+
+#[test]
+fn a_film_that_was_stopped_plays_and_goes_on() {
+    const FRAMES: usize = 500;
+    for (output, signal) in [("out.mp4", "INT"), ("out.mkv", "TERM"), ("out.webm", "INT"), ("killed.mkv", "KILL")] {
+        let bench = Bench::new(&format!("stop-{output}"));
+        bench.ffmpeg(&format!(
+            "-f lavfi -i testsrc2=size=320x240:rate=25:duration=20 -f lavfi -i sine=440:duration=20 {H264} -c:a aac film.mp4"
+        ));
+        let filtering = format!("film.mp4 {output} --filter median --set size=5");
+        let running = bench.command(&filtering).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut running = running.expect("it runs");
+        let begun = Instant::now();
+        while std::fs::metadata(bench.path(output)).map_or(0, |file| file.len()) < 400_000 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{output}: little is written");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let kill = Command::new("kill").args(["-s", signal, &running.id().to_string()]).status();
+        assert!(kill.expect("it is sent").success());
+        let status = running.wait().expect("it ends");
+        if signal != "KILL" {
+            assert_eq!(status.code(), Some(130), "{output}");
+        }
+        let stopped = bench.probe(output);
+        assert!((1..FRAMES).contains(&stopped.frames()), "{output}: {} frames", stopped.frames());
+        let pictures = |film: &str| -> Vec<String> {
+            let packets = sections_of(&bench.path(film), &["-show_packets", "-show_data_hash", "md5"], "PACKET");
+            let pictures = packets.into_iter().filter(|packet| packet["codec_type"] == "video");
+            pictures.map(|packet| packet["data_hash"].clone()).collect()
+        };
+        let there = pictures(output);
+
+        // Nor does it go on as something else.
+        if output == "out.mp4" {
+            let text = bench.failure(&format!("{filtering} --resume --encoder x264 --quality 40"));
+            assert!(text.contains("encoded otherwise"), "{text}");
+            assert_eq!(bench.probe(output).frames(), stopped.frames());
+        }
+        let whole = bench.transcode(&format!("{filtering} --resume"));
+        assert_eq!(whole.frames(), FRAMES, "{output}, which had {}", stopped.frames());
+        whole.keeps_times_of(&bench.probe("film.mp4"));
+        // What was there is not made anew, and sound has no seam.
+        assert_eq!(pictures(output)[..there.len()], there, "{output}");
+        let packets = |film: &Film| film.of_type("audio")[0]["nb_read_frames"].parse::<i32>().expect("a number");
+        if !output.ends_with("webm") {
+            assert!((packets(&whole) - packets(&bench.probe("film.mp4"))).abs() <= 1, "{output}");
+        }
+        let files = std::fs::read_dir(&bench.folder).expect("a folder").flatten();
+        let part = files.map(|file| file.file_name()).find(|name| name.to_string_lossy().contains(".part."));
+        assert_eq!(part, None, "{output} leaves a file");
+    }
+}
