@@ -258,12 +258,15 @@ impl ObjectSubclass for ConvFilter {
     const NAME: &'static str = "GstConvFilter";
     type Type = super::ConvFilter;
     type ParentType = gst_video::VideoFilter;
+    type Interfaces = (gst::Preset,);
 }
 
 #[glib::derived_properties]
 impl ObjectImpl for ConvFilter {}
 
 impl GstObjectImpl for ConvFilter {}
+
+impl PresetImpl for ConvFilter {}
 
 impl ElementImpl for ConvFilter {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {

@@ -9,7 +9,8 @@ mod imp;
 glib::wrapper! {
     /// Convolution and rank filters on every frame, on the GPU or the CPU.
     pub struct ConvFilter(ObjectSubclass<imp::ConvFilter>)
-        @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object;
+        @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object,
+        @implements gst::Preset;
 }
 
 /// The `filter` property's values.

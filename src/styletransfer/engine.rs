@@ -19,8 +19,8 @@ use crate::sync::lock;
 const LIBRARY: &str = "libstyle_engine.so";
 
 /// How to get what is missing.
-const HINT: &str = "run scripts/setup and build again, or point LIBTORCH at a libtorch 2.11.0 folder and \
-    STYLEFILTER_ENGINE at libstyle_engine.so";
+const HINT: &str = "run scripts/setup and build again, or see /usr/share/doc/gst-plugin-stylefilter/README.Debian, \
+    or point LIBTORCH at a libtorch 2.11.0 folder and STYLEFILTER_ENGINE at libstyle_engine.so";
 
 /// Why the engine could not do what was asked.
 #[derive(Debug, thiserror::Error)]

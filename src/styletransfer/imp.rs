@@ -273,6 +273,7 @@ impl ObjectSubclass for StyleTransfer {
     const NAME: &'static str = "GstStyleTransfer";
     type Type = super::StyleTransfer;
     type ParentType = gst_video::VideoFilter;
+    type Interfaces = (gst::Preset,);
 }
 
 impl ObjectImpl for StyleTransfer {
@@ -302,6 +303,8 @@ impl ObjectImpl for StyleTransfer {
 }
 
 impl GstObjectImpl for StyleTransfer {}
+
+impl PresetImpl for StyleTransfer {}
 
 impl ElementImpl for StyleTransfer {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {

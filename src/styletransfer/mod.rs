@@ -13,7 +13,8 @@ mod style_image;
 glib::wrapper! {
     /// Every frame repainted in the style of an image.
     pub struct StyleTransfer(ObjectSubclass<imp::StyleTransfer>)
-        @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object;
+        @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object,
+        @implements gst::Preset;
 }
 
 /// The `recipe` property's values.

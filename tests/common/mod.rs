@@ -39,7 +39,10 @@ pub fn init() {
     ONCE.call_once(|| {
         // Users' settings must not leak in; the element's default is the built-in network.
         // SAFETY: before any other thread of the test is started.
-        unsafe { std::env::remove_var("STYLEFILTER_WEIGHTS") };
+        unsafe {
+            std::env::remove_var("STYLEFILTER_WEIGHTS");
+            std::env::set_var("GST_PRESET_PATH", root().join("presets"));
+        }
         gst::init().expect("GStreamer starts");
         gst::Plugin::load_file(plugin()).expect("the plugin loads");
     });
@@ -49,6 +52,7 @@ pub fn init() {
 pub fn program(name: &str, plugins: &Path, registry: &Path) -> Command {
     let mut command = Command::new(name);
     command.env("GST_PLUGIN_PATH", plugins).env("GST_REGISTRY", registry);
+    command.env("GST_PRESET_PATH", root().join("presets"));
     // cargo's own: a user's shell has neither.
     command.env_remove("LIBTORCH").env_remove("LD_LIBRARY_PATH").env_remove("STYLEFILTER_WEIGHTS");
     command
