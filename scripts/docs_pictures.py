@@ -1,0 +1,137 @@
+"""Makes the pictures of docs/settings.md from the demo's scene and painting: scripts/docs --pictures"""
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+
+from PIL import Image, ImageChops, ImageDraw, ImageFont
+
+ROOT = Path(__file__).resolve().parent.parent
+FILM, STYLE = ROOT / "target/demo/source.mp4", ROOT / "target/demo/style.png"
+PICTURES = ROOT / "docs/pictures"
+# The frame that is shown, and the part of it where single samples matter, as large as a cell.
+FRAME, PART = 50, (190, 64, 478, 226)
+CELL = (288, 162)
+# So large are frames painted; on the sheets they are as large as a cell.
+PAINTED = (480, 270)
+GAP, LABEL = 6, 20
+# What most of the sheets are painted with, for the scene is small.
+RECOGNISABLE = "content-weight=10"
+
+
+def launch(line):
+    # The built-in network, whatever weights this user has.
+    nowhere = str(ROOT / "target/no-weights")
+    environment = os.environ | {"XDG_DATA_HOME": nowhere, "TORCH_HOME": nowhere, "OMP_WAIT_POLICY": "passive"}
+    environment.pop("STYLEFILTER_WEIGHTS", None)
+    subprocess.run(["gst-launch-1.0", "--quiet", *shlex.split(line)], env=environment, check=True)
+
+
+class Film:
+    """The scene's frames, which elements can be shown at work on."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        launch(f"filesrc location={FILM} ! decodebin ! videoconvert ! video/x-raw,format=RGB ! pngenc"
+               f" ! multifilesink location={self.folder}/%03d.png")
+
+    def through(self, element, size, frames=1, format="RGB"):
+        """Frames up to FRAME as they leave an element."""
+        print(element, flush=True)
+        results = self.folder / "results"
+        results.mkdir(exist_ok=True)
+        launch(f"multifilesrc location={self.folder}/%03d.png start-index={FRAME - frames + 1} stop-index={FRAME}"
+               f" caps=image/png,framerate=25/1 ! pngdec ! videoconvert ! videoscale"
+               f" ! video/x-raw,format={format},width={size[0]},height={size[1]}"
+               f" ! {element} ! videoconvert ! pngenc ! multifilesink location={results}/%03d.png")
+        return [Image.open(results / f"{index:03}.png").convert("RGB") for index in range(frames)]
+
+    def filtered(self, settings, part=PART, format="RGB"):
+        """A part of the frame as convfilter gives it, labelled with the settings."""
+        [frame] = self.through(f"convfilter {settings}", (640, 360), format=format)
+        return settings.removeprefix("filter=kernel "), frame.crop(part)
+
+    def painted(self, settings, common=RECOGNISABLE):
+        """The frame as styletransfer paints it, labelled with the settings."""
+        [frame] = self.through(f"styletransfer style={STYLE} {common} {settings}", PAINTED)
+        return settings, frame
+
+    def last_and_change(self, settings, frames):
+        """The last of some frames as they are painted, and what differs from the one before it, four times as strong."""
+        before, after = self.through(f"styletransfer style={STYLE} {RECOGNISABLE} {settings}", PAINTED, frames)[-2:]
+        change = ImageChops.difference(before, after).point(lambda value: min(4 * value, 255))
+        return (settings, after), ("its change", change)
+
+
+def write(name, cells, columns=3):
+    """A sheet of labelled pictures."""
+    font = ImageFont.load_default(13)
+    width, height = CELL[0] + GAP, CELL[1] + GAP + LABEL
+    rows = -(-len(cells) // columns)
+    sheet = Image.new("RGB", (columns * width - GAP, rows * height - GAP), "white")
+    draw = ImageDraw.Draw(sheet)
+    for index, (label, picture) in enumerate(cells):
+        left, top = index % columns * width, index // columns * height
+        draw.text((left, top + 2), label, "black", font)
+        picture = picture.copy()
+        picture.thumbnail(CELL, Image.Resampling.LANCZOS)
+        sheet.paste(picture, (left, top + LABEL))
+    path = PICTURES / f"{name}.jpg"
+    sheet.save(path, quality=66, optimize=True)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB", flush=True)
+
+
+def convfilter(film):
+    filtered = film.filtered
+    _, frame = filtered("")
+    write("filters", [("the frame", frame)] + [filtered(f"filter={settings}") for settings in [
+        "blur", "smooth-more", "detail", "sharpen", "edge-enhance-more", "contour", "find-edges", "emboss",
+        "min size=5", "max size=5", "mode size=9"]])
+    write("numbers", [filtered(f"filter={settings}") for settings in [
+        "gaussian-blur radius=1", "gaussian-blur radius=4", "gaussian-blur radius=12",
+        "unsharp-mask percent=50", "unsharp-mask percent=150", "unsharp-mask percent=400",
+        "median size=3", "median size=9", "median size=21",
+        "emboss mix=0.25", "emboss mix=0.5", "emboss mix=0.75"]])
+    corner = (0, 0, *CELL)
+    write("kernels", [
+        *(filtered(f"filter=kernel {settings}") for settings in [
+            'kernel="1 1 0; 1 1 -1; 0 -1 -1"', 'kernel="1 1 1 1 1 1 1 1 1 1 1 1 1"',
+            'kernel="-1 0 1; -2 0 2; -1 0 1" offset=128']),
+        *(filtered(f"filter=box-blur radius=15 border={border}", corner) for border in ["clamp", "copy", "zero"]),
+        *(filtered(f"filter=emboss planes={planes}", format="I420") for planes in ["auto", "luma", "all"])])
+    presets = ["pencil", "chalk", "oil", "comic", "relief", "glow", "crisp", "clean"]
+    write("convfilter-presets",
+          [("the frame", frame)] + [filtered(f"@preset={preset}", format="I420") for preset in presets])
+
+
+def styletransfer(film):
+    painted = film.painted
+    [frame] = film.through("identity", PAINTED)
+    _, plain = painted("")
+    _, untouched = painted("", "")
+    write("styles", [("the frame", frame), ("the style", Image.open(STYLE).convert("RGB")),
+                     ("content-weight=2, the default", untouched),
+                     painted("content-weight=5", ""), (RECOGNISABLE, plain), painted("content-weight=20", ""),
+                     painted("style-scale=0.5"), ("style-scale=1, the default", plain), painted("style-scale=2")])
+    write("colours", [painted("strength=0.3"), painted("strength=0.6"), ("strength=1, the default", plain),
+                      ("original-colors=none, the default", plain), painted("original-colors=match"),
+                      painted("original-colors=luma")])
+    write("steps", [painted("first-iterations=5"), painted("first-iterations=20"),
+                    ("first-iterations=80, the default", plain),
+                    painted("size=120"), painted("size=240"), ("size=480, the frame's own", plain)])
+    # Without a warm start, no frame depends on those before it.
+    ways = [("warm-start=flow", 25), ("warm-start=previous", 25), ("warm-start=none", 2)]
+    lasts, changes = zip(*(film.last_and_change(*way) for way in ways))
+    write("warm-starts", [*lasts, *changes])
+    presets = ["live @preset=clear", "film @preset=clear", "clear", "bold", "fine", "gentle"]
+    write("styletransfer-presets", [painted(f"@preset={preset}", "") for preset in presets])
+
+
+if __name__ == "__main__":
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        film = Film(folder)
+        convfilter(film)
+        styletransfer(film)
