@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# examples/webcam.sh [ELEMENT [PROPERTY=VALUE ...]]: the camera's picture, filtered or repainted, in a window, mirrored.
+#
+#   examples/webcam.sh
+#   examples/webcam.sh convfilter filter=gaussian-blur radius=6
+#   examples/webcam.sh styletransfer style=painting.jpg size=256
+#
+# SOURCE and SINK put other ends in place, as gst-launch-1.0 takes them; FLIP is videoflip's video-direction:
+#
+#   SOURCE="v4l2src device=/dev/video2" FLIP=identity examples/webcam.sh
+#   SOURCE="v4l2src ! image/jpeg ! jpegdec" examples/webcam.sh
+#   SOURCE="videotestsrc is-live=true" SINK=fpsdisplaysink examples/webcam.sh
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../scripts/env"
+
+[ $# -gt 0 ] || set -- convfilter filter=contour
+
+# Nearly every camera gives 640x480 at its full rate, uncompressed; another size is brought to this one, undistorted.
+# The queue keeps the newest frame alone: where painting is slower than the camera, frames are left out, not late.
+# shellcheck disable=SC2086 # words are meant
+exec gst-launch-1.0 ${SOURCE:-v4l2src} \
+    ! videoconvertscale ! video/x-raw,width=640,height=480,pixel-aspect-ratio=1/1 \
+    ! videoflip video-direction="${FLIP:-horiz}" \
+    ! queue leaky=downstream max-size-buffers=1 ! "$@" \
+    ! ${SINK:-autovideosink}
