@@ -28,8 +28,11 @@ pub struct Branches {
     container: &'static Container,
     muxer: gst::Element,
     meter: Arc<Meter>,
-    /// Where each is ended.
+    /// Where pictures and subtitles are ended, and where sound is.
     ends: Vec<gst::Pad>,
+    sound_ends: Vec<gst::Pad>,
+    /// The running time, in nanoseconds, at which sound ends by itself.
+    sound_until: Arc<AtomicU64>,
     /// Streams that have none.
     pub left_out: Vec<String>,
 }
@@ -53,6 +56,8 @@ impl Branches {
             muxer,
             meter: meter.clone(),
             ends: Vec::new(),
+            sound_ends: Vec::new(),
+            sound_until: Arc::new(AtomicU64::new(u64::MAX)),
             left_out: Vec::new(),
         })
     }
@@ -108,12 +113,16 @@ impl Branches {
         self.run(waiting)
     }
 
-    /// Ends the file as it is.
-    pub fn end(&self) {
-        for end in &self.ends {
-            // One that is at its end already refuses.
-            end.push_event(gst::event::Eos::new());
-        }
+    /// Ends the file once the pictures that there are and their sound are in it.
+    pub fn stop(&self) {
+        self.sound_until.store(self.meter.length().nseconds(), Ordering::Relaxed);
+        end(&self.ends);
+    }
+
+    /// Ends the file as it is: nothing may come any more.
+    pub fn abort(&self) {
+        end(&self.ends);
+        end(&self.sound_ends);
     }
 
     /// All are there before any runs: else the muxer would begin without the others.
@@ -146,7 +155,12 @@ impl Branches {
             }
             let end = pad(&way, "src")?;
             self.join(template, &end)?;
-            self.ends.push(end);
+            if template == SOUND {
+                self.end_in_time(&end);
+                self.sound_ends.push(end);
+            } else {
+                self.ends.push(end);
+            }
             self.measure(&stream.pad, |meter| &meter.any_end);
             waiting.push((stream, pad(&way, "sink")?));
         }
@@ -175,10 +189,7 @@ impl Branches {
         let after = self
             .bin(&format!("{preview}videoconvert ! video/x-raw,format={format} ! {} ! {WAIT}", encoder.description))?;
         gst::Element::link_many([&before, element, &after])?;
-        // An element that cannot start says so over the bus.
-        element
-            .sync_state_with_parent()
-            .map_err(|error| super::bus::error(&self.pipeline).unwrap_or_else(|| error.into()))?;
+        self.start(element)?;
 
         let end = pad(element, "src")?;
         self.measure(&end, |meter| &meter.pictures_end);
@@ -220,12 +231,32 @@ impl Branches {
         });
     }
 
+    /// Lets sound through until its time is over.
+    fn end_in_time(&self, pad: &gst::Pad) {
+        let until = self.sound_until.clone();
+        pad.add_probe(PadProbeType::BUFFER, move |pad, info| {
+            let begin = span(pad, info.buffer()).and_then(|(segment, begin, _)| segment.to_running_time(begin));
+            if begin.is_some_and(|begin| begin.nseconds() >= until.load(Ordering::Relaxed)) {
+                pad.push_event(gst::event::Eos::new());
+                return PadProbeReturn::Drop;
+            }
+            PadProbeReturn::Ok
+        });
+    }
+
     /// What is described, in the pipeline.
     fn bin(&self, description: &str) -> Outcome<gst::Element> {
         let bin = gst::parse::bin_from_description(description, true)?.upcast::<gst::Element>();
         self.pipeline.add(&bin)?;
-        bin.sync_state_with_parent()?;
+        self.start(&bin)?;
         Ok(bin)
+    }
+
+    /// What cannot start says so over the bus.
+    fn start(&self, element: &gst::Element) -> Outcome<()> {
+        element
+            .sync_state_with_parent()
+            .map_err(|error| super::bus::error(&self.pipeline).unwrap_or_else(|| error.into()))
     }
 }
 
@@ -272,6 +303,13 @@ fn keep_caps(layout: &gst::Element, made: &gst::Pad) -> Outcome<()> {
         PadProbeReturn::Ok
     });
     Ok(())
+}
+
+fn end(pads: &[gst::Pad]) {
+    for pad in pads {
+        // One that is at its end already refuses.
+        pad.push_event(gst::event::Eos::new());
+    }
 }
 
 fn is_picture(stream: &Stream) -> bool {

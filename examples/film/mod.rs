@@ -91,12 +91,34 @@ impl fmt::Display for Made {
 }
 
 /// What pads hear of the film that goes through them.
-#[derive(Default)]
 pub struct Meter {
     frames: AtomicU64,
     /// The running time, in nanoseconds, at which the last picture ends, and the last of any stream.
     pictures_end: AtomicU64,
     any_end: AtomicU64,
+}
+
+impl Meter {
+    /// For a film of which so much is there.
+    fn new(there: ClockTime) -> Self {
+        let [pictures_end, any_end] = [there; 2].map(|there| AtomicU64::new(there.nseconds()));
+        Self { frames: AtomicU64::new(0), pictures_end, any_end }
+    }
+
+    /// Pictures made.
+    fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    /// Where pictures end.
+    fn length(&self) -> ClockTime {
+        ClockTime::from_nseconds(self.pictures_end.load(Ordering::Relaxed))
+    }
+
+    /// Where everything ends.
+    fn end(&self) -> ClockTime {
+        ClockTime::from_nseconds(self.any_end.load(Ordering::Relaxed))
+    }
 }
 
 impl Film {
@@ -125,31 +147,23 @@ impl Film {
         let there = earlier.as_ref().map_or(ClockTime::ZERO, |earlier| earlier.length);
 
         let pipeline = gst::Pipeline::new();
-        let meter = Arc::new(Meter::default());
-        let made =
-            self.build(&pipeline, container, &encoder, earlier.as_ref(), &meter).and_then(|(branches, total)| {
-                pipeline
-                    .set_state(gst::State::Playing)
-                    .map_err(|error| bus::error(&pipeline).unwrap_or(error.into()))?;
-                let stopped = play(&pipeline, stop, &branches, |told| {
-                    let frames = meter.frames.load(Ordering::Relaxed);
-                    let reached = there.max(ClockTime::from_nseconds(meter.pictures_end.load(Ordering::Relaxed)));
-                    tick(&Progress { frames, reached, total, told });
-                })?;
-                let length = there.max(ClockTime::from_nseconds(meter.pictures_end.load(Ordering::Relaxed)));
-                let end = ClockTime::from_nseconds(meter.any_end.load(Ordering::Relaxed));
-                if !stopped && end + MISSING < total {
-                    let (end, input) = (seconds(end), self.input.display());
-                    return Err(
-                        format!("{input} is cut off after {end} of {}; the film goes so far", seconds(total)).into()
-                    );
-                }
-                let frames = meter.frames.load(Ordering::Relaxed);
-                Ok(Made { frames, elapsed: begin.elapsed(), length, stopped, left_out: branches.left_out })
-            });
+        let meter = Arc::new(Meter::new(there));
+        let built = self.build(&pipeline, container, &encoder, earlier.as_ref(), &meter);
+        let made = built.and_then(|(branches, total)| {
+            let stopped = play(&pipeline, stop, &branches, |told| {
+                tick(&Progress { frames: meter.frames(), reached: meter.length(), total, told });
+            })?;
+            if !stopped && meter.end() + MISSING < total {
+                let [end, total] = [meter.end(), total].map(seconds);
+                let input = self.input.display();
+                return Err(format!("{input} is cut off after {end} of {total}; the film goes so far").into());
+            }
+            let (frames, length) = (meter.frames(), meter.length());
+            Ok(Made { frames, elapsed: begin.elapsed(), length, stopped, left_out: branches.left_out })
+        });
         // What failed came over the bus.
         let _ = pipeline.set_state(gst::State::Null);
-        let is_empty = meter.frames.load(Ordering::Relaxed) == 0 && there == ClockTime::ZERO;
+        let is_empty = meter.length() == ClockTime::ZERO;
         if let Some(earlier) = earlier {
             earlier.keep_the_longer(&self.output)?;
         } else if is_empty && self.output.is_file() {
@@ -201,6 +215,7 @@ impl Film {
 
 /// Plays to the end, or until `stop` is set: then the file is closed and true is returned.
 fn play(pipeline: &gst::Pipeline, stop: &AtomicBool, branches: &Branches, tick: impl Fn(&str)) -> Outcome<bool> {
+    pipeline.set_state(gst::State::Playing).map_err(|error| bus::error(pipeline).unwrap_or_else(|| error.into()))?;
     let mut told = String::new();
     let mut reason = None;
     let mut closes_by = None;
@@ -215,7 +230,11 @@ fn play(pipeline: &gst::Pipeline, stop: &AtomicBool, branches: &Branches, tick: 
             _ => tick(&told),
         }
         if closes_by.is_none() && (reason.is_some() || stop.load(Ordering::Relaxed)) {
-            branches.end();
+            if reason.is_some() {
+                branches.abort()
+            } else {
+                branches.stop()
+            }
             closes_by = Some(Instant::now() + CLOSING);
         }
         if closes_by.is_some_and(|time| time < Instant::now()) {
