@@ -255,6 +255,28 @@ fn films_of_every_kind() {
 }
 
 #[test]
+fn clips_from_cameras() {
+    let bench = Bench::new("camera");
+    for (clip, frames, sound) in [("cockatoo", 280, "mp3"), ("realshort", 36, "aac")] {
+        let path = common::root().join(format!("../shared/video/{clip}.mp4"));
+        if !path.exists() {
+            eprintln!("SKIPPED: {} is not here", path.display());
+            continue;
+        }
+        let before = Film::probe(&path);
+        for output in ["out.mp4", "out.mkv"] {
+            let after = bench.transcode(&format!("{} {output} --filter blur --overwrite", path.display()));
+            assert_eq!((after.frames(), after.size()), (frames, before.size()), "{clip}");
+            after.keeps_times_of(&before);
+            assert_eq!(after.codecs("audio"), [sound], "{clip}");
+            // But for one that begins before the film.
+            let packets = |film: &Film| film.of_type("audio")[0]["nb_read_frames"].parse::<u32>().expect("a number");
+            assert!(packets(&after) + 1 >= packets(&before), "{clip}");
+        }
+    }
+}
+
+#[test]
 fn looks_encoders_and_parts() {
     let bench = Bench::new("options");
     bench.ffmpeg(&format!("{PICTURES} {SOUND} {H264} -g 50 -c:a aac film.mp4"));
