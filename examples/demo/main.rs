@@ -84,7 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Makes a film, showing how far it is; what it took.
 fn make(video: &Path, path: &Path, element: &gst::Element) -> Result<String, Box<dyn Error>> {
-    let bar = Bar::new(&path.display().to_string())?;
+    let bar = Bar::new(path)?;
     let made = Film::new(video, path.to_owned(), element).make(|progress| bar.show(progress), &AtomicBool::new(false));
     drop(bar);
     let made = made?;

@@ -1,6 +1,7 @@
 //! How far a film is, on a terminal.
 
 use std::error::Error;
+use std::path::Path;
 
 use gst::ClockTime;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,10 +12,11 @@ use super::{Progress, seconds};
 pub struct Bar(ProgressBar);
 
 impl Bar {
-    /// For the film of this name.
-    pub fn new(name: &str) -> Result<Self, Box<dyn Error>> {
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {percent:>3} % {wide_msg}")?;
-        Ok(Self(ProgressBar::new(0).with_style(style).with_prefix(name.to_owned())))
+    /// For the film at this path.
+    pub fn new(path: &Path) -> Result<Self, Box<dyn Error>> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let style = ProgressStyle::with_template("{prefix} {bar:20} {percent:>3} % {wide_msg}")?;
+        Ok(Self(ProgressBar::new(0).with_style(style).with_prefix(name)))
     }
 
     /// Shows what is there, how many frames a second are made, and how long it still takes.
@@ -25,17 +27,13 @@ impl Bar {
             // What was there does not tell how quick the rest will be.
             bar.set_position(progress.reached.mseconds());
             bar.reset_eta();
-            bar.reset_elapsed();
         }
         bar.set_position(progress.reached.mseconds());
         let rate = progress.frames as f64 / bar.elapsed().as_secs_f64().max(1e-3);
         let left = ClockTime::from_seconds(bar.eta().as_secs());
         bar.set_message(match progress.frames {
             0 => progress.told.to_owned(),
-            frames => {
-                let (reached, left) = (seconds(progress.reached), seconds(left));
-                format!("{reached}, {frames} frames, {rate:.1} a second, {left} left")
-            }
+            frames => format!("{frames} frames, {rate:.1}/s, {} left", seconds(left)),
         });
     }
 }

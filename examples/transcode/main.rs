@@ -105,7 +105,7 @@ fn transcode(arguments: Arguments) -> Result<Made, Box<dyn Error>> {
             std::process::exit(INTERRUPTED.into());
         }
     })?;
-    let bar = Bar::new(&output.to_string())?;
+    let bar = Bar::new(&arguments.output)?;
     let made = film.make(|progress| bar.show(progress), &stop);
     drop(bar);
     let made = made?;
