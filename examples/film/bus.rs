@@ -44,6 +44,6 @@ pub fn words(error: &gst::message::Error) -> String {
     let text = error.error().to_string();
     let debug = error.debug().unwrap_or_default();
     // GStreamer's general errors tell more to developers: after the place in the source, below it.
-    let more = debug.lines().nth(1).filter(|_| text.contains("Internal data stream error") || text.contains("General"));
+    let more = debug.lines().nth(1).filter(|_| text.contains("Internal data stream error") || text.contains("general"));
     [text.lines().next(), more].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
