@@ -9,7 +9,7 @@ use gst::{PadProbeData, PadProbeReturn, PadProbeType};
 use gst_video::VideoInfo;
 
 use super::container::{self, Container, Encoder, PICTURES, SOUND, SUBTITLES};
-use super::source::{Source, Stream, span};
+use super::source::{Source, Stream, measure, span};
 use super::{Film, Meter, Outcome, last_picture, subtitles};
 
 /// Waits for pictures, which take longer; the source bounds how much it holds.
@@ -161,7 +161,7 @@ impl Branches {
             } else {
                 self.ends.push(end);
             }
-            self.measure(&stream.pad, |meter| &meter.any_end);
+            measure(&stream.pad, &self.meter.others_end);
             waiting.push((stream, pad(&way, "sink")?));
         }
         Ok(waiting)
@@ -192,8 +192,7 @@ impl Branches {
         self.start(element)?;
 
         let end = pad(element, "src")?;
-        self.measure(&end, |meter| &meter.pictures_end);
-        self.measure(&end, |meter| &meter.any_end);
+        measure(&end, &self.meter.pictures_end);
         let meter = self.meter.clone();
         end.add_probe(PadProbeType::BUFFER, move |_, _| {
             meter.frames.fetch_add(1, Ordering::Relaxed);
@@ -217,18 +216,6 @@ impl Branches {
         };
         end.link(&input).map_err(|_| refused())?;
         Ok(())
-    }
-
-    /// Notes how far what goes through a pad reaches.
-    fn measure(&self, pad: &gst::Pad, end: impl Fn(&Meter) -> &AtomicU64 + Send + Sync + 'static) {
-        let meter = self.meter.clone();
-        pad.add_probe(PadProbeType::BUFFER, move |pad, info| {
-            let reached = span(pad, info.buffer()).and_then(|(segment, _, end)| segment.to_running_time(end));
-            if let Some(reached) = reached {
-                end(&meter).fetch_max(reached.nseconds(), Ordering::Relaxed);
-            }
-            PadProbeReturn::Ok
-        });
     }
 
     /// Lets sound through until its time is over.

@@ -8,7 +8,7 @@ use gst::ClockTime;
 use gst::prelude::*;
 
 use super::container::{self, Container};
-use super::source::{Source, span};
+use super::source::{self, Source};
 use super::{Outcome, bus};
 
 /// A film as far as it was made, moved out of the way of what goes on from it.
@@ -64,12 +64,7 @@ fn measure(pipeline: &gst::Pipeline, path: &Path) -> Outcome<ClockTime> {
     let end = Arc::new(AtomicU64::new(0));
     for stream in source.streams {
         if container::name(&stream.caps).starts_with("video/") {
-            let end = end.clone();
-            stream.pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-                let reached = span(pad, info.buffer()).and_then(|(segment, _, end)| segment.to_running_time(end));
-                end.fetch_max(reached.unwrap_or_default().nseconds(), Ordering::Relaxed);
-                gst::PadProbeReturn::Ok
-            });
+            source::measure(&stream.pad, &end);
         }
         stream.discard(pipeline)?;
     }

@@ -93,16 +93,16 @@ impl fmt::Display for Made {
 /// What pads hear of the film that goes through them.
 pub struct Meter {
     frames: AtomicU64,
-    /// The running time, in nanoseconds, at which the last picture ends, and the last of any stream.
-    pictures_end: AtomicU64,
-    any_end: AtomicU64,
+    /// The running times, in nanoseconds, at which pictures end, and sound and subtitles.
+    pictures_end: Arc<AtomicU64>,
+    others_end: Arc<AtomicU64>,
 }
 
 impl Meter {
     /// For a film of which so much is there.
     fn new(there: ClockTime) -> Self {
-        let [pictures_end, any_end] = [there; 2].map(|there| AtomicU64::new(there.nseconds()));
-        Self { frames: AtomicU64::new(0), pictures_end, any_end }
+        let [pictures_end, others_end] = [there, ClockTime::ZERO].map(|end| Arc::new(AtomicU64::new(end.nseconds())));
+        Self { frames: AtomicU64::new(0), pictures_end, others_end }
     }
 
     /// Pictures made.
@@ -117,7 +117,7 @@ impl Meter {
 
     /// Where everything ends.
     fn end(&self) -> ClockTime {
-        ClockTime::from_nseconds(self.any_end.load(Ordering::Relaxed))
+        self.length().max(ClockTime::from_nseconds(self.others_end.load(Ordering::Relaxed)))
     }
 }
 

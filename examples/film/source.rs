@@ -1,6 +1,7 @@
 //! A film's streams, as far decoded as asked.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -160,4 +161,14 @@ pub fn span(
     let event = pad.sticky_event::<gst::event::Segment>(0)?;
     let segment = event.segment().downcast_ref::<ClockTime>()?.clone();
     Some((segment, start, start + duration.unwrap_or_default()))
+}
+
+/// Notes in `end` where what goes through a pad ends: a running time in nanoseconds.
+pub fn measure(pad: &gst::Pad, end: &Arc<AtomicU64>) {
+    let noted = end.clone();
+    pad.add_probe(PadProbeType::BUFFER, move |pad, info| {
+        let reached = span(pad, info.buffer()).and_then(|(segment, _, end)| segment.to_running_time(end));
+        noted.fetch_max(reached.unwrap_or_default().nseconds(), Ordering::Relaxed);
+        PadProbeReturn::Ok
+    });
 }
