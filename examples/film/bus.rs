@@ -39,6 +39,18 @@ pub fn error(pipeline: &gst::Pipeline) -> Option<Box<dyn Error>> {
     }
 }
 
+/// Forgets the errors so far of what is in `element`.
+pub fn forget_errors(pipeline: &gst::Pipeline, element: &gst::Element) {
+    let Some(bus) = pipeline.bus() else { return };
+    let errors = std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Error]));
+    let is_within = |error: &gst::Message| error.src().is_some_and(|source| source.has_as_ancestor(element));
+    let others: Vec<_> = errors.filter(|error| !is_within(error)).collect();
+    for error in others {
+        // It was on this bus before.
+        let _ = bus.post(error);
+    }
+}
+
 /// What an error says, in a line.
 pub fn words(error: &gst::message::Error) -> String {
     let text = error.error().to_string();

@@ -23,6 +23,8 @@ const ALL_KNOWN: &str = "all-streams-known";
 /// A film's streams.
 pub struct Source {
     pub streams: Vec<Stream>,
+    pipeline: gst::Pipeline,
+    element: gst::Element,
 }
 
 /// A stream, which waits until it is connected.
@@ -75,7 +77,7 @@ impl Source {
         let mut streams = streams.lock().map(|mut streams| std::mem::take(&mut *streams)).unwrap_or_default();
         // In the file's order: its numbers are part of the names.
         streams.sort_by_key(|stream| stream.pad.stream_id());
-        Ok(Self { streams })
+        Ok(Self { streams, pipeline: pipeline.clone(), element })
     }
 
     /// How long it is, as far as it tells.
@@ -110,6 +112,8 @@ impl Source {
         let seek = gst::event::Seek::new(1.0, flags, gst::SeekType::Set, from, stop, to);
         // One stream's is all streams'.
         let sent = self.streams.first().is_some_and(|stream| stream.pad.send_event(seek));
+        // A decoder that is flushed while it begins may fail for that. What did is read anew.
+        bus::forget_errors(&self.pipeline, &self.element);
         if sent { Ok(()) } else { Err(format!("there is no way to go to {}", super::seconds(from)).into()) }
     }
 }
