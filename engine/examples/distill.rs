@@ -9,11 +9,11 @@
 //!
 //! | name | default | |
 //! | --- | --- | --- |
-//! | channels | 16,32/48,64/160 | of each convolution of each block |
+//! | channels | 16,24/48,64/160 | of each convolution of each block |
 //! | start | teacher | `seed`: weights from the seed |
-//! | steps | 6000 | with 0 the start is written |
+//! | steps | 12000 | with 0 the start is written |
 //! | batch | 4 | pictures a step |
-//! | painted | 0.5 | the share of these that the student is painting; the others are as they are |
+//! | painted | 0.75 | the share of these that the student is painting; the others are as they are |
 //! | grams | 0 | how much Gram matrices count beside features |
 //! | side | 96 | of pictures, in pixels |
 //! | rate | 0.001 | Adam's, at the beginning |
@@ -94,14 +94,14 @@ fn settings(options: &HashMap<&str, &str>) -> Outcome<Settings> {
         let parse = |text: &&str| text.parse().map_err(|_| format!("{name}={text}: not a number").into());
         options.get(name).map_or(Ok(default), parse)
     }
-    let blocks = options.get("channels").unwrap_or(&"16,32/48,64/160").split('/');
+    let blocks = options.get("channels").unwrap_or(&"16,24/48,64/160").split('/');
     let channels = blocks.map(|block| block.split(',').map(str::parse).collect());
     Ok(Settings {
         channels: channels.collect::<Result<_, _>>()?,
         starts_from_seed: options.get("start") == Some(&"seed"),
-        steps: option(options, "steps", 6000)?,
+        steps: option(options, "steps", 12000)?,
         batch: option(options, "batch", 4)?,
-        painted: option(options, "painted", 0.5)?,
+        painted: option(options, "painted", 0.75)?,
         grams: option(options, "grams", 0.0)?,
         side: option(options, "side", 96)?,
         rate: option(options, "rate", 1e-3)?,
@@ -222,15 +222,18 @@ impl Student {
 
     /// It as it is.
     fn network(&self) -> Outcome<Vgg> {
-        let conv = |(layer, weight, bias): &start::Convolution| Conv::new(*layer, weight, bias.shallow_clone());
-        let convs = self.convs.iter().map(conv).collect::<Result<_, _>>()?;
-        Ok(Vgg::new(convs, Input::ImageNet, self.store.device()))
+        self.network_of(Tensor::shallow_clone)
     }
 
-    /// It as the engine paints with it.
+    /// It as the engine paints with it: nothing is learnt from that.
     fn painter(&self) -> Outcome<Vgg> {
-        let _no_gradients = tch::no_grad_guard();
-        Ok(self.network()?.to_kind(device::quick_kind(self.store.device()))?)
+        Ok(self.network_of(Tensor::detach)?.to_kind(device::quick_kind(self.store.device()))?)
+    }
+
+    fn network_of(&self, part: impl Fn(&Tensor) -> Tensor) -> Outcome<Vgg> {
+        let conv = |(layer, weight, bias): &start::Convolution| Conv::new(*layer, &part(weight), part(bias));
+        let convs = self.convs.iter().map(conv).collect::<Result<_, _>>()?;
+        Ok(Vgg::new(convs, Input::ImageNet, self.store.device()))
     }
 
     fn features(&self, lessons: &[Lesson], pictures: &Tensor) -> Outcome<Vec<Tensor>> {

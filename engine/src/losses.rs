@@ -1,4 +1,4 @@
-//! The losses that recipes put together. Each is a number, `()`, that can be differentiated.
+//! The losses that recipes put together. Each is a number, `()`.
 
 use tch::{Kind, Tensor};
 
@@ -59,16 +59,17 @@ impl Grid {
         Ok(cut)
     }
 
-    /// Adds to features what tiles that were cut from them hold.
-    fn add(&self, cut: &Tensor, features: &mut Tensor) -> Result<()> {
+    /// Adds to features the product of tiles that are cut like them, `(tiles, positions, C)`, with `(tiles, C, C)`.
+    fn add_product(&self, cut: &Tensor, factors: &Tensor, features: &mut Tensor) -> Result<()> {
         let (_, channels, height, width) = features.size4()?;
         if *self == Self::WHOLE {
-            let _ = features.f_add_(&cut.f_view([1, height, width, channels])?.f_permute([0, 3, 1, 2])?)?;
+            let mut sums = features.f_permute([0, 2, 3, 1])?.f_reshape([1, height * width, channels])?;
+            *features = sums.f_baddbmm_(cut, factors)?.f_view([1, height, width, channels])?.f_permute([0, 3, 1, 2])?;
             return Ok(());
         }
         let [rows, columns] = self.axes([height, width]);
-        for (mut features, cut) in pieces(&rows, &columns, features, cut)? {
-            let _ = features.f_add_(&cut)?;
+        for (mut features, product) in pieces(&rows, &columns, features, &cut.f_bmm(factors)?)? {
+            let _ = features.f_add_(&product)?;
         }
         Ok(())
     }
@@ -170,10 +171,11 @@ pub(crate) fn pull_grams(
     gradient: &mut Tensor,
 ) -> Result<Tensor> {
     let cut = grid.cut(features)?;
-    let (distance, at_grams) = target.pull(&products(&cut, divisor)?)?;
+    let grams = products(&cut, divisor)?;
+    let mut at_grams = grams.f_zeros_like()?;
     // A change of F changes F F^T by dF F^T + F dF^T, and what these are weighed with is symmetric.
-    let weighed = at_grams.f_mul_scalar(2.0 * weight / divisor.of(&cut)?)?.f_to_kind(cut.kind())?;
-    grid.add(&cut.f_bmm(&weighed)?, gradient)?;
+    let distance = target.pull(&grams, 2.0 * weight / divisor.of(&cut)?, &mut at_grams)?;
+    grid.add_product(&cut, &at_grams.f_to_kind(cut.kind())?, gradient)?;
     Ok(distance)
 }
 
@@ -214,16 +216,22 @@ impl Target {
 
     /// How far `x`, `(N, ...)` for a value of `(1, ...)`, is from it: the mean over N.
     pub fn distance(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(self.pull(x)?.0)
+        Ok(self.measure(x)?.0)
     }
 
-    /// The same, and its gradient at `x`.
-    pub(crate) fn pull(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
-        let mut apart = x.f_sub(&self.value)?;
+    /// The same; so many times its gradient at `x` is added.
+    pub(crate) fn pull(&self, x: &Tensor, weight: f64, gradient: &mut Tensor) -> Result<Tensor> {
+        let (distance, apart, share) = self.measure(x)?;
+        let _ = gradient.f_addcmul_(&apart, &share.f_reciprocal()?.f_mul_scalar(2.0 * weight)?)?;
+        Ok(distance)
+    }
+
+    /// The distance, the differences, and what the sum of their squares was divided by.
+    fn measure(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
+        let apart = x.f_sub(&self.value)?;
         let share = self.divisor.f_mul_scalar(x.size()[0])?;
-        let gradient = apart.f_mul_scalar(2.0)?.f_div(&share)?;
-        let distance = apart.f_mul_(&gradient)?.f_sum(Kind::Float)?.f_div_scalar(2.0)?;
-        Ok((distance, gradient))
+        let distance = apart.f_norm_scalaropt_dtype(2.0, Kind::Float)?.f_square()?.f_div(&share)?;
+        Ok((distance, apart, share))
     }
 }
 

@@ -158,9 +158,7 @@ impl<'a> Objective<'a> {
                 losses[0].push(pull_grams(features, grid, *gram, target, weight, gradient)?);
             }
             if let Some(target) = self.content.at(self.taps[index]) {
-                let (distance, apart) = target.pull(features)?;
-                losses[1].push(distance);
-                let _ = gradient.f_add_(&apart.f_mul_scalar(content.weight * self.content.share)?)?;
+                losses[1].push(target.pull(features, content.weight * self.content.share, gradient)?);
             }
             Ok(())
         })?;

@@ -16,6 +16,13 @@ struct Shape {
   int64_t pictures, height, width, channels;
 };
 
+// Each row's work is compiled for several instruction sets, of which the processor's best is taken.
+#if defined(__x86_64__) && defined(__ELF__)
+#define FOR_EACH_PROCESSOR __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
+#else
+#define FOR_EACH_PROCESSOR
+#endif
+
 // Calls `work` with each row of the halved pictures, and the first of the two rows above it, counted over all pictures.
 template <typename Work>
 void for_each_row(const Shape& shape, const Work& work) {
@@ -27,43 +34,66 @@ void for_each_row(const Shape& shape, const Work& work) {
   });
 }
 
+// A row of the halved picture, of so many columns, from two rows.
+template <typename Bits>
+FOR_EACH_PROCESSOR void pool_row(
+    int64_t columns, int64_t channels, const Bits* __restrict upper, const Bits* __restrict lower, Bits* __restrict to) {
+  for (int64_t column = 0; column < columns; ++column) {
+    const Bits *__restrict upper_right = upper + channels, *__restrict lower_right = lower + channels;
+    for (int64_t i = 0; i < channels; ++i) {
+      to[i] = std::max(std::max(upper[i], upper_right[i]), std::max(lower[i], lower_right[i]));
+    }
+    upper += 2 * channels, lower += 2 * channels, to += channels;
+  }
+}
+
+// The gradient goes to the first of those that are largest, if the ReLU let it through.
+template <typename Bits>
+FOR_EACH_PROCESSOR void pool_row_back(
+    int64_t columns,
+    int64_t channels,
+    const Bits* __restrict upper,
+    const Bits* __restrict lower,
+    const Bits* __restrict gradient,
+    Bits* __restrict at_upper,
+    Bits* __restrict at_lower) {
+  for (int64_t column = 0; column < columns; ++column) {
+    const Bits *__restrict upper_right = upper + channels, *__restrict lower_right = lower + channels;
+    Bits *__restrict at_upper_right = at_upper + channels, *__restrict at_lower_right = at_lower + channels;
+    for (int64_t i = 0; i < channels; ++i) {
+      const Bits a = upper[i], b = upper_right[i], c = lower[i], d = lower_right[i];
+      const Bits largest = std::max(std::max(a, b), std::max(c, d));
+      Bits left = largest > 0 ? gradient[i] : 0;
+      at_upper[i] = a == largest ? left : 0;
+      left = a == largest ? 0 : left;
+      at_upper_right[i] = b == largest ? left : 0;
+      left = b == largest ? 0 : left;
+      at_lower[i] = c == largest ? left : 0;
+      at_lower_right[i] = c == largest ? 0 : left;
+    }
+    upper += 2 * channels, lower += 2 * channels, gradient += channels;
+    at_upper += 2 * channels, at_lower += 2 * channels;
+  }
+}
+
 template <typename Bits>
 void pool(const Shape& shape, const Bits* x, Bits* pooled) {
-  const int64_t channels = shape.channels, stride = shape.width * channels, half = shape.width / 2 * channels;
+  const int64_t columns = shape.width / 2, channels = shape.channels, stride = shape.width * channels;
   for_each_row(shape, [=](int64_t row, int64_t above) {
-    const Bits* __restrict from = x + above * stride;
-    Bits* __restrict to = pooled + row * half;
-    for (int64_t column = 0; column < shape.width / 2; ++column, from += 2 * channels, to += channels) {
-      for (int64_t i = 0; i < channels; ++i) {
-        to[i] = std::max(std::max(from[i], from[channels + i]), std::max(from[stride + i], from[stride + channels + i]));
-      }
-    }
+    const Bits* upper = x + above * stride;
+    pool_row(columns, channels, upper, upper + stride, pooled + row * columns * channels);
   });
 }
 
-// The gradient goes to the first of those that are largest, if the ReLU let it through; what is not pooled, at the far ends, is
-// left as it is.
+// What is not pooled, at the far ends, is left as it is.
 template <typename Bits>
 void pool_back(const Shape& shape, const Bits* x, const Bits* at_pooled, Bits* at_x) {
-  const int64_t channels = shape.channels, stride = shape.width * channels, half = shape.width / 2 * channels;
+  const int64_t columns = shape.width / 2, channels = shape.channels, stride = shape.width * channels;
   for_each_row(shape, [=](int64_t row, int64_t above) {
-    const Bits* __restrict from = x + above * stride;
-    const Bits* __restrict gradient = at_pooled + row * half;
-    Bits* __restrict to = at_x + above * stride;
-    for (int64_t column = 0; column < shape.width / 2; ++column) {
-      for (int64_t i = 0; i < channels; ++i) {
-        const Bits a = from[i], b = from[channels + i], c = from[stride + i], d = from[stride + channels + i];
-        const Bits largest = std::max(std::max(a, b), std::max(c, d));
-        Bits left = largest > 0 ? gradient[i] : 0;
-        to[i] = a == largest ? left : 0;
-        left = a == largest ? 0 : left;
-        to[channels + i] = b == largest ? left : 0;
-        left = b == largest ? 0 : left;
-        to[stride + i] = c == largest ? left : 0;
-        to[stride + channels + i] = c == largest ? 0 : left;
-      }
-      from += 2 * channels, to += 2 * channels, gradient += channels;
-    }
+    const Bits* upper = x + above * stride;
+    const Bits* gradient = at_pooled + row * columns * channels;
+    Bits* at_upper = at_x + above * stride;
+    pool_row_back(columns, channels, upper, upper + stride, gradient, at_upper, at_upper + stride);
   });
 }
 
