@@ -1,0 +1,186 @@
+//! An element's properties as knobs: what may be turned while it plays.
+
+use gst::glib;
+use gst::prelude::*;
+use serde::Serialize;
+use serde_json::Value;
+
+/// What pages have no say in: files, names, and what is turned elsewhere.
+const LEFT_OUT: [&str; 7] = ["name", "parent", "qos", "shader-location", "stats-interval", "style", "style-blend"];
+
+/// convfilter's properties that matter for some filters only, with these filters.
+const FOR_FILTERS: [(&str, &[&str]); 11] = [
+    ("kernel", &["kernel"]),
+    ("kernel-order", &["kernel"]),
+    ("offset", &["kernel"]),
+    ("percent", &["unsharp-mask"]),
+    ("radius", &["gaussian-blur", "box-blur", "unsharp-mask"]),
+    ("radius-y", &["gaussian-blur", "box-blur"]),
+    ("rank", &["rank"]),
+    ("scale", &["kernel"]),
+    ("shader", &["shader"]),
+    ("size", &["rank", "median", "min", "max", "mode"]),
+    ("threshold", &["unsharp-mask"]),
+];
+
+/// From where to where sliders of properties run that take far more: styletransfer's.
+const SLIDERS: [(&str, [f64; 2]); 4] = [
+    ("first-iterations", [1.0, 500.0]),
+    ("iterations", [1.0, 100.0]),
+    ("max-frame-time", [10.0, 5000.0]),
+    ("size", [64.0, 1280.0]),
+];
+
+/// A property, as the page draws it.
+#[derive(Serialize)]
+pub struct Knob {
+    name: &'static str,
+    label: String,
+    help: String,
+    value: Value,
+    default: Value,
+    /// The filters for which it matters; absent: all.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    for_filters: Option<&'static [&'static str]>,
+    /// The values that a slider suggests, where there are too many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slider: Option<[f64; 2]>,
+    #[serde(flatten)]
+    kind: Kind,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Kind {
+    Number {
+        least: f64,
+        most: f64,
+        whole: bool,
+        /// From one value to the next; absent: any.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        step: Option<u32>,
+    },
+    Choice {
+        choices: Vec<Choice>,
+    },
+    Switch,
+    Text,
+}
+
+#[derive(Serialize)]
+struct Choice {
+    name: String,
+    label: String,
+}
+
+/// All knobs of an element.
+pub fn all(element: &gst::Element) -> Vec<Knob> {
+    specs(element).filter_map(|spec| Knob::new(element, &spec)).collect()
+}
+
+/// Turns a knob. What it does not take is told.
+pub fn turn(element: &gst::Element, name: &str, value: &Value) -> Result<(), String> {
+    let spec = specs(element).find(|spec| spec.name() == name).ok_or_else(|| format!("there is no {name}"))?;
+    if let (Some(Kind::Number { least, most, .. }), Some(number)) = (Kind::new(&spec), value.as_f64())
+        && !(least..=most).contains(&number)
+    {
+        return Err(format!("{name} is from {least} to {most}"));
+    }
+    let value = from_json(&spec, value).ok_or_else(|| format!("{name} cannot be {value}"))?;
+    element.set_property_from_value(name, &value);
+    Ok(())
+}
+
+/// Turns all knobs to their defaults.
+pub fn reset(element: &gst::Element) {
+    for spec in specs(element) {
+        element.set_property_from_value(spec.name(), spec.default_value());
+    }
+}
+
+/// Knobs that are not at their defaults, with their values.
+pub fn turned(element: &gst::Element) -> Vec<(&'static str, Value)> {
+    let knobs = all(element).into_iter().filter(|knob| knob.value != knob.default);
+    knobs.map(|knob| (knob.name, knob.value)).collect()
+}
+
+fn specs(element: &gst::Element) -> impl Iterator<Item = glib::ParamSpec> {
+    element.list_properties().to_vec().into_iter().filter(|spec| {
+        let can_change = glib::ParamFlags::from_bits_retain(gst::PARAM_FLAG_MUTABLE_PLAYING.bits());
+        spec.flags().contains(glib::ParamFlags::READWRITE | can_change) && !LEFT_OUT.contains(&spec.name())
+    })
+}
+
+impl Knob {
+    fn new(element: &gst::Element, spec: &glib::ParamSpec) -> Option<Self> {
+        let name = spec.name();
+        Some(Self {
+            name,
+            label: spec.nick().into(),
+            help: spec.blurb().unwrap_or_default().into(),
+            value: to_json(&element.property_value(name))?,
+            default: to_json(spec.default_value())?,
+            for_filters: FOR_FILTERS.iter().find(|(knob, _)| *knob == name).map(|(_, filters)| *filters),
+            slider: SLIDERS.iter().find(|(knob, _)| *knob == name).map(|(_, slider)| *slider),
+            kind: Kind::new(spec)?,
+        })
+    }
+}
+
+impl Kind {
+    fn new(spec: &glib::ParamSpec) -> Option<Self> {
+        // Windows have a middle.
+        let step = (spec.owner_type().name() == "GstConvFilter" && spec.name() == "size").then_some(2);
+        let whole = |least: f64, most: f64| Some(Self::Number { least, most, whole: true, step });
+        if let Some(spec) = spec.downcast_ref::<glib::ParamSpecDouble>() {
+            Some(Self::Number { least: spec.minimum(), most: spec.maximum(), whole: false, step: None })
+        } else if let Some(spec) = spec.downcast_ref::<glib::ParamSpecInt>() {
+            whole(spec.minimum().into(), spec.maximum().into())
+        } else if let Some(spec) = spec.downcast_ref::<glib::ParamSpecUInt>() {
+            whole(spec.minimum().into(), spec.maximum().into())
+        } else if let Some(spec) = spec.downcast_ref::<glib::ParamSpecUInt64>() {
+            whole(spec.minimum() as f64, spec.maximum() as f64)
+        } else if spec.value_type() == bool::static_type() {
+            Some(Self::Switch)
+        } else if spec.value_type() == String::static_type() {
+            Some(Self::Text)
+        } else {
+            let class = glib::EnumClass::with_type(spec.value_type())?;
+            let choice = |value: &glib::EnumValue| Choice { name: value.nick().into(), label: value.name().into() };
+            Some(Self::Choice { choices: class.values().iter().map(choice).collect() })
+        }
+    }
+}
+
+fn to_json(value: &glib::Value) -> Option<Value> {
+    if let Some((_, value)) = glib::EnumValue::from_value(value) {
+        return Some(value.nick().into());
+    }
+    let whole = value.get::<i32>().map(Value::from).or_else(|_| value.get::<u32>().map(Value::from));
+    let number =
+        whole.or_else(|_| value.get::<u64>().map(Value::from)).or_else(|_| value.get::<f64>().map(Value::from));
+    number
+        .or_else(|_| value.get::<bool>().map(Value::from))
+        .or_else(|_| value.get::<Option<String>>().map(|text| text.unwrap_or_default().into()))
+        .ok()
+}
+
+fn from_json(spec: &glib::ParamSpec, value: &Value) -> Option<glib::Value> {
+    let kind = spec.value_type();
+    let whole = || value.as_i64().or_else(|| value.as_f64().map(|number| number.round() as i64));
+    if kind == f64::static_type() {
+        Some(value.as_f64()?.to_value())
+    } else if kind == i32::static_type() {
+        Some(i32::try_from(whole()?).ok()?.to_value())
+    } else if kind == u32::static_type() {
+        Some(u32::try_from(whole()?).ok()?.to_value())
+    } else if kind == u64::static_type() {
+        Some(value.as_u64().or_else(|| u64::try_from(whole()?).ok())?.to_value())
+    } else if kind == bool::static_type() {
+        Some(value.as_bool()?.to_value())
+    } else if kind == String::static_type() {
+        Some(value.as_str()?.to_value())
+    } else {
+        glib::EnumClass::with_type(kind)?.to_value_by_nick(value.as_str()?)
+    }
+}

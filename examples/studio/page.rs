@@ -1,0 +1,46 @@
+//! The page's files, which are part of the program.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+macro_rules! files {
+    ($($name:literal),+ $(,)?) => { [$(($name, include_str!(concat!("page/", $name)))),+] };
+}
+
+const FILES: &[(&str, &str)] = &files![
+    "command.js",
+    "controls.js",
+    "dom.js",
+    "element.js",
+    "hands.js",
+    "icon.svg",
+    "index.html",
+    "knobs.js",
+    "looks.js",
+    "number.js",
+    "output.js",
+    "page.css",
+    "page.js",
+    "pictures.js",
+    "scale.js",
+    "socket.js",
+    "source.js",
+    "state.js",
+    "status.js",
+    "styles.js",
+    "tabs.js",
+];
+
+/// One of them.
+pub fn file(name: &str) -> Response {
+    let Some((name, text)) = FILES.iter().find(|(file, _)| *file == name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let kind = match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("css") => "text/css; charset=utf-8",
+        _ => "text/html; charset=utf-8",
+    };
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], *text).into_response()
+}

@@ -1,0 +1,47 @@
+// The controls of knobs that are choices, switches and texts. Each is made of a knob and a function that sends a value.
+
+import { make, selectOf, setText } from "./dom.js";
+
+// About as much as a select shows.
+const LONG_LABEL = 36;
+
+export function choiceControl(knob, id, send) {
+  const select = make("select", { id });
+  const whole = make("p", { className: "hint" });
+  const showChoice = selectOf(select);
+  const showWhole = () => {
+    const label = select.selectedOptions[0]?.textContent ?? "";
+    setText(whole, label.length > LONG_LABEL ? label : "");
+  };
+  select.addEventListener("change", () => {
+    showWhole();
+    send(select.value);
+  });
+  return {
+    nodes: [select, whole],
+    inputs: [select],
+    show(value) {
+      showChoice(knob.choices, value);
+      showWhole();
+    },
+  };
+}
+
+export function switchControl(knob, id, send) {
+  const box = make("input", { id, type: "checkbox", className: "switch", role: "switch" });
+  box.addEventListener("change", () => send(box.checked));
+  return { nodes: [box], inputs: [box], show: (value) => (box.checked = value) };
+}
+
+export function textControl(knob, id, send) {
+  const box = make("input", { id, type: "text", spellcheck: false, autocomplete: "off", autocapitalize: "off" });
+  box.addEventListener("change", () => send(box.value));
+  return {
+    nodes: [box],
+    inputs: [box],
+    show(value) {
+      // Setting the same text would move the cursor.
+      if (box.value !== value) box.value = value;
+    },
+  };
+}

@@ -1,0 +1,25 @@
+// Wires the page up: every part shows itself from the state.
+
+import { element } from "./element.js";
+import { showLooks } from "./looks.js";
+import { showOutput } from "./output.js";
+import { watchPictures } from "./pictures.js";
+import { showSource } from "./source.js";
+import { watchState } from "./state.js";
+import { showStatus } from "./status.js";
+import { showStyles } from "./styles.js";
+import { showTabs } from "./tabs.js";
+
+const parts = [
+  showSource,
+  showStyles,
+  element("styletransfer", ["strength", "original-colors", "iterations", "content-weight", "style-scale", "size"]),
+  element("convfilter", ["filter", "mix", "radius", "size", "percent"]),
+  showLooks,
+  showOutput,
+  showStatus,
+  showTabs,
+];
+
+watchState((state) => parts.forEach((show) => show(state)));
+watchPictures();

@@ -1,0 +1,59 @@
+// The live picture: asks for a frame, draws it and asks for the next, so that a slow browser gets fewer frames, but
+// never older ones.
+
+import { keepOpen } from "./socket.js";
+
+const FPS_WINDOW = 2000;
+const HEADER_BYTES = 8;
+
+const canvas = document.getElementById("picture");
+const context = canvas.getContext("2d");
+
+let drawnAt = [];
+let delay = null;
+
+export function watchPictures() {
+  keepOpen("/pictures", { opened: askForNext, receive: drawThenAsk });
+  setInterval(showFigures, 500);
+}
+
+function askForNext(socket) {
+  if (socket.readyState === WebSocket.OPEN) socket.send("next");
+}
+
+async function drawThenAsk(message, socket) {
+  const arrived = performance.now();
+  const header = new DataView(message, 0, HEADER_BYTES);
+  try {
+    await draw(new Blob([new Uint8Array(message, HEADER_BYTES)], { type: "image/jpeg" }));
+    canvas.dataset.frame = header.getUint32(0, true);
+    count(header.getUint32(4, true) / 1000 + performance.now() - arrived);
+  } finally {
+    // A frame that cannot be decoded must not stop those after it.
+    askForNext(socket);
+  }
+}
+
+async function draw(jpeg) {
+  const bitmap = await createImageBitmap(jpeg);
+  // Setting the size clears the canvas, so only where it changes.
+  if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
+    canvas.width = bitmap.width;
+    canvas.height = bitmap.height;
+  }
+  context.drawImage(bitmap, 0, 0);
+  bitmap.close();
+}
+
+function count(milliseconds) {
+  drawnAt.push(performance.now());
+  delay = delay === null ? milliseconds : delay + 0.1 * (milliseconds - delay);
+}
+
+function showFigures() {
+  const since = performance.now() - FPS_WINDOW;
+  drawnAt = drawnAt.filter((time) => time > since);
+  const fps = drawnAt.length / (FPS_WINDOW / 1000);
+  document.getElementById("fps").textContent = `${fps.toFixed(1)} fps`;
+  document.getElementById("delay").textContent = delay === null ? "" : `${Math.round(delay)} ms`;
+}

@@ -1,0 +1,7 @@
+// The socket that brings the whole state of the studio, upon every change and once a second.
+
+import { keepOpen } from "./socket.js";
+
+export function watchState(show) {
+  keepOpen("/state", { receive: (text) => show(JSON.parse(text)) });
+}

@@ -1,0 +1,26 @@
+// What the studio is doing: the line below the picture, the note in its corner and the banner for a problem.
+
+import { setText } from "./dom.js";
+
+export function showStatus({ status }) {
+  const { running, problem, size, fps, viewers, filter, style } = status;
+  show("problem", problem ?? "");
+  show("busy", style?.busy ?? (running ? "" : "Stopped"));
+  show("made", [size?.join(" × "), fps != null && `${fps.toFixed(1)} fps`]);
+  show("viewers", String(viewers));
+  show("filter-status", filter ? [filter.on, milliseconds(filter.ms)] : "");
+  show("style-status", style ? styleFigures(style) : "");
+}
+
+function styleFigures({ network, device, steps, ms }) {
+  return [network, device, steps != null && `${steps} ${steps === 1 ? "step" : "steps"} a frame`, milliseconds(ms)];
+}
+
+function milliseconds(time) {
+  return time != null && `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
+}
+
+/** Shows a text, or a list of what is known of several. */
+function show(id, text) {
+  setText(document.getElementById(id), typeof text === "string" ? text : text.filter(Boolean).join(", "));
+}

@@ -1,0 +1,68 @@
+// The gallery of style pictures: choosing one, adding some by file or by dropping them, deleting.
+
+import { command, toast, upload } from "./command.js";
+import { changes, deleteButton, editToggle, make } from "./dom.js";
+
+const MOST_BYTES = 30e6;
+
+const gallery = document.getElementById("gallery");
+const addTile = gallery.querySelector(".add");
+const input = document.getElementById("add-style");
+const changed = changes();
+
+editToggle(document.getElementById("styles-edit"), gallery);
+
+export function showStyles({ styles, style }) {
+  if (changed(styles)) gallery.replaceChildren(...styles.map(tileOf), addTile);
+  for (const button of gallery.querySelectorAll("[data-style]")) {
+    button.setAttribute("aria-pressed", button.dataset.style === style);
+  }
+}
+
+function tileOf({ name, size }) {
+  const picture = make("img", { src: `/styles/${encodeURIComponent(name)}`, alt: name, loading: "lazy" });
+  const choose = make("button", {
+    type: "button", "data-style": name, title: `${name}, ${size.join(" × ")}`,
+    onclick: () => command("/api/style", { name }),
+  }, picture);
+  return make("div", { className: "tile" }, choose, deleteButton(name, () => command("/api/styles/delete", { name })));
+}
+
+input.addEventListener("change", async () => {
+  await add([...input.files]);
+  input.value = ""; // so that the same file can be chosen again
+});
+
+async function add(files) {
+  addTile.classList.add("working");
+  let last = null;
+  for (const file of files) last = (await store(file)) ?? last;
+  addTile.classList.remove("working");
+  if (last !== null) command("/api/style", { name: last });
+}
+
+/** Uploads a picture; resolves to its name in the gallery, or to null where it was refused. */
+async function store(file) {
+  if (file.size > MOST_BYTES) {
+    toast(`${file.name} is too large: a picture may have 30 MB`);
+    return null;
+  }
+  const answer = await upload(`/api/styles?name=${encodeURIComponent(file.name)}`, file);
+  return answer && (await answer.json()).name;
+}
+
+addEventListener("dragover", (event) => {
+  if (!event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+addEventListener("dragleave", (event) => {
+  // Null where the drag leaves the window, not just one part of the page for another.
+  if (event.relatedTarget === null) document.body.classList.remove("dropping");
+});
+addEventListener("drop", (event) => {
+  if (!event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  add([...event.dataTransfer.files]);
+});

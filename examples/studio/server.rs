@@ -1,0 +1,222 @@
+//! The page and its commands, over HTTP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::page;
+use crate::studio::{Answer, Studio};
+
+/// The largest picture that is taken, in bytes.
+const UPLOAD: usize = 30 << 20;
+
+/// Only what the studio serves itself is shown and run.
+/// (Older browsers do not count sockets among a site's own.)
+const POLICY: &str = "default-src 'self'; img-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors 'none'";
+
+type Shared = State<Arc<Studio>>;
+
+#[derive(Deserialize)]
+struct Name {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Element {
+    element: String,
+}
+
+/// Serves the studio.
+pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    let address = listener.local_addr()?;
+    let app = Router::new()
+        .route("/", get(|| async { page::file("index.html") }))
+        .route("/{file}", get(|Path(file): Path<String>| async move { page::file(&file) }))
+        .route("/styles/{name}", get(thumbnail))
+        .route("/pictures", get(pictures))
+        .route("/state", get(state))
+        .route("/api/source", command(|studio, Name { name }| studio.set_source(&name)))
+        .route("/api/switch", command(switch))
+        .route("/api/knob", command(turn))
+        .route("/api/preset", command(preset))
+        .route("/api/reset", command(|studio, Element { element }| studio.reset(&element)))
+        .route("/api/style", command(|studio, Name { name }| studio.set_style(&name)))
+        .route("/api/styles", post(add_style).layer(DefaultBodyLimit::max(UPLOAD)))
+        .route("/api/styles/delete", command(|studio, Name { name }| studio.delete_style(&name)))
+        .route("/api/looks/save", command(|studio, Name { name }| studio.save_look(&name)))
+        .route("/api/looks/load", command(|studio, Name { name }| studio.load_look(&name)))
+        .route("/api/looks/delete", command(|studio, Name { name }| studio.delete_look(&name)))
+        .route("/api/output/file", command(film))
+        .route("/api/output/camera", command(camera))
+        .with_state(studio)
+        .layer(middleware::from_fn(move |request, next| guard(address, request, next)));
+    axum::serve(listener, app).await
+}
+
+/// Other sites' pages must not reach the studio through a browser that is open on this machine.
+async fn guard(address: SocketAddr, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text(header::HOST).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    // A name of someone else's that leads here would be one of another site.
+    let is_own = !address.ip().is_loopback() || ["localhost", "127.0.0.1", "[::1]"].contains(&name);
+    let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
+    if !is_own || origin.is_some_and(|origin| origin != host) {
+        return (StatusCode::FORBIDDEN, "only the studio's own page may do that").into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [(header::CONTENT_SECURITY_POLICY, POLICY), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")] {
+        headers.insert(name, header::HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A route for a command, which may take its time.
+fn command<T: DeserializeOwned + Send + 'static>(
+    work: fn(&Studio, T) -> Answer,
+) -> axum::routing::MethodRouter<Arc<Studio>> {
+    post(move |State(studio): Shared, Json(asked): Json<T>| async move {
+        answer(tokio::task::spawn_blocking(move || work(&studio, asked)).await)
+    })
+}
+
+fn answer(done: Result<Answer, tokio::task::JoinError>) -> Response {
+    match done {
+        Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Err(reason)) => (StatusCode::CONFLICT, reason).into_response(),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the studio failed at it").into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Switch {
+    element: String,
+    on: bool,
+}
+
+fn switch(studio: &Studio, Switch { element, on }: Switch) -> Answer {
+    studio.switch(&element, on)
+}
+
+#[derive(Deserialize)]
+struct Knob {
+    element: String,
+    name: String,
+    value: Value,
+}
+
+fn turn(studio: &Studio, Knob { element, name, value }: Knob) -> Answer {
+    studio.turn(&element, &name, &value)
+}
+
+#[derive(Deserialize)]
+struct Preset {
+    element: String,
+    name: String,
+}
+
+fn preset(studio: &Studio, Preset { element, name }: Preset) -> Answer {
+    studio.load_preset(&element, &name)
+}
+
+#[derive(Deserialize)]
+struct Film {
+    on: bool,
+}
+
+fn film(studio: &Studio, Film { on }: Film) -> Answer {
+    studio.write_film(on)
+}
+
+#[derive(Deserialize)]
+struct Camera {
+    name: Option<String>,
+}
+
+fn camera(studio: &Studio, Camera { name }: Camera) -> Answer {
+    studio.feed_camera(name.as_deref())
+}
+
+async fn add_style(State(studio): Shared, Query(Name { name }): Query<Name>, bytes: Bytes) -> Response {
+    let added = tokio::task::spawn_blocking(move || studio.styles.add(&name, &bytes)).await;
+    match added {
+        Ok(Ok(name)) => Json(json!({ "name": name })).into_response(),
+        added => answer(added.map(|added| added.map(|_| ()))),
+    }
+}
+
+async fn thumbnail(State(studio): Shared, Path(name): Path<String>) -> Response {
+    match tokio::task::spawn_blocking(move || studio.styles.thumbnail(&name)).await {
+        Ok(Some(jpeg)) => {
+            ([(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "no-cache")], jpeg).into_response()
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn state(State(studio): Shared, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(move |socket| tell(studio, socket))
+}
+
+/// Sends the state as often as it changes, until the page closes.
+async fn tell(studio: Arc<Studio>, mut socket: WebSocket) {
+    let mut told = studio.told.subscribe();
+    told.mark_changed();
+    loop {
+        tokio::select! {
+            changed = told.changed() => {
+                let text = Utf8Bytes::from(told.borrow_and_update().clone());
+                if changed.is_err() || socket.send(Message::Text(text)).await.is_err() {
+                    break;
+                }
+            }
+            message = socket.recv() => if !matches!(message, Some(Ok(_))) { break },
+        }
+    }
+}
+
+async fn pictures(State(studio): Shared, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(async move |socket| {
+        studio.enter();
+        show(&studio, socket).await;
+        studio.leave();
+    })
+}
+
+/// Sends the newest picture each time that the page has drawn one: a slow page gets fewer, and holds nobody up.
+async fn show(studio: &Studio, mut socket: WebSocket) {
+    let mut pictures = studio.pictures.subscribe();
+    pictures.mark_unchanged();
+    let mut is_asked = false;
+    loop {
+        tokio::select! {
+            changed = pictures.changed(), if is_asked => {
+                let picture = pictures.borrow_and_update().clone();
+                let age = u32::try_from(picture.age.as_micros()).unwrap_or(u32::MAX);
+                let message = [&picture.number.to_le_bytes()[..], &age.to_le_bytes(), &picture.jpeg].concat();
+                if changed.is_err() || socket.send(Message::Binary(message.into())).await.is_err() {
+                    break;
+                }
+                is_asked = false;
+            }
+            message = socket.recv() => match message {
+                Some(Ok(Message::Text(text))) if text == "next" => is_asked = true,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => (),
+                _ => break,
+            },
+        }
+    }
+}

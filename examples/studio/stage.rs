@@ -1,0 +1,264 @@
+//! The pipeline: a source, the elements that are on, and where the pictures go.
+
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use gst::{ClockTime, PadProbeReturn, PadProbeType};
+
+use crate::bus;
+
+/// How long a film that is being written may take to be closed.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// Only the newest picture waits: what is slow gets fewer, and none is old.
+const NEWEST: &str = "queue leaky=downstream max-size-buffers=1 max-size-bytes=0 max-size-time=0";
+
+/// What viewers see; it costs nothing while there are none.
+const SHOWN: &str = "valve name=valve drop=true ! videoconvert ! jpegenc quality=85 ! appsink name=sink sync=false async=false max-buffers=1 drop=true";
+
+/// The pipeline.
+pub struct Stage {
+    pipeline: gst::Pipeline,
+    source: Option<gst::Element>,
+    live: gst::Element,
+    /// The elements that are on, in order.
+    chain: Vec<gst::Element>,
+    exit: gst::Element,
+    tee: gst::Element,
+    valve: gst::Element,
+    pace: Arc<Pace>,
+}
+
+/// Where pictures go besides the page.
+pub struct Output {
+    pad: gst::Pad,
+    bin: gst::Element,
+    closed: Receiver<()>,
+}
+
+/// How quickly pictures come.
+#[derive(Default)]
+pub struct Pace {
+    frames: Mutex<(u32, Option<Instant>)>,
+}
+
+impl Pace {
+    /// Frames a second since the last call.
+    pub fn frames_a_second(&self) -> f64 {
+        let Ok(mut counted) = self.frames.lock() else { return 0.0 };
+        let (frames, since) = std::mem::replace(&mut *counted, (0, Some(Instant::now())));
+        since.map_or(0.0, |since| f64::from(frames) / since.elapsed().as_secs_f64().max(0.001))
+    }
+
+    fn count(&self) {
+        if let Ok(mut counted) = self.frames.lock() {
+            counted.0 += 1;
+        }
+    }
+}
+
+impl Stage {
+    /// A pipeline that plays nothing yet. `show` gets each picture as a JPEG, and its age.
+    pub fn new(show: impl Fn(&[u8], Duration) + Send + 'static) -> Result<Self, String> {
+        let pipeline = gst::Pipeline::new();
+        // Cameras and sound cards have clocks that end with them.
+        pipeline.use_clock(Some(&gst::SystemClock::obtain()));
+        let make = |description: &str| -> Result<gst::Element, String> {
+            let element = gst::parse::bin_from_description(description, true).map_err(|error| error.to_string())?;
+            pipeline.add(&element).map_err(|error| error.to_string())?;
+            Ok(element.upcast())
+        };
+        let (live, exit) = (make(NEWEST)?, make("videoconvert")?);
+        let tee = gst::ElementFactory::make("tee").property("allow-not-linked", true).build();
+        let tee = tee.map_err(|error| error.to_string())?;
+        pipeline.add(&tee).map_err(|error| error.to_string())?;
+        let shown = make(&format!("{NEWEST} ! {SHOWN}"))?;
+        gst::Element::link_many([&live, &exit, &tee, &shown]).map_err(|error| error.to_string())?;
+
+        let pace = Arc::new(Pace::default());
+        let counted = pace.clone();
+        let pad = exit.static_pad("src").ok_or("no pad")?;
+        pad.add_probe(PadProbeType::BUFFER, move |_, _| {
+            counted.count();
+            PadProbeReturn::Ok
+        });
+        let inner = |name: &str| shown.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name(name));
+        let valve = inner("valve").ok_or("no valve")?;
+        let sink = inner("sink").and_downcast::<gst_app::AppSink>().ok_or("no sink")?;
+        let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(move |sink| {
+            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            if let Some(picture) = sample.buffer().and_then(|buffer| buffer.map_readable().ok()) {
+                show(&picture, age(sink, &sample).unwrap_or_default());
+            }
+            Ok(gst::FlowSuccess::Ok)
+        });
+        sink.set_callbacks(callbacks.build());
+        pipeline.set_state(gst::State::Playing).map_err(|error| error.to_string())?;
+        Ok(Self { pipeline, source: None, live, chain: Vec::new(), exit, tee, valve, pace })
+    }
+
+    /// What the pipeline tells.
+    pub fn bus(&self) -> Option<gst::Bus> {
+        self.pipeline.bus()
+    }
+
+    /// How quickly pictures come.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// How long the pipeline has run.
+    pub fn running(&self) -> ClockTime {
+        self.pipeline.current_running_time().unwrap_or_default()
+    }
+
+    /// Whether anyone looks.
+    pub fn set_watched(&self, watched: bool) {
+        self.valve.set_property("drop", !watched);
+    }
+
+    /// Whether `object` is the source or part of it.
+    pub fn is_of_source(&self, object: &gst::Object) -> bool {
+        self.source.as_ref().is_some_and(|source| object == source || object.has_as_ancestor(source))
+    }
+
+    /// Shows this source instead of the last.
+    pub fn set_source(&mut self, source: Option<gst::Element>) -> Result<(), String> {
+        if let Some(last) = self.source.take() {
+            // A source at its end already is none to wait for.
+            let _ = last.set_state(gst::State::Null);
+            let _ = self.pipeline.remove(&last);
+        }
+        let Some(source) = source else { return Ok(()) };
+        self.pipeline.add(&source).map_err(|error| error.to_string())?;
+        source.link(&self.live).map_err(|error| error.to_string())?;
+        self.source = Some(source.clone());
+        // What fails says so over the bus.
+        source.sync_state_with_parent().map_err(|_| "the source cannot start".into())
+    }
+
+    /// Sends pictures through these elements, in order; those that are new among them are opened before.
+    pub fn set_chain(&mut self, chain: Vec<gst::Element>) -> Result<(), String> {
+        for element in chain.iter().filter(|element| !self.chain.contains(element)) {
+            open(element)?;
+            self.pipeline.add(element).map_err(|error| error.to_string())?;
+            element.sync_state_with_parent().map_err(|error| error.to_string())?;
+        }
+        let last = std::mem::replace(&mut self.chain, chain);
+        self.relink(&last)?;
+        for element in last.iter().filter(|element| !self.chain.contains(element)) {
+            // It is not connected any more.
+            let _ = element.set_state(gst::State::Null);
+            let _ = self.pipeline.remove(element);
+        }
+        Ok(())
+    }
+
+    /// Leads the way through the chain instead of through `last`, between two pictures.
+    fn relink(&self, last: &[gst::Element]) -> Result<(), String> {
+        let way = |chain: &[gst::Element]| -> Vec<gst::Element> {
+            [&self.live].into_iter().chain(chain).chain([&self.exit]).cloned().collect()
+        };
+        let (before, after) = (way(last), way(&self.chain));
+        let (done, is_done) = mpsc::sync_channel(1);
+        let pad = self.live.static_pad("src").ok_or("no pad")?;
+        pad.add_probe(PadProbeType::IDLE, move |_, _| {
+            for pair in before.windows(2) {
+                pair[0].unlink(&pair[1]);
+            }
+            // Who asked waits.
+            let _ = done.send(gst::Element::link_many(&after));
+            PadProbeReturn::Remove
+        });
+        is_done.recv().map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+
+    /// Lets pictures come again after an element failed; the source, which failed with it, is to be set anew.
+    pub fn revive(&self) {
+        // What fails says so over the bus.
+        let _ = self.live.set_state(gst::State::Ready);
+        let _ = self.live.sync_state_with_parent();
+    }
+
+    /// Sends pictures there, too.
+    pub fn add_output(&self, description: &str) -> Result<Output, String> {
+        let bin = gst::parse::bin_from_description(description, true).map_err(|error| error.to_string())?;
+        let sink = bin.iterate_sinks().next().ok().flatten().ok_or("nothing is written")?;
+        let (closing, closed) = mpsc::sync_channel(1);
+        sink.static_pad("sink").ok_or("no pad")?.add_probe(PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
+                // It was told before, then.
+                let _ = closing.try_send(());
+            }
+            PadProbeReturn::Ok
+        });
+        let bin = bin.upcast::<gst::Element>();
+        open(&bin)?;
+        self.pipeline.add(&bin).map_err(|error| error.to_string())?;
+        bin.sync_state_with_parent().map_err(|error| error.to_string())?;
+        let pad = self.tee.request_pad_simple("src_%u").ok_or("no pad")?;
+        pad.link(&bin.static_pad("sink").ok_or("no pad")?).map_err(|error| error.to_string())?;
+        Ok(Output { pad, bin, closed })
+    }
+
+    /// Ends what `output` writes.
+    pub fn close(&self, output: Output) {
+        let Output { pad, bin, closed } = output;
+        let sink = bin.static_pad("sink");
+        let (done, is_done) = mpsc::sync_channel(1);
+        pad.add_probe(PadProbeType::IDLE, move |pad, _| {
+            if let Some(sink) = &sink {
+                // Who is at its end refuses.
+                let _ = pad.unlink(sink);
+                let _ = sink.send_event(gst::event::Eos::new());
+            }
+            let _ = done.send(());
+            PadProbeReturn::Remove
+        });
+        let _ = is_done.recv();
+        // A disk that is full never gets there.
+        let _ = closed.recv_timeout(CLOSING);
+        let _ = bin.set_state(gst::State::Null);
+        let _ = self.pipeline.remove(&bin);
+        self.tee.release_request_pad(&pad);
+    }
+
+    /// Ends all.
+    pub fn stop(&self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+    }
+}
+
+impl Output {
+    /// Whether `object` is part of it.
+    pub fn has(&self, object: &gst::Object) -> bool {
+        object.has_as_ancestor(&self.bin)
+    }
+}
+
+/// Opens an element that is in no pipeline yet, and says why where that fails.
+fn open(element: &gst::Element) -> Result<(), String> {
+    let bus = gst::Bus::new();
+    element.set_bus(Some(&bus));
+    let opened = element.set_state(gst::State::Paused);
+    element.set_bus(None);
+    opened.map(|_| ()).map_err(|error| {
+        let _ = element.set_state(gst::State::Null);
+        let told = bus.pop_filtered(&[gst::MessageType::Error]);
+        let words = told.and_then(|message| match message.view() {
+            gst::MessageView::Error(error) => Some(bus::words(error)),
+            _ => None,
+        });
+        words.unwrap_or_else(|| error.to_string())
+    })
+}
+
+/// How long ago a picture was taken: sources stamp it with that time.
+fn age(sink: &gst_app::AppSink, sample: &gst::Sample) -> Option<Duration> {
+    let segment = sample.segment()?.downcast_ref::<ClockTime>()?;
+    let taken = segment.to_running_time(sample.buffer()?.pts())?;
+    let now = sink.current_running_time()?;
+    Some(now.saturating_sub(taken).into())
+}
