@@ -114,9 +114,10 @@ impl Stage {
         self.pipeline.current_running_time().unwrap_or_default()
     }
 
-    /// Whether anyone looks.
-    pub fn set_watched(&self, watched: bool) {
-        self.valve.set_property("drop", !watched);
+    /// What is to be told whether anyone looks.
+    pub fn watched(&self) -> impl Fn(bool) + Send + Sync + use<> {
+        let valve = self.valve.clone();
+        move |watched| valve.set_property("drop", !watched)
     }
 
     /// Whether `object` is the source or part of it.

@@ -42,6 +42,7 @@ pub struct Studio {
     pub styles: Styles,
     sources: Sources,
     viewers: AtomicUsize,
+    watched: Box<dyn Fn(bool) + Send + Sync>,
     /// The newest picture.
     pub pictures: watch::Sender<Picture>,
     /// The newest state, as JSON.
@@ -67,6 +68,7 @@ struct State {
 
 /// An element that pictures can go through.
 struct Effect {
+    name: &'static str,
     label: &'static str,
     element: gst::Element,
     on: bool,
@@ -99,11 +101,7 @@ impl Effect {
                 *took += (new - *took) * if *took == 0.0 { 1.0 } else { 0.1 };
             }),
         );
-        Ok(Self { label, element, on: false, took })
-    }
-
-    fn name(&self) -> &'static str {
-        if self.label == "Style" { STYLE } else { "convfilter" }
+        Ok(Self { name, label, element, on: false, took })
     }
 }
 
@@ -119,23 +117,14 @@ impl Studio {
             shown.send_replace(Picture { number, age, jpeg: jpeg.into() });
         })?;
         let effects = vec![Effect::new("convfilter", "Filter")?, Effect::new(STYLE, "Style")?];
-        let settings = Settings::load(&folder.join("settings.json"));
-        let (settings, problem) = match settings {
-            Ok(settings) => (settings, None),
-            Err(problem) => (None, Some(problem)),
+        let (settings, problem) = match Settings::load(&folder.join("settings.json")) {
+            Ok(settings) => (settings.unwrap_or_else(first_settings), None),
+            Err(problem) => (first_settings(), Some(problem)),
         };
-        let is_new = settings.is_none();
-        let mut settings = settings.unwrap_or_default();
-        if is_new {
-            let knobs = [("size".to_owned(), FIRST_SIZE.into())].into();
-            settings.look.elements.insert(STYLE.into(), Turned { on: false, knobs });
-        }
-        let source = if film.is_some() { source::FILM } else { source::TEST };
-        let source = settings.source.clone().filter(|_| film.is_none()).unwrap_or_else(|| source.into());
-        let look = settings.look.clone();
+        let (bus, watched) = (stage.bus().ok_or("no bus")?, stage.watched());
         let state = State {
             stage,
-            source: source.clone(),
+            source: String::new(),
             effects,
             style: None,
             settings,
@@ -153,28 +142,19 @@ impl Studio {
             size,
             styles,
             viewers: AtomicUsize::new(0),
+            watched: Box::new(watched),
             pictures,
             told: watch::Sender::new(String::new()),
             state: Mutex::new(state),
         });
-        {
-            let mut state = studio.state();
-            if let Err(problem) = studio.wear(&mut state, &look) {
-                state.problem = Some(problem);
-            }
-            if let Err(problem) = studio.show_source(&mut state, &source) {
-                state.source_problem = Some(problem);
-            }
-        }
+        studio.begin();
         let listener = Arc::downgrade(&studio);
-        if let Some(bus) = studio.state().stage.bus() {
-            std::thread::spawn(move || {
-                for message in bus.iter_timed(gst::ClockTime::NONE) {
-                    let Some(studio) = listener.upgrade() else { break };
-                    studio.hear(&message);
-                }
-            });
-        }
+        std::thread::spawn(move || {
+            for message in bus.iter_timed(gst::ClockTime::NONE) {
+                let Some(studio) = listener.upgrade() else { break };
+                studio.hear(&message);
+            }
+        });
         let teller = Arc::downgrade(&studio);
         std::thread::spawn(move || {
             while let Some(studio) = teller.upgrade() {
@@ -186,16 +166,30 @@ impl Studio {
         Ok(studio)
     }
 
+    /// Sets all as it was last.
+    fn begin(&self) {
+        let mut state = self.state();
+        let look = state.settings.look.clone();
+        if let Err(problem) = self.wear(&mut state, &look) {
+            state.problem = Some(problem);
+        }
+        let last = state.settings.source.clone().unwrap_or_else(|| source::TEST.into());
+        let source = if self.film.is_some() { source::FILM.into() } else { last };
+        if let Err(problem) = self.show_source(&mut state, &source) {
+            state.source_problem = Some(problem);
+        }
+    }
+
     /// One viewer more.
     pub fn enter(&self) {
         self.viewers.fetch_add(1, Ordering::Relaxed);
-        self.state().stage.set_watched(true);
+        (self.watched)(true);
     }
 
     /// One viewer less.
     pub fn leave(&self) {
         let left = self.viewers.fetch_sub(1, Ordering::Relaxed) - 1;
-        self.state().stage.set_watched(left > 0);
+        (self.watched)(left > 0);
     }
 
     /// Shows another source.
@@ -378,11 +372,11 @@ impl Studio {
         }
         for effect in &state.effects {
             knobs::reset(&effect.element);
-            for (name, value) in look.elements.get(effect.name()).into_iter().flat_map(|turned| &turned.knobs) {
+            for (name, value) in look.elements.get(effect.name).into_iter().flat_map(|turned| &turned.knobs) {
                 problems.extend(knobs::turn(&effect.element, name, value).err());
             }
         }
-        for name in state.effects.iter().map(Effect::name).collect::<Vec<_>>() {
+        for name in state.effects.iter().map(|effect| effect.name).collect::<Vec<_>>() {
             let on = look.elements.get(name).is_some_and(|turned| turned.on);
             problems.extend(state.switch(name, on).err());
         }
@@ -405,7 +399,7 @@ impl Studio {
                     let label = sources.iter().find(|source| source.name == state.source).map(|source| &*source.label);
                     state.source_problem = Some(format!("{}: {words}", label.unwrap_or(&state.source)));
                 } else if let Some(effect) = failed {
-                    let name = state.effects[effect].name();
+                    let name = state.effects[effect].name;
                     state.problem = Some(format!("{} is off: {words}", state.effects[effect].label));
                     let _ = state.switch(name, false);
                     state.stage.revive();
@@ -438,6 +432,7 @@ impl Studio {
 
     /// Tells how it goes, once a second.
     fn tick(&self) {
+        self.styles.look();
         let mut state = self.state();
         state.frames_a_second = state.stage.pace().frames_a_second();
         self.tell(&state);
@@ -452,7 +447,7 @@ impl Studio {
             let presets = effect.element.dynamic_cast_ref::<gst::Preset>().map(|preset| preset.preset_names());
             let presets: Vec<_> = presets.iter().flatten().map(ToString::to_string).collect();
             let knobs = knobs::all(&effect.element);
-            json!({"name": effect.name(), "label": effect.label, "on": effect.on, "presets": presets, "knobs": knobs})
+            json!({"name": effect.name, "label": effect.label, "on": effect.on, "presets": presets, "knobs": knobs})
         });
         let name = |output: &Option<(String, Output)>| output.as_ref().map(|(name, _)| name.clone());
         json!({
@@ -492,18 +487,18 @@ impl Studio {
 
 impl State {
     fn effect(&self, name: &str) -> Result<&Effect, String> {
-        self.effects.iter().find(|effect| effect.name() == name).ok_or_else(|| format!("there is no {name}"))
+        self.effects.iter().find(|effect| effect.name == name).ok_or_else(|| format!("there is no {name}"))
     }
 
     fn running(&self, name: &str) -> Option<&Effect> {
-        self.effects.iter().find(|effect| effect.name() == name && effect.on)
+        self.effects.iter().find(|effect| effect.name == name && effect.on)
     }
 
     fn switch(&mut self, name: &str, on: bool) -> Answer {
         if on && name == STYLE && self.style.is_none() {
             return Err("pick a style first".into());
         }
-        let effect = self.effects.iter_mut().find(|effect| effect.name() == name);
+        let effect = self.effects.iter_mut().find(|effect| effect.name == name);
         let effect = effect.ok_or_else(|| format!("there is no {name}"))?;
         if effect.on == on {
             return Ok(());
@@ -516,7 +511,7 @@ impl State {
         self.busy = None;
         let changed = self.stage.set_chain(chain(&self.effects));
         if changed.is_err()
-            && let Some(effect) = self.effects.iter_mut().find(|effect| effect.name() == name)
+            && let Some(effect) = self.effects.iter_mut().find(|effect| effect.name == name)
         {
             effect.on = !on;
         }
@@ -526,7 +521,7 @@ impl State {
     fn look(&self) -> Look {
         let turned = |effect: &Effect| {
             let knobs = knobs::turned(&effect.element).into_iter().map(|(name, value)| (name.to_owned(), value));
-            (effect.name().to_owned(), Turned { on: effect.on, knobs: knobs.collect() })
+            (effect.name.to_owned(), Turned { on: effect.on, knobs: knobs.collect() })
         };
         Look { style: self.style.clone(), elements: self.effects.iter().map(turned).collect() }
     }
@@ -534,14 +529,21 @@ impl State {
     fn line(&self, film: Option<&Path>) -> String {
         let elements = self.effects.iter().filter(|effect| effect.on).map(|effect| {
             let mut properties = knobs::turned(&effect.element);
-            if effect.name() == STYLE {
+            if effect.name == STYLE {
                 let style = effect.element.property::<Option<String>>("style").unwrap_or_default();
                 properties.insert(0, ("style", style.into()));
             }
-            line::element(effect.name(), &properties)
+            line::element(effect.name, &properties)
         });
         line::command(&source::launch(&self.source, film), &elements.collect::<Vec<_>>())
     }
+}
+
+/// Those of a studio that is opened for the first time.
+fn first_settings() -> Settings {
+    let knobs = [("size".to_owned(), FIRST_SIZE.into())].into();
+    let elements = [(STYLE.to_owned(), Turned { on: false, knobs })].into();
+    Settings { look: Look { style: None, elements }, ..Settings::default() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 use serde::Serialize;
@@ -21,10 +22,12 @@ const THUMBNAIL: u32 = 256;
 /// The pictures of a folder.
 pub struct Styles {
     folder: PathBuf,
+    /// What was there when last looked.
+    found: Mutex<Vec<Style>>,
 }
 
 /// A picture, by its file's name; width and height.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Style {
     name: String,
     size: (u32, u32),
@@ -39,18 +42,25 @@ impl Styles {
             let pixels = painting::paint(SIZE.0 as usize, SIZE.1 as usize);
             image::save_buffer(folder.join("wheat field.jpg"), &pixels, SIZE.0, SIZE.1, image::ColorType::Rgb8)?;
         }
-        Ok(Self { folder })
+        let styles = Self { folder, found: Mutex::default() };
+        styles.look();
+        Ok(styles)
     }
 
-    /// All, by name.
+    /// All, by name, as they were when last looked.
     pub fn all(&self) -> Vec<Style> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks what there is: people may put files there, too.
+    pub fn look(&self) {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let names = files.filter_map(|file| file.file_name().into_string().ok());
         let mut styles: Vec<_> = names
             .filter_map(|name| Some(Style { size: image::image_dimensions(self.path(&name)?).ok()?, name }))
             .collect();
         styles.sort_by(|a, b| a.name.cmp(&b.name));
-        styles
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = styles;
     }
 
     /// The path of a picture that is there.
@@ -72,13 +82,16 @@ impl Styles {
         let free = names.into_iter().find(|name| !self.folder.join(name).exists()).unwrap_or_default();
         let bytes = jpeg(&picture).map_err(|error| error.to_string())?;
         std::fs::write(self.folder.join(&free), bytes).map_err(|error| format!("{free} cannot be written: {error}"))?;
+        self.look();
         Ok(free)
     }
 
     /// Takes one away.
     pub fn delete(&self, name: &str) -> Result<(), String> {
         let path = self.path(name).ok_or_else(|| format!("there is no {name}"))?;
-        std::fs::remove_file(path).map_err(|error| format!("{name} cannot be deleted: {error}"))
+        std::fs::remove_file(path).map_err(|error| format!("{name} cannot be deleted: {error}"))?;
+        self.look();
+        Ok(())
     }
 
     /// A small one, as JPEG.
