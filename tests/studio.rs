@@ -158,6 +158,11 @@ impl Page<'_> {
         self.run(TURN, vec![selector.into(), value.into()]).await;
     }
 
+    async fn press(&self, button: &str) {
+        let button = self.0.find(Locator::Css(button)).await.expect("it is there");
+        button.click().await.expect("it is pressed");
+    }
+
     async fn drop_file(&self, name: &str, bytes: &[u8]) {
         self.run(DROP, vec![name.into(), bytes.into()]).await;
     }
@@ -174,6 +179,14 @@ impl Page<'_> {
         tokio::time::sleep(Duration::from_millis(500)).await;
         std::fs::write(path, self.0.screenshot().await.expect("a screenshot")).expect("it is written");
     }
+}
+
+/// How many pictures of a film can be decoded.
+fn frames(film: &Path) -> usize {
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe.args("-v error -count_frames -show_entries stream=nb_read_frames -of csv=p=0".split(' ')).arg(film);
+    let output = ffprobe.output().expect("scripts/setup --tests installs it").stdout;
+    String::from_utf8_lossy(&output).trim().parse().unwrap_or_default()
 }
 
 fn block_on(test: impl Future<Output = ()>) {
@@ -222,6 +235,13 @@ fn the_page_shows_the_picture_and_turns_what_can_be_turned() {
         })
         .await;
 
+        page.press("#record").await;
+        let film = page.text("a film is written", "film", |text| !text.is_empty()).await;
+        page.moves_on("it is watched meanwhile").await;
+        page.press("#record").await;
+        page.text("it is closed", "film", str::is_empty).await;
+        assert!(film.starts_with(folder.to_str().expect("a path in UTF-8")) && frames(Path::new(&film)) > 5, "{film}");
+
         page.drop_file("holiday.png", b"no picture at all").await;
         let reason = page.text("a bad file is refused", "toast", |text| !text.is_empty()).await;
         assert!(reason.contains("holiday.png cannot be used: it is not a picture"), "{reason}");
@@ -247,7 +267,7 @@ fn the_page_shows_the_picture_and_turns_what_can_be_turned() {
         page.moves_on("the picture moves here, too").await;
 
         page.run("document.getElementById('look-name').value = 'golden'", vec![]).await;
-        client.find(Locator::Css("#look-save")).await.expect("a button").click().await.expect("it is pressed");
+        page.press("#look-save").await;
         client.wait().at_most(PATIENCE).for_element(Locator::Css("[data-look=golden]")).await.expect("it is saved");
         page.turn("[data-switch=styletransfer] input", false).await;
         page.text("the style is off", "style-status", str::is_empty).await;
@@ -260,13 +280,7 @@ fn the_page_shows_the_picture_and_turns_what_can_be_turned() {
         let radius = "[data-element=convfilter][data-knob=radius] input[type=number]";
         let radius = format!("return document.querySelector('{radius}').value");
         page.until("a knob is where it was", &radius, |value| *value == json!("300")).await;
-        client
-            .find(Locator::Css("[data-look=golden]"))
-            .await
-            .expect("it is there")
-            .click()
-            .await
-            .expect("it is pressed");
+        page.press("[data-look=golden]").await;
         page.text("the look comes back", "style-status", |text| text.contains("built-in")).await;
         page.look("and is seen", |[mean, ..]| (mean - before).abs() > 4.0).await;
 
