@@ -230,7 +230,7 @@ impl Target {
     fn measure(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
         let apart = x.f_sub(&self.value)?;
         let share = self.divisor.f_mul_scalar(x.size()[0])?;
-        let distance = apart.f_norm_scalaropt_dtype(2.0, Kind::Float)?.f_square()?.f_div(&share)?;
+        let distance = apart.f_square()?.f_sum(Kind::Float)?.f_div(&share)?;
         Ok((distance, apart, share))
     }
 }

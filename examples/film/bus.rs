@@ -30,9 +30,9 @@ pub fn next(pipeline: &gst::Pipeline) -> Option<gst::Message> {
     pipeline.bus()?.timed_pop_filtered(gst::ClockTime::from_mseconds(200), &types)
 }
 
-/// The error that was told, if one was.
-pub fn error(pipeline: &gst::Pipeline) -> Option<Box<dyn Error>> {
-    let message = pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
+/// The error that was told on an element's bus, if one was.
+pub fn error(element: &impl IsA<gst::Element>) -> Option<Box<dyn Error>> {
+    let message = element.bus()?.pop_filtered(&[gst::MessageType::Error])?;
     match message.view() {
         gst::MessageView::Error(error) => Some(words(error).into()),
         _ => None,

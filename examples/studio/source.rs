@@ -50,6 +50,11 @@ impl Sources {
         Self { film, size, devices }
     }
 
+    /// What is shown first: the film, or what was shown last.
+    pub fn first(&self, last: Option<String>) -> String {
+        if self.film.is_some() { FILM.into() } else { last.unwrap_or_else(|| TEST.into()) }
+    }
+
     /// What can be shown.
     pub fn all(&self) -> Vec<Named> {
         let film = self.film.as_ref().and_then(|film| film.file_name()).map(|film| film.to_string_lossy().into_owned());
@@ -83,18 +88,13 @@ impl Sources {
             "videoconvert ! videoscale add-borders=true ! \
              capsfilter caps=video/x-raw,width={width},height={height},pixel-aspect-ratio=1/1"
         );
-        let test = format!(
-            "videotestsrc is-live=true pattern=smpte horizontal-speed=2 ! \
-             video/x-raw,width={width},height={height},framerate=30/1"
-        );
+        let begin = self.launch(name)?;
+        let test = format!("{begin} ! video/x-raw,width={width},height={height},framerate=30/1");
         let description = match name {
             TEST => format!("{test} ! timeoverlay font-desc=\"Sans 24\" ! {fit}"),
             CLOCK => format!("{test},format=I420 ! {fit}"),
-            FILM => {
-                let uri = self.film.as_deref().map(uri).transpose()?.unwrap_or_default();
-                format!("uridecodebin name=film uri={uri} ! {fit} ! clocksync ts-offset={}", running.nseconds())
-            }
-            device => format!("v4l2src device={device} ! decodebin ! {fit}"),
+            FILM => format!("{begin} name=film ! {fit} ! clocksync ts-offset={}", running.nseconds()),
+            _ => format!("{begin} ! {fit}"),
         };
         let source = gst::parse::bin_from_description(&description, false).map_err(|error| error.to_string())?;
         // Asked to, GStreamer would take the way in, too, which decoders connect later.
@@ -125,23 +125,20 @@ impl Sources {
         play_like_a_camera(&source, &pad);
         Ok(source)
     }
+
+    /// What gst-launch is told for a source.
+    pub fn launch(&self, name: &str) -> Result<String, String> {
+        Ok(match name {
+            TEST | CLOCK => "videotestsrc is-live=true pattern=smpte horizontal-speed=2".into(),
+            FILM => format!("uridecodebin uri={}", uri(self.film.as_deref().ok_or("there is no film")?)?),
+            device => format!("v4l2src device={device} ! decodebin"),
+        })
+    }
 }
 
 impl Drop for Sources {
     fn drop(&mut self) {
         self.devices.stop();
-    }
-}
-
-/// The part of a command for gst-launch that stands for a source.
-pub fn launch(name: &str, film: Option<&Path>) -> String {
-    match name {
-        TEST | CLOCK => "videotestsrc is-live=true pattern=smpte horizontal-speed=2".into(),
-        FILM => {
-            let uri = film.and_then(|film| uri(film).ok()).unwrap_or_default();
-            format!("uridecodebin uri={uri}")
-        }
-        device => format!("v4l2src device={device} ! decodebin"),
     }
 }
 

@@ -241,19 +241,13 @@ impl Output {
 
 /// Opens an element that is in no pipeline yet, and says why where that fails.
 fn open(element: &gst::Element) -> Result<(), String> {
-    let bus = gst::Bus::new();
-    element.set_bus(Some(&bus));
-    let opened = element.set_state(gst::State::Paused);
-    element.set_bus(None);
-    opened.map(|_| ()).map_err(|error| {
+    element.set_bus(Some(&gst::Bus::new()));
+    let opened = element.set_state(gst::State::Paused).map_err(|error| {
         let _ = element.set_state(gst::State::Null);
-        let told = bus.pop_filtered(&[gst::MessageType::Error]);
-        let words = told.and_then(|message| match message.view() {
-            gst::MessageView::Error(error) => Some(bus::words(error)),
-            _ => None,
-        });
-        words.unwrap_or_else(|| error.to_string())
-    })
+        bus::error(element).map_or_else(|| error.to_string(), |told| told.to_string())
+    });
+    element.set_bus(None);
+    opened.map(|_| ())
 }
 
 /// How long ago a picture was taken: sources stamp it with that time.

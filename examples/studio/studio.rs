@@ -1,6 +1,6 @@
 //! All that the page can do, and all that it is told.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::settings::{Look, Settings, Turned};
-use crate::source::{self, Sources};
+use crate::source::Sources;
 use crate::stage::{Output, Stage};
 use crate::styles::Styles;
 use crate::{bus, knobs, line};
@@ -37,7 +37,6 @@ pub type Answer = Result<(), String>;
 /// The studio.
 pub struct Studio {
     folder: PathBuf,
-    film: Option<PathBuf>,
     size: (u32, u32),
     pub styles: Styles,
     sources: Sources,
@@ -136,9 +135,8 @@ impl Studio {
             busy: None,
         };
         let studio = Arc::new(Self {
-            sources: Sources::new(film.clone(), size),
+            sources: Sources::new(film, size),
             folder,
-            film,
             size,
             styles,
             viewers: AtomicUsize::new(0),
@@ -173,8 +171,7 @@ impl Studio {
         if let Err(problem) = self.wear(&mut state, &look) {
             state.problem = Some(problem);
         }
-        let last = state.settings.source.clone().unwrap_or_else(|| source::TEST.into());
-        let source = if self.film.is_some() { source::FILM.into() } else { last };
+        let source = self.sources.first(state.settings.source.clone());
         if let Err(problem) = self.show_source(&mut state, &source) {
             state.source_problem = Some(problem);
         }
@@ -458,7 +455,7 @@ impl Studio {
             "style": state.style,
             "looks": state.settings.looks.keys().collect::<Vec<_>>(),
             "output": {"file": name(&state.file), "camera": name(&state.camera), "cameras": self.sources.outputs()},
-            "line": state.line(self.film.as_deref()),
+            "line": state.line(&self.sources),
             "status": {
                 "running": state.source_problem.is_none(),
                 "problem": state.source_problem.as_ref().or(state.problem.as_ref()),
@@ -526,7 +523,7 @@ impl State {
         Look { style: self.style.clone(), elements: self.effects.iter().map(turned).collect() }
     }
 
-    fn line(&self, film: Option<&Path>) -> String {
+    fn line(&self, sources: &Sources) -> String {
         let elements = self.effects.iter().filter(|effect| effect.on).map(|effect| {
             let mut properties = knobs::turned(&effect.element);
             if effect.name == STYLE {
@@ -535,7 +532,7 @@ impl State {
             }
             line::element(effect.name, &properties)
         });
-        line::command(&source::launch(&self.source, film), &elements.collect::<Vec<_>>())
+        line::command(&sources.launch(&self.source).unwrap_or_default(), &elements.collect::<Vec<_>>())
     }
 }
 
