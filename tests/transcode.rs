@@ -2,167 +2,15 @@
 
 mod common;
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{program, scratch, stage};
+use common::film::{Bench, Film, H264, packets};
 
 /// A test pattern with a frame counter, four seconds of it.
 const PICTURES: &str = "-f lavfi -i testsrc2=size=160x120:rate=25:duration=4";
 const SOUND: &str = "-f lavfi -i sine=440:duration=4";
-const H264: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p";
-
-/// A folder with clips in it, and the transcoder.
-struct Bench {
-    folder: PathBuf,
-}
-
-impl Bench {
-    fn new(name: &str) -> Self {
-        Self { folder: scratch(&format!("transcode-{name}")) }
-    }
-
-    /// The path of a file in the folder.
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    /// Runs ffmpeg in the folder.
-    fn ffmpeg(&self, arguments: &str) {
-        let mut ffmpeg = Command::new("ffmpeg");
-        ffmpeg.args("-nostdin -loglevel error -y".split(' ')).args(arguments.split_whitespace());
-        let output = ffmpeg.current_dir(&self.folder).output().expect("scripts/setup --tests installs ffmpeg");
-        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn command(&self, arguments: &str) -> Command {
-        let transcode = stage().parent().expect("target/release").join("examples/transcode");
-        let transcode = transcode.to_str().expect("a path in UTF-8");
-        let mut command = program(transcode, &stage().join("lib/gstreamer-1.0"), &self.path("registry.bin"));
-        // Vulkan would speak of it where it is missing.
-        command.args(arguments.split_whitespace()).current_dir(&self.folder).env("XDG_RUNTIME_DIR", &self.folder);
-        command
-    }
-
-    fn run(&self, arguments: &str) -> Output {
-        self.command(arguments).output().expect("the transcoder is built")
-    }
-
-    /// Runs the transcoder and probes what it made: the second argument.
-    fn transcode(&self, arguments: &str) -> Film {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-        self.probe(arguments.split_whitespace().nth(1).expect("an output"))
-    }
-
-    /// What the transcoder says as it fails: one line.
-    fn failure(&self, arguments: &str) -> String {
-        let output = self.run(arguments);
-        let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        assert_eq!(output.status.code(), Some(1), "{arguments}: {text}");
-        assert_eq!(text.lines().count(), 1, "{arguments}: {text}");
-        text
-    }
-
-    fn probe(&self, name: &str) -> Film {
-        Film::probe(&self.path(name))
-    }
-}
-
-/// What ffprobe tells of a film.
-#[derive(Debug)]
-struct Film {
-    streams: Vec<HashMap<String, String>>,
-    tags: HashMap<String, String>,
-    /// Times at which pictures begin, in seconds, in order.
-    times: Vec<f64>,
-}
-
-impl Film {
-    fn probe(path: &Path) -> Self {
-        let sections = sections(path, &["-count_frames", "-show_streams", "-show_format"]);
-        let (streams, formats) = sections.into_iter().partition::<Vec<_>, _>(|(name, _)| name == "STREAM");
-        let packets = sections_of(path, &["-select_streams", "v", "-show_packets"], "PACKET");
-        let mut times: Vec<f64> = packets.iter().map(|packet| number(packet, "pts_time")).collect();
-        times.sort_by(f64::total_cmp);
-        Self {
-            streams: streams.into_iter().map(|(_, fields)| fields).collect(),
-            tags: formats.into_iter().map(|(_, fields)| fields).next().unwrap_or_default(),
-            times,
-        }
-    }
-
-    fn of_type(&self, kind: &str) -> Vec<&HashMap<String, String>> {
-        self.streams.iter().filter(|stream| stream["codec_type"] == kind).collect()
-    }
-
-    fn picture(&self) -> &HashMap<String, String> {
-        self.of_type("video")[0]
-    }
-
-    /// Pictures that can be decoded.
-    fn frames(&self) -> usize {
-        self.picture()["nb_read_frames"].parse().expect("a number")
-    }
-
-    fn size(&self) -> (&str, &str) {
-        (&self.picture()["width"], &self.picture()["height"])
-    }
-
-    fn codecs(&self, kind: &str) -> Vec<&str> {
-        self.of_type(kind).iter().map(|stream| stream["codec_name"].as_str()).collect()
-    }
-
-    fn languages(&self, kind: &str) -> Vec<&str> {
-        self.of_type(kind).iter().map(|stream| stream["TAG:language"].as_str()).collect()
-    }
-
-    fn tag(&self, name: &str) -> Option<&str> {
-        let found = |(key, _): &(&String, &String)| key.eq_ignore_ascii_case(&format!("TAG:{name}"));
-        self.tags.iter().find(found).map(|(_, value)| value.as_str())
-    }
-
-    /// Each picture comes when it came before, but for the rounding of the file's clock.
-    fn keeps_times_of(&self, other: &Self) {
-        assert_eq!(self.times.len(), other.times.len());
-        for (index, (mine, others)) in self.times.iter().zip(&other.times).enumerate() {
-            let (mine, others) = (mine - self.times[0], others - other.times[0]);
-            assert!((mine - others).abs() < 0.0015, "picture {index} comes at {mine} s, not at {others} s");
-        }
-    }
-}
-
-fn number(fields: &HashMap<String, String>, name: &str) -> f64 {
-    fields[name].parse().unwrap_or_else(|_| panic!("{name}={}", fields[name]))
-}
-
-fn sections_of(path: &Path, options: &[&str], name: &str) -> Vec<HashMap<String, String>> {
-    sections(path, options).into_iter().filter(|(found, _)| found == name).map(|(_, fields)| fields).collect()
-}
-
-/// ffprobe's answer: `[NAME]`, lines of `KEY=VALUE`, `[/NAME]`; without what is beside the data.
-fn sections(path: &Path, options: &[&str]) -> Vec<(String, HashMap<String, String>)> {
-    let output = Command::new("ffprobe").args(["-loglevel", "error"]).args(options).arg(path).output();
-    let output = output.expect("scripts/setup --tests installs ffmpeg");
-    assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
-    let mut sections: Vec<(String, HashMap<String, String>)> = Vec::new();
-    let mut is_beside = false;
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        match line.split_once('=') {
-            _ if line.ends_with("SIDE_DATA]") => is_beside = !line.starts_with("[/"),
-            Some((key, value)) if !is_beside => {
-                sections.last_mut().expect("a section").1.insert(key.to_owned(), value.trim().to_owned());
-            }
-            None if !line.starts_with("[/") => {
-                sections.push((line.trim_matches(['[', ']']).to_owned(), HashMap::new()));
-            }
-            _ => (),
-        }
-    }
-    sections
-}
 
 #[test]
 fn a_film_keeps_its_frames_times_colours_sound_and_subtitles() {
@@ -207,12 +55,7 @@ fn a_film_keeps_its_frames_times_colours_sound_and_subtitles() {
     };
     assert_eq!(words("filtered.mkv"), words("film.mkv").replace("<i>", "").replace("</i>", ""));
     // Sound that was passed through is the same, packet for packet.
-    let hash = |film: &str| {
-        let options = ["-select_streams", "a:0", "-show_packets", "-show_data_hash", "md5"];
-        let packets = sections_of(&bench.path(film), &options, "PACKET");
-        packets.into_iter().map(|packet| packet["data_hash"].clone()).collect::<Vec<_>>()
-    };
-    let (before, after) = (hash("film.mkv"), hash("filtered.mkv"));
+    let (before, after) = (packets(&bench.path("film.mkv"), "a:0"), packets(&bench.path("filtered.mkv"), "a:0"));
     assert!(!before.is_empty() && before == after, "{} and {} packets", before.len(), after.len());
 }
 
@@ -270,8 +113,7 @@ fn clips_from_cameras() {
             after.keeps_times_of(&before);
             assert_eq!(after.codecs("audio"), [sound], "{clip}");
             // But for one that begins before the film.
-            let packets = |film: &Film| film.of_type("audio")[0]["nb_read_frames"].parse::<u32>().expect("a number");
-            assert!(packets(&after) + 1 >= packets(&before), "{clip}");
+            assert!(after.sound_packets() + 1.0 >= before.sound_packets(), "{clip}");
         }
     }
 }
@@ -313,8 +155,21 @@ fn looks_encoders_and_parts() {
     bench.ffmpeg("-i part.mkv -f rawvideo part.raw");
     let difference = difference(&bench.path("part.raw"), &bench.path("expected.raw"));
     assert!(difference < 1.5, "the part is another one: {difference}");
-    let sound = part.of_type("audio")[0]["nb_read_frames"].parse::<f64>().expect("a number") * 1024.0 / 44_100.0;
+    let sound = part.sound_packets() * 1024.0 / 44_100.0;
     assert!((sound - 1.6).abs() < 0.06, "{sound} s of sound");
+}
+
+#[test]
+fn parts_that_follow_each_other_have_every_picture_once() {
+    let bench = Bench::new("parts");
+    // Matroska rounds times, so that pictures overlap.
+    bench.ffmpeg("-f lavfi -i testsrc2=size=160x120:rate=24:duration=4 -c:v libx264 -g 30 film.mkv");
+    let times = bench.probe("film.mkv").times;
+    for span in [0, 1, 11, 31, 50, 72, 96].windows(2) {
+        let [begin, end] = [span[0], span[1]].map(|index| times.get(index).copied().unwrap_or(4.0));
+        let part = format!("film.mkv part.mp4 --overwrite --filter none --start {begin} --duration {}", end - begin);
+        assert_eq!(bench.transcode(&part).frames(), span[1] - span[0], "{span:?}");
+    }
 }
 
 /// The mean difference of two files' bytes; they are equally long.
@@ -387,19 +242,13 @@ fn a_film_that_was_stopped_plays_and_goes_on() {
             assert_eq!(status.code(), Some(130), "{output}");
         }
         let stopped = bench.probe(output);
-        let packets = |film: &Film| film.of_type("audio")[0]["nb_read_frames"].parse::<f64>().expect("a number");
         if output == "out.mp4" {
             // Sound goes as far as pictures.
-            let (sound, pictures) = (packets(&stopped) * 1024.0 / 44_100.0, stopped.frames() as f64 / 25.0);
+            let (sound, pictures) = (stopped.sound_packets() * 1024.0 / 44_100.0, stopped.frames() as f64 / 25.0);
             assert!((sound - pictures).abs() < 0.1, "{sound} s of sound, {pictures} s of pictures");
         }
         assert!((1..FRAMES).contains(&stopped.frames()), "{output}: {} frames", stopped.frames());
-        let pictures = |film: &str| -> Vec<String> {
-            let packets = sections_of(&bench.path(film), &["-show_packets", "-show_data_hash", "md5"], "PACKET");
-            let pictures = packets.into_iter().filter(|packet| packet["codec_type"] == "video");
-            pictures.map(|packet| packet["data_hash"].clone()).collect()
-        };
-        let there = pictures(output);
+        let there = packets(&bench.path(output), "v");
 
         // Nor does it go on as something else.
         if output == "out.mp4" {
@@ -411,9 +260,9 @@ fn a_film_that_was_stopped_plays_and_goes_on() {
         assert_eq!(whole.frames(), FRAMES, "{output}, which had {}", stopped.frames());
         whole.keeps_times_of(&bench.probe("film.mp4"));
         // What was there is not made anew, and sound has no seam.
-        assert_eq!(pictures(output)[..there.len()], there, "{output}");
+        assert_eq!(packets(&bench.path(output), "v")[..there.len()], there, "{output}");
         if !output.ends_with("webm") {
-            assert!((packets(&whole) - packets(&bench.probe("film.mp4"))).abs() <= 1.0, "{output}");
+            assert!((whole.sound_packets() - bench.probe("film.mp4").sound_packets()).abs() <= 1.0, "{output}");
         }
         let files = std::fs::read_dir(&bench.folder).expect("a folder").flatten();
         let part = files.map(|file| file.file_name()).find(|name| name.to_string_lossy().contains(".part."));

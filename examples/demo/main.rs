@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use contact_sheet::Strip;
-use film::{Bar, Film};
+use film::Film;
+use film::bar::Bar;
 use gst::prelude::*;
 
 /// The filters that the filtered film walks through, each for an equal share of its duration, with what they use.

@@ -113,6 +113,21 @@ impl Branches {
         self.run(waiting)
     }
 
+    /// Sound and subtitles of `source`; pictures, encoded, from `pictures`.
+    pub fn add_encoded(&mut self, source: Source, pictures: &gst::Pad) -> Outcome<()> {
+        let (unused, others): (Vec<_>, Vec<_>) = source.streams.into_iter().partition(is_picture);
+        let waiting = self.others(others)?;
+        unused.into_iter().try_for_each(|stream| stream.discard(&self.pipeline))?;
+        self.join(PICTURES, pictures)?;
+        self.meter_pictures(pictures);
+        self.run(waiting)
+    }
+
+    /// Whether no picture came so far.
+    pub fn is_empty(&self) -> bool {
+        self.meter.length() == gst::ClockTime::ZERO
+    }
+
     /// Ends the file once the pictures that there are and their sound are in it.
     pub fn stop(&self) {
         self.sound_until.store(self.meter.length().nseconds(), Ordering::Relaxed);
@@ -191,15 +206,19 @@ impl Branches {
         gst::Element::link_many([&before, element, &after])?;
         self.start(element)?;
 
-        let end = pad(element, "src")?;
-        measure(&end, &self.meter.pictures_end);
+        self.meter_pictures(&pad(element, "src")?);
+        Ok((pad(&before, "sink")?, pad(&after, "src")?))
+    }
+
+    /// Counts the pictures that go through `pad`, where they can be ended, too.
+    fn meter_pictures(&mut self, pad: &gst::Pad) {
+        measure(pad, &self.meter.pictures_end);
         let meter = self.meter.clone();
-        end.add_probe(PadProbeType::BUFFER, move |_, _| {
+        pad.add_probe(PadProbeType::BUFFER, move |_, _| {
             meter.frames.fetch_add(1, Ordering::Relaxed);
             PadProbeReturn::Ok
         });
-        self.ends.insert(0, end);
-        Ok((pad(&before, "sink")?, pad(&after, "src")?))
+        self.ends.insert(0, pad.clone());
     }
 
     /// Leads `end` into the file.
@@ -267,11 +286,6 @@ fn layout(caps: &gst::Caps) -> gst::Caps {
 /// Gives the pictures that go through `layout` the caps of those that come from `made`, as muxers take no others later. Ends
 /// the film where these do not hold: one file has one header.
 fn keep_caps(layout: &gst::Element, made: &gst::Pad) -> Outcome<()> {
-    let header = |caps: &gst::CapsRef| {
-        let of = caps.structure(0)?;
-        let data = of.get::<gst::Buffer>("codec_data").ok().and_then(|data| Some(data.map_readable().ok()?.to_vec()));
-        Some((data, of.get::<i32>("width").ok()?, of.get::<i32>("height").ok()?))
-    };
     let (made, element, is_other) = (made.clone(), layout.clone(), AtomicBool::new(false));
     pad(layout, "src")?.add_probe(PadProbeType::BUFFER | PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if info.buffer().is_some() && is_other.load(Ordering::Relaxed) {
@@ -292,10 +306,19 @@ fn keep_caps(layout: &gst::Element, made: &gst::Pad) -> Outcome<()> {
     Ok(())
 }
 
+/// What of encoded pictures' caps is in a file's header; none where that is not known.
+pub fn header(caps: &gst::CapsRef) -> Option<(Option<Vec<u8>>, i32, i32)> {
+    let of = caps.structure(0)?;
+    let data = of.get::<gst::Buffer>("codec_data").ok().and_then(|data| Some(data.map_readable().ok()?.to_vec()));
+    Some((data, of.get::<i32>("width").ok()?, of.get::<i32>("height").ok()?))
+}
+
+/// Ends what goes through the pads, each by itself: a pad that is busy lets no one else push.
 fn end(pads: &[gst::Pad]) {
     for pad in pads {
+        let pad = pad.clone();
         // One that is at its end already refuses.
-        pad.push_event(gst::event::Eos::new());
+        std::thread::spawn(move || pad.push_event(gst::event::Eos::new()));
     }
 }
 
@@ -303,12 +326,12 @@ fn is_picture(stream: &Stream) -> bool {
     container::name(&stream.caps) == "video/x-raw"
 }
 
-fn pad(element: &gst::Element, name: &str) -> Outcome<gst::Pad> {
+pub fn pad(element: &gst::Element, name: &str) -> Outcome<gst::Pad> {
     element.static_pad(name).ok_or_else(|| format!("{} has no pad {name}", element.name()).into())
 }
 
 /// What makes a stream fit for muxers, if there is something that does.
-fn parser(caps: &gst::Caps) -> Option<String> {
+pub fn parser(caps: &gst::Caps) -> Option<String> {
     let parsers = gst::ElementFactory::factories_with_type(gst::ElementFactoryType::PARSER, gst::Rank::MARGINAL);
     let parser =
         parsers.into_iter().filter(|factory| factory.can_sink_all_caps(caps)).max_by_key(|factory| factory.rank());

@@ -1,11 +1,14 @@
 //! Films through one element: every picture through it, sound and subtitles past it, into a file.
+#![allow(dead_code, reason = "each program uses its own part")]
 
-mod bar;
+pub mod bar;
 mod branch;
 pub mod bus;
 mod container;
 mod earlier;
 mod last_picture;
+pub mod parts;
+pub mod shots;
 mod source;
 mod subtitles;
 
@@ -19,7 +22,6 @@ use std::time::{Duration, Instant};
 use gst::ClockTime;
 use gst::prelude::*;
 
-pub use bar::Bar;
 use branch::Branches;
 use container::{Container, Encoder};
 use earlier::Earlier;
@@ -140,29 +142,15 @@ impl Film {
     /// Makes the film; `tick` hears how far it is. Once `stop` is set, the file is closed as it is then, and can be played
     /// and resumed. It can, too, after an error, where pictures had been made.
     pub fn make(&self, tick: impl Fn(&Progress), stop: &AtomicBool) -> Outcome<Made> {
-        let begin = Instant::now();
         let container = Container::of(&self.output)?;
         let encoder = Encoder::new(self.encoder.as_deref().unwrap_or(container.encoder()), self.quality)?;
         let earlier = if self.resume { Earlier::of(&self.output)? } else { None };
         let there = earlier.as_ref().map_or(ClockTime::ZERO, |earlier| earlier.length);
 
-        let pipeline = gst::Pipeline::new();
         let meter = Arc::new(Meter::new(there));
-        let built = self.build(&pipeline, container, &encoder, earlier.as_ref(), &meter);
-        let made = built.and_then(|(branches, total)| {
-            let stopped = play(&pipeline, stop, &branches, |told| {
-                tick(&Progress { frames: meter.frames(), reached: meter.length(), total, told });
-            })?;
-            if !stopped && meter.end() + MISSING < total {
-                let [end, total] = [meter.end(), total].map(seconds);
-                let input = self.input.display();
-                return Err(format!("{input} is cut off after {end} of {total}; the film goes so far").into());
-            }
-            let (frames, length) = (meter.frames(), meter.length());
-            Ok(Made { frames, elapsed: begin.elapsed(), length, stopped, left_out: branches.left_out })
+        let made = run(&self.input, &meter, tick, stop, |pipeline| {
+            self.build(pipeline, container, &encoder, earlier.as_ref(), &meter)
         });
-        // What failed came over the bus.
-        let _ = pipeline.set_state(gst::State::Null);
         let is_empty = meter.length() == ClockTime::ZERO;
         if let Some(earlier) = earlier {
             earlier.keep_the_longer(&self.output)?;
@@ -191,7 +179,7 @@ impl Film {
         let source = Source::open(pipeline, &self.input, &container.wanted())?;
         let whole = source.duration();
         if self.start.is_some() || self.duration.is_some() {
-            source.seek(from, to)?;
+            source.take(from, to)?;
         }
         let mut branches = Branches::new(pipeline, container, &self.output, meter)?;
         match earlier {
@@ -199,7 +187,7 @@ impl Film {
             Some(earlier) => {
                 // Pictures go on from where they ended; sound and subtitles are the whole film's.
                 let rest = Source::open(pipeline, &self.input, &container.wanted())?;
-                rest.seek_after(from, earlier.length, to)?;
+                rest.take_after(from, earlier.length, to)?;
                 let made = Source::open(pipeline, &earlier.path, &container.stored())?;
                 branches.add_continued(source, made, rest, self, encoder)?;
             }
@@ -211,6 +199,32 @@ impl Film {
     fn where_asked(&self) -> String {
         self.start.map_or_else(String::new, |start| format!(" from {} on", seconds(start)))
     }
+}
+
+/// Plays what `build` puts into a pipeline, which also tells how long the film made of `input` becomes.
+fn run(
+    input: &Path,
+    meter: &Meter,
+    tick: impl Fn(&Progress),
+    stop: &AtomicBool,
+    build: impl FnOnce(&gst::Pipeline) -> Outcome<(Branches, ClockTime)>,
+) -> Outcome<Made> {
+    let begin = Instant::now();
+    let pipeline = gst::Pipeline::new();
+    let made = build(&pipeline).and_then(|(branches, total)| {
+        let stopped = play(&pipeline, stop, &branches, |told| {
+            tick(&Progress { frames: meter.frames(), reached: meter.length(), total, told });
+        })?;
+        if !stopped && meter.end() + MISSING < total {
+            let [end, total] = [meter.end(), total].map(seconds);
+            return Err(format!("{} is cut off after {end} of {total}; the film goes so far", input.display()).into());
+        }
+        let (frames, length) = (meter.frames(), meter.length());
+        Ok(Made { frames, elapsed: begin.elapsed(), length, stopped, left_out: branches.left_out })
+    });
+    // What failed came over the bus.
+    let _ = pipeline.set_state(gst::State::Null);
+    made
 }
 
 /// Plays to the end, or until `stop` is set: then the file is closed and true is returned.
@@ -231,6 +245,10 @@ fn play(pipeline: &gst::Pipeline, stop: &AtomicBool, branches: &Branches, tick: 
         }
         if closes_by.is_none() && (reason.is_some() || stop.load(Ordering::Relaxed)) {
             if reason.is_some() {
+                // Where there are no pictures, there is nothing to close.
+                if branches.is_empty() {
+                    break;
+                }
                 branches.abort()
             } else {
                 branches.stop()

@@ -86,27 +86,26 @@ impl Source {
         durations.max().unwrap_or_default()
     }
 
-    /// Takes it from `from` to `to`; what lies before has no place in the film.
-    pub fn seek(&self, from: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
+    /// Takes what begins from `from` on and before `to`: parts that follow each other have every picture once.
+    pub fn take(&self, from: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
         for stream in &self.streams {
-            drop_buffers(&stream.pad, |segment, start, _| segment.start().is_some_and(|begin| start < begin));
+            drop_buffers(&stream.pad, move |begin, _| begin + ROUNDING < from || is_after(begin, to));
+            begin_at(&stream.pad, from);
         }
-        self.send_seek(from, to)
+        self.seek(from.saturating_sub(2 * ROUNDING), to)
     }
 
     /// Takes what follows the first `length` after `from`, at its place in the film that begins at `from`.
-    pub fn seek_after(&self, from: ClockTime, length: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
+    pub fn take_after(&self, from: ClockTime, length: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
         let before = length.saturating_sub(2 * ROUNDING);
         for stream in &self.streams {
             stream.pad.set_offset(i64::try_from(before.nseconds())?);
-            drop_buffers(&stream.pad, move |segment, _, end| {
-                segment.to_stream_time(end).is_some_and(|end| end <= from + length + ROUNDING)
-            });
+            drop_buffers(&stream.pad, move |begin, end| end <= from + length + ROUNDING || is_after(begin, to));
         }
-        self.send_seek(to.map_or(from + before, |to| to.min(from + before)), to)
+        self.seek(to.map_or(from + before, |to| to.min(from + before)), to)
     }
 
-    fn send_seek(&self, from: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
+    fn seek(&self, from: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
         let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
         let stop = to.map_or(gst::SeekType::None, |_| gst::SeekType::Set);
         let seek = gst::event::Seek::new(1.0, flags, gst::SeekType::Set, from, stop, to);
@@ -145,14 +144,49 @@ fn hold(pad: &gst::Pad) -> Option<gst::PadProbeId> {
     })
 }
 
-/// Drops the buffers for which `is_outside` holds: it gets their segment, beginning and end.
-fn drop_buffers(
-    pad: &gst::Pad,
-    is_outside: impl Fn(&gst::FormattedSegment<ClockTime>, ClockTime, ClockTime) -> bool + Send + Sync + 'static,
-) {
+/// Drops the buffers for which `is_outside` holds: it gets the places in the stream where they begin and end.
+fn drop_buffers(pad: &gst::Pad, is_outside: impl Fn(ClockTime, ClockTime) -> bool + Send + Sync + 'static) {
     pad.add_probe(PadProbeType::BUFFER, move |pad, info| {
-        let outside = span(pad, info.buffer()).is_some_and(|(segment, start, end)| is_outside(&segment, start, end));
+        let outside = span(pad, info.buffer()).is_some_and(|(segment, begin, end)| {
+            // What begins outside of the segment has no place there.
+            let end = segment.to_stream_time(end).unwrap_or(ClockTime::MAX);
+            segment.to_stream_time(begin).is_none_or(|begin| is_outside(begin, end))
+        });
         if outside { PadProbeReturn::Handled } else { PadProbeReturn::Ok }
+    });
+}
+
+/// Whether what begins there belongs to what follows `to`.
+fn is_after(begin: ClockTime, to: Option<ClockTime>) -> bool {
+    to.is_some_and(|to| begin + ROUNDING >= to)
+}
+
+/// Lets time begin at the place `from`, and with it what begins there but for rounding.
+fn begin_at(pad: &gst::Pad, from: ClockTime) {
+    pad.add_probe(PadProbeType::BUFFER | PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+        match &mut info.data {
+            Some(PadProbeData::Event(event)) => {
+                if let gst::EventView::Segment(segment) = event.view()
+                    && let Some(mut later) = segment.segment().downcast_ref::<ClockTime>().cloned()
+                    && let begin @ Some(_) = later.position_from_stream_time(from)
+                {
+                    later.set_start(begin);
+                    later.set_position(begin);
+                    later.set_time(from);
+                    *event = gst::event::Segment::builder(&later).seqnum(event.seqnum()).build();
+                }
+            }
+            Some(PadProbeData::Buffer(buffer)) => {
+                let begin = span(pad, Some(buffer)).and_then(|(segment, begin, _)| {
+                    segment.position_from_stream_time(from).filter(|from| begin < *from)
+                });
+                if begin.is_some() {
+                    buffer.make_mut().set_pts(begin);
+                }
+            }
+            _ => (),
+        }
+        PadProbeReturn::Ok
     });
 }
 

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{ArgGroup, Parser};
-use film::{Bar, Film, Made};
+use film::bar::Bar;
+use film::{Film, Made};
 use gst::ClockTime;
 use gst::prelude::*;
 

@@ -9,6 +9,7 @@ use std::sync::Once;
 use gst::prelude::*;
 use gst_video::VideoFormat;
 
+pub mod film;
 pub mod random;
 
 /// What convfilter runs on; `gpu` is a driver in software where there is no other.

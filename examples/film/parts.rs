@@ -1,0 +1,133 @@
+//! A film whose pictures were made in parts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use gst::ClockTime;
+use gst::prelude::*;
+
+use super::branch::{self, Branches};
+use super::container::{self, Container};
+use super::source::Source;
+use super::{Made, Meter, Outcome, Progress, bus};
+
+/// Pictures of a film, encoded.
+pub struct Part {
+    /// The film that they are in, alone or not.
+    pub path: PathBuf,
+    /// Where in the whole film it begins.
+    pub begin: ClockTime,
+    /// So many pictures.
+    pub frames: u64,
+}
+
+/// So many bytes of pictures wait for their sound.
+const WAITING: u64 = 16 << 20;
+
+/// Where the film begins in buffers' times: none is negative, but pictures may be decoded before they are shown.
+const LATER: ClockTime = ClockTime::from_seconds(3600);
+
+/// Makes `output` of the pictures of `parts`, which follow each other, and of everything else that `input` has. `tick` and
+/// `stop` as for [`super::Film::make`]; after an error there is no output.
+pub fn join(
+    input: &Path,
+    output: &Path,
+    parts: Vec<Part>,
+    tick: impl Fn(&Progress),
+    stop: &AtomicBool,
+) -> Outcome<Made> {
+    let container = Container::of(output)?;
+    let meter = Arc::new(Meter::new(ClockTime::ZERO));
+    let made = super::run(input, &meter, tick, stop, |pipeline| {
+        let source = Source::open(pipeline, input, &container.wanted())?;
+        let length = source.duration();
+        let mut branches = Branches::new(pipeline, container, output, &meter)?;
+        let pictures = gst_app::AppSrc::builder().format(gst::Format::Time).handle_segment_change(true);
+        let pictures = pictures.block(true).max_bytes(WAITING).build();
+        pipeline.add(&pictures)?;
+        branches.add_encoded(source, &branch::pad(pictures.upcast_ref(), "src")?)?;
+        pictures.sync_state_with_parent()?;
+        std::thread::spawn(move || {
+            if let Err(error) = feed_all(&parts, container, &pictures) {
+                gst::element_error!(pictures, gst::ResourceError::Read, ("{}", error));
+            }
+        });
+        Ok((branches, length))
+    });
+    if made.is_err() && output.is_file() {
+        std::fs::remove_file(output)?;
+    }
+    made
+}
+
+/// Feeds the parts' pictures to `pictures`, until it takes no more.
+fn feed_all(parts: &[Part], container: &Container, pictures: &gst_app::AppSrc) -> Outcome<()> {
+    for part in parts {
+        let pipeline = gst::Pipeline::new();
+        let fed = feed(part, &pipeline, container, pictures);
+        // It only read.
+        let _ = pipeline.set_state(gst::State::Null);
+        let Some(frames) = fed? else { return Ok(()) };
+        if frames != part.frames {
+            return Err(format!("{} has {frames} pictures, not {}", part.path.display(), part.frames).into());
+        }
+    }
+    // Who ended the pipeline needs no end.
+    let _ = pictures.end_of_stream();
+    Ok(())
+}
+
+/// Feeds a part's pictures to `pictures`: so many; none where it takes no more.
+fn feed(
+    part: &Part,
+    pipeline: &gst::Pipeline,
+    container: &Container,
+    pictures: &gst_app::AppSrc,
+) -> Outcome<Option<u64>> {
+    let sink = open(part, pipeline, container)?;
+    let mut film = gst::FormattedSegment::<ClockTime>::new();
+    film.set_start(LATER);
+    let mut frames = 0;
+    while let Ok(sample) = sink.pull_sample() {
+        let (Some(caps), Some(buffer), Some(segment)) = (sample.caps(), sample.buffer(), sample.segment()) else {
+            return Err("a picture without times".into());
+        };
+        if pictures.caps().is_some_and(|before| branch::header(caps) != branch::header(&before)) {
+            return Err(format!("{} was encoded otherwise than what is before it", part.path.display()).into());
+        }
+        let segment = segment.downcast_ref::<ClockTime>().ok_or("a picture without times")?;
+        let placed = |time| segment.to_running_time_full(time).and_then(|time| (time + part.begin + LATER).positive());
+        let mut copy = buffer.copy();
+        if let Some(copy) = copy.get_mut() {
+            copy.set_pts(placed(buffer.pts()));
+            copy.set_dts(placed(buffer.dts()));
+        }
+        frames += 1;
+        let sample = gst::Sample::builder().buffer(&copy).caps(&caps.to_owned()).segment(&film).build();
+        if pictures.push_sample(&sample).is_err() {
+            return Ok(None);
+        }
+    }
+    bus::error(pipeline).map_or(Ok(Some(frames)), Err)
+}
+
+/// Where a part's pictures come out of `pipeline`.
+fn open(part: &Part, pipeline: &gst::Pipeline, container: &Container) -> Outcome<gst_app::AppSink> {
+    let mut streams = Source::open(pipeline, &part.path, &container.stored())?.streams;
+    let is_film = |stream: &super::source::Stream| container::name(&stream.caps).starts_with("video/");
+    let picture = streams.iter().position(is_film).ok_or_else(|| format!("{} has no pictures", part.path.display()))?;
+    let picture = streams.remove(picture);
+    streams.into_iter().try_for_each(|stream| stream.discard(pipeline))?;
+
+    let parser = branch::parser(&picture.caps).unwrap_or_else(|| "identity".into());
+    let parser = gst::ElementFactory::make(&parser).build()?;
+    let sink = gst_app::AppSink::builder().sync(false).max_buffers(8).build();
+    pipeline.add_many([&parser, sink.upcast_ref()])?;
+    parser.link(&sink)?;
+    sink.sync_state_with_parent()?;
+    parser.sync_state_with_parent()?;
+    picture.connect(&branch::pad(&parser, "sink")?)?;
+    pipeline.set_state(gst::State::Playing)?;
+    Ok(sink)
+}

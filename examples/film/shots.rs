@@ -1,0 +1,134 @@
+//! A film's shots.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gst::prelude::*;
+use gst::{ClockTime, PadProbeData, PadProbeReturn, PadProbeType};
+use gst_video::prelude::*;
+use gst_video::{ForceKeyUnitEvent, VideoFrameRef, VideoInfo};
+
+use super::source::{Source, span};
+use super::{Outcome, bus, container};
+
+/// Pictures from one cut to the next.
+pub struct Shot {
+    /// Where in the film it begins; the first one does so where the film does, whenever its first picture comes.
+    pub begin: ClockTime,
+    /// So many pictures.
+    pub frames: u64,
+}
+
+/// How much of a picture, in one of Y, U and V, must have other values than in the one before: a quick motion moves them
+/// alone. Of the cuts that were looked at the least sharp had 0.39, of the motions the quickest 0.19.
+const LEAST_CHANGE: f64 = 0.25;
+
+/// Values are counted by so many parts of their range.
+const PARTS: usize = 16;
+
+/// The shots of the film at `path`. A cut is where GStreamer's scenechange sees one, at a picture that differs from the one
+/// before much more than others do, and where other values are in it.
+pub fn shots(path: &Path) -> Outcome<Vec<Shot>> {
+    let pipeline = gst::Pipeline::new();
+    let notes = Arc::new(Mutex::new(Notes::default()));
+    let noted = watch(&pipeline, path, &notes).and_then(|()| bus::wait(&pipeline));
+    // What failed came over the bus.
+    let _ = pipeline.set_state(gst::State::Null);
+    noted?;
+    let shots = std::mem::take(&mut lock(&notes).shots);
+    if shots.is_empty() { Err(no_pictures(path).into()) } else { Ok(shots) }
+}
+
+/// What was seen so far.
+#[derive(Default)]
+struct Notes {
+    shots: Vec<Shot>,
+    /// The last picture.
+    last: Option<(gst::Buffer, VideoInfo)>,
+    /// Whether scenechange holds the next picture for a shot's first.
+    may_be_cut: bool,
+}
+
+impl Notes {
+    fn see(&mut self, place: ClockTime, buffer: &gst::Buffer, info: VideoInfo) {
+        let may_be_cut = std::mem::take(&mut self.may_be_cut);
+        let picture = (buffer.clone(), info);
+        match &self.last {
+            None => self.shots.push(Shot { begin: ClockTime::ZERO, frames: 0 }),
+            Some(last) if may_be_cut && change(last, &picture) > LEAST_CHANGE => {
+                self.shots.push(Shot { begin: place, frames: 0 });
+            }
+            Some(_) => (),
+        }
+        self.last = Some(picture);
+        if let Some(shot) = self.shots.last_mut() {
+            shot.frames += 1;
+        }
+    }
+}
+
+/// The largest share of Y, U or V that has other values in one picture than in another, both of 8 bits in planes.
+fn change(one: &(gst::Buffer, VideoInfo), other: &(gst::Buffer, VideoInfo)) -> f64 {
+    let (Some(one), Some(other)) = (histograms(one), histograms(other)) else { return 1.0 };
+    let changed = |(one, other): ([f64; PARTS], [f64; PARTS])| {
+        one.iter().zip(other).map(|(one, other)| (one - other).abs()).sum::<f64>() / 2.0
+    };
+    one.into_iter().zip(other).map(changed).fold(0.0, f64::max)
+}
+
+/// The shares of a picture's Y, U and V that lie in each part of their range; none where it cannot be read.
+fn histograms((buffer, info): &(gst::Buffer, VideoInfo)) -> Option<[[f64; PARTS]; 3]> {
+    let picture = VideoFrameRef::from_buffer_ref_readable(buffer, info).ok()?;
+    let of_plane = |plane: u32| {
+        let (width, height) = (picture.comp_width(plane) as usize, picture.comp_height(plane) as usize);
+        let data = picture.plane_data(plane).unwrap_or_default();
+        let stride = picture.plane_stride().get(plane as usize).map_or(1, |&stride| stride.max(1) as usize);
+        let mut counts = [0u32; PARTS];
+        for value in data.chunks(stride).take(height).flat_map(|row| row.iter().take(width)) {
+            counts[usize::from(*value) * PARTS / 256] += 1;
+        }
+        counts.map(|count| f64::from(count) / (width * height) as f64)
+    };
+    Some([0, 1, 2].map(of_plane))
+}
+
+/// Lets the film's pictures run by.
+fn watch(pipeline: &gst::Pipeline, path: &Path, notes: &Arc<Mutex<Notes>>) -> Outcome<()> {
+    let decoded = gst::Caps::from_str("video/x-raw(ANY); audio/x-raw; text/x-raw")?;
+    let mut streams = Source::open(pipeline, path, &decoded)?.streams;
+    let is_picture = |caps: &gst::Caps| container::name(caps) == "video/x-raw";
+    let pictures = streams.iter().position(|stream| is_picture(&stream.caps)).ok_or_else(|| no_pictures(path))?;
+    let pictures = streams.remove(pictures);
+    streams.into_iter().try_for_each(|stream| stream.discard(pipeline))?;
+
+    let description = "videoconvert ! scenechange ! fakesink name=end async=false";
+    let bin = gst::parse::bin_from_description(description, true)?;
+    let end = bin.by_name("end").and_then(|end| end.static_pad("sink")).ok_or("a sink without a pad")?;
+    let notes = notes.clone();
+    end.add_probe(PadProbeType::BUFFER | PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+        match &info.data {
+            Some(PadProbeData::Event(event)) if ForceKeyUnitEvent::is(event) => lock(&notes).may_be_cut = true,
+            Some(PadProbeData::Buffer(buffer)) => {
+                let info = pad.current_caps().and_then(|caps| VideoInfo::from_caps(&caps).ok());
+                let place = span(pad, Some(buffer)).and_then(|(segment, begin, _)| segment.to_stream_time(begin));
+                if let (Some(place), Some(info)) = (place, info) {
+                    lock(&notes).see(place, buffer, info);
+                }
+            }
+            _ => (),
+        }
+        PadProbeReturn::Ok
+    });
+    pipeline.add(&bin)?;
+    bin.sync_state_with_parent()?;
+    pictures.connect(&bin.static_pad("sink").ok_or("a bin without a pad")?)
+}
+
+fn no_pictures(path: &Path) -> String {
+    format!("{} has no pictures", path.display())
+}
+
+fn lock(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {
+    notes.lock().unwrap_or_else(PoisonError::into_inner)
+}
