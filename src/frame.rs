@@ -2,6 +2,7 @@
 //!
 //! A component (R, G, B, A, Y, U, V) is a grid of samples at a fixed distance from each other: planar, semi-planar
 //! and packed formats differ only in those distances, which GStreamer's format description gives.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 
 use gst::prelude::*;
 use gst_base::prelude::*;
@@ -62,6 +63,21 @@ pub fn stream_time(element: &gst_base::BaseTransform, buffer: &gst::BufferRef) -
     element.segment().downcast_ref::<gst::format::Time>()?.to_stream_time(buffer.pts())
 }
 
+/// Fails, with a message from the element, where one of the buffers does not hold its frame: else GStreamer would warn and
+/// give out whatever is in the output.
+pub fn check_both(
+    element: &gst_base::BaseTransform,
+    layout: Option<&Layout>,
+    input: &gst::BufferRef,
+    output: &gst::BufferRef,
+) -> Result<(), gst::FlowError> {
+    let layout = layout.ok_or(gst::FlowError::NotNegotiated)?;
+    layout.check(input).and_then(|()| layout.check(output)).map_err(|message| {
+        element.post_error_message(message);
+        gst::FlowError::Error
+    })
+}
+
 /// What a component means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
@@ -90,12 +106,12 @@ impl Depth {
 
     /// The largest value.
     pub fn max(self) -> u32 {
-        (1 << self.bits) - 1
+        u32::MAX.checked_shr(u32::BITS.saturating_sub(self.bits)).unwrap_or(0)
     }
 
     /// The value of a colour difference that is none.
     pub fn grey(self) -> u32 {
-        1 << (self.bits - 1)
+        1u32.checked_shl(self.bits.saturating_sub(1)).unwrap_or(0)
     }
 }
 
@@ -140,6 +156,12 @@ pub struct Layout {
     pub components: Vec<Component>,
     /// How each sample lies in memory.
     pub depth: Depth,
+    /// The frame's size.
+    pub width: usize,
+    /// The frame's size.
+    pub height: usize,
+    /// Bytes of a frame in GStreamer's own layout.
+    pub bytes: usize,
 }
 
 /// A plane's bytes in memory.
@@ -158,45 +180,91 @@ pub struct PlaneBytesMut<'a> {
     pub stride: usize,
 }
 
+impl Plane {
+    /// Whether the plane's rows lie in a buffer, and in one memory of it: GStreamer maps it by itself.
+    fn lies_within(&self, buffer: &gst::BufferRef, offset: usize, stride: i32) -> bool {
+        let Some(stride) = usize::try_from(stride).ok().filter(|&stride| stride >= self.row_bytes) else {
+            return false;
+        };
+        let rows = stride.checked_mul(self.height.saturating_sub(1));
+        let end = rows.and_then(|rows| rows.checked_add(self.row_bytes)?.checked_add(offset));
+        let memories = end.and_then(|end| buffer.find_memory(offset..end));
+        memories.is_some_and(|(memories, _)| memories.len() == 1)
+    }
+}
+
 impl Layout {
     /// The layout of frames of this format and size, whatever their strides.
     pub fn new(info: &VideoInfo) -> Self {
         let format = info.format_info();
-        let depth = Depth { bits: format.depth()[0], shift: format.shift()[0] };
-        let components: Vec<Component> = (0..info.n_components() as u8)
-            .map(|c| {
-                let index = usize::from(c);
-                Component {
-                    meaning: match index {
-                        3 => Meaning::Alpha,
-                        1 | 2 if info.is_yuv() => Meaning::Chroma,
-                        _ => Meaning::Light,
-                    },
-                    plane: format.plane()[index] as usize,
-                    // Rounded up, since GStreamer gives 1 for the V of P010, where 2 bytes are meant.
-                    offset: (format.poffset()[index] as usize).div_ceil(depth.bytes()),
-                    step: format.pixel_stride()[index] as usize / depth.bytes(),
-                    width: info.comp_width(c) as usize,
-                    height: info.comp_height(c) as usize,
-                }
+        let first = |values: &[u32]| values.first().copied().unwrap_or(0);
+        let depth = Depth { bits: first(format.depth()), shift: first(format.shift()) };
+        let places = format.plane().iter().zip(format.poffset()).zip(format.pixel_stride());
+        let components: Vec<Component> = (0u8..)
+            .zip(places)
+            .take(info.n_components() as usize)
+            .map(|(c, ((&plane, &offset), &step))| Component {
+                meaning: match c {
+                    3 => Meaning::Alpha,
+                    1 | 2 if info.is_yuv() => Meaning::Chroma,
+                    _ => Meaning::Light,
+                },
+                plane: plane as usize,
+                // Rounded up, since GStreamer gives 1 for the V of P010, where 2 bytes are meant.
+                offset: (offset as usize).div_ceil(depth.bytes()),
+                step: (step as usize).div_ceil(depth.bytes()),
+                width: info.comp_width(c) as usize,
+                height: info.comp_height(c) as usize,
             })
             .collect();
         let planes = (0..info.n_planes() as usize)
             .map(|plane| {
                 let of_plane = || components.iter().filter(|c| c.plane == plane);
                 Plane {
-                    row_bytes: of_plane().map(|c| c.width * c.step * depth.bytes()).max().unwrap_or(0),
+                    row_bytes: of_plane()
+                        .map(|c| c.width.saturating_mul(c.step).saturating_mul(depth.bytes()))
+                        .max()
+                        .unwrap_or(0),
                     height: of_plane().map(|c| c.height).max().unwrap_or(0),
                 }
             })
             .collect();
-        Self { planes, components, depth }
+        let (width, height) = (info.width() as usize, info.height() as usize);
+        Self { planes, components, depth, width, height, bytes: info.size() }
     }
 
     /// The layout of a grey frame.
     pub fn grey(width: usize, height: usize) -> Self {
         let component = Component { meaning: Meaning::Light, plane: 0, offset: 0, step: 1, width, height };
-        Self { planes: vec![Plane { row_bytes: width, height }], components: vec![component], depth: Depth::default() }
+        Self {
+            planes: vec![Plane { row_bytes: width, height }],
+            components: vec![component],
+            depth: Depth::default(),
+            width,
+            height,
+            bytes: width.saturating_mul(height),
+        }
+    }
+
+    /// Fails where a buffer's memory does not hold its frame, whatever the buffer says of itself.
+    pub fn check(&self, buffer: &gst::BufferRef) -> Result<(), gst::ErrorMessage> {
+        let is_whole = match buffer.meta::<gst_video::VideoMeta>() {
+            // GStreamer maps such a buffer as one.
+            None => buffer.size() >= self.bytes,
+            Some(meta) => {
+                let is_as_large = meta.width() as usize >= self.width && meta.height() as usize >= self.height;
+                let mut places = self.planes.iter().zip(meta.offset().iter().zip(meta.stride()));
+                is_as_large && places.all(|(plane, (&offset, &stride))| plane.lies_within(buffer, offset, stride))
+            }
+        };
+        if is_whole {
+            return Ok(());
+        }
+        let (bytes, Self { width, height, .. }) = (buffer.size(), self);
+        Err(gst::error_msg!(
+            gst::StreamError::Format,
+            ("a buffer of {bytes} bytes does not hold its {width}x{height} frame; what is before the element is broken")
+        ))
     }
 
     /// The layout of some of the frame's rows.
@@ -209,7 +277,7 @@ impl Layout {
 }
 
 /// Some of a frame's rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rows {
     /// Every one.
     All,

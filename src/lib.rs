@@ -1,5 +1,16 @@
 //! `stylefilter`: GStreamer elements that filter and repaint live video.
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 #![allow(missing_docs, reason = "plugin_define! makes public items without documentation")]
 
 use gst::glib;
@@ -10,12 +21,13 @@ mod cpu;
 mod filters;
 mod frame;
 mod gpu;
+mod guard;
 mod styletransfer;
 mod sync;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-    convfilter::register(plugin)?;
-    styletransfer::register(plugin)
+    let registered = guard::caught(|| convfilter::register(plugin).and_then(|()| styletransfer::register(plugin)));
+    registered.map_err(|words| glib::bool_error!("{words}"))?
 }
 
 gst::plugin_define!(

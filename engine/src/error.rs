@@ -60,5 +60,14 @@ pub enum Error {
     Torch(#[from] tch::TchError),
 }
 
+impl Error {
+    /// Whether there was not enough memory, of a GPU or the host.
+    pub fn is_out_of_memory(&self) -> bool {
+        // Of the engine's own pool, libtorch's allocators and CUDA.
+        const WORDS: [&str; 3] = ["not enough memory", "can't allocate memory", "out of memory"];
+        matches!(self, Self::Torch(error) if WORDS.iter().any(|words| error.to_string().contains(words)))
+    }
+}
+
 /// The engine's results.
 pub type Result<T> = std::result::Result<T, Error>;

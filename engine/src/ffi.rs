@@ -172,7 +172,13 @@ unsafe extern "C" fn last_error() -> *const c_char {
 fn guard(call: impl FnOnce() -> Result<()>) -> Status {
     let (status, message) = match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(())) => return Status::OK,
-        Ok(Err(error)) => (status(&error), error.to_string()),
+        Ok(Err(error)) => {
+            if error.is_out_of_memory() {
+                // What was made so far is dropped: less may fit.
+                memory::release_all();
+            }
+            (status(&error), error.to_string())
+        }
         Err(panic) => {
             let words = panic.downcast_ref::<String>().map(String::as_str);
             let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
@@ -190,6 +196,7 @@ fn status(error: &Error) -> Status {
         Error::NoDevice { .. } => Status::NO_DEVICE,
         Error::NoLayer { .. } | Error::Settings(_) => Status::SETTINGS,
         Error::Stopped => Status::STOPPED,
+        error if error.is_out_of_memory() => Status::OUT_OF_MEMORY,
         _ => Status::FAILED,
     }
 }

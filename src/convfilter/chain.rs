@@ -25,9 +25,31 @@ const PROPERTIES: [&str; 13] = [
 /// Reads a chain, such as `"median, size=3; unsharp-mask, percent=200"`: an element for each filter, which is never
 /// started but holds the filter's properties, with the ranges and defaults that they always have.
 pub fn parse(chain: &str) -> Result<Vec<super::ConvFilter>, FilterError> {
+    let unreadable = || FilterError::Chain(format!("'{chain}' cannot be read"));
+    if !starts(chain).all(|filter| filter.starts_with(|first: char| first.is_ascii_alphabetic())) {
+        return Err(unreadable());
+    }
     // Caps are a list of structures, and have the syntax for one.
-    let filters = chain.parse::<gst::Caps>().map_err(|_| FilterError::Chain(format!("'{chain}' cannot be read")))?;
+    let filters = chain.parse::<gst::Caps>().map_err(|_| unreadable())?;
+    if filters.is_any() {
+        return Err(unreadable());
+    }
     filters.iter().map(filter).collect()
+}
+
+/// The text from each filter's name on. GStreamer takes a name that begins with no letter for a mistake in the program.
+fn starts(chain: &str) -> impl Iterator<Item = &str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let is_end = move |&(_, letter): &(usize, char)| {
+        let ends = letter == ';' && !is_quoted;
+        is_quoted ^= letter == '"' && !is_escaped;
+        is_escaped = letter == '\\' && !is_escaped;
+        ends
+    };
+    let after_ends = chain.char_indices().filter(is_end).map(|(at, _)| at.saturating_add(1));
+    let starts = std::iter::once(0).chain(after_ends).filter_map(|at| chain.get(at..)).map(str::trim_start);
+    // The last one may end with a semicolon, too.
+    starts.filter(|start| !start.is_empty())
 }
 
 fn filter(structure: &gst::StructureRef) -> Result<super::ConvFilter, FilterError> {

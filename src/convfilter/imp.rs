@@ -13,6 +13,8 @@
  * gst-launch-1.0 v4l2src ! convfilter filter=kernel kernel="1 1 0; 1 1 -1; 0 -1 -1" ! autovideosink
  * ]|
  */
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
 use gst::glib;
@@ -29,6 +31,7 @@ use crate::backend::{self, Choice, Program};
 use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan, Rounding};
 use crate::frame::{self, Layout, PlaneBytes, PlaneBytesMut, Rows};
 use crate::gpu::{GpuError, check_shader};
+use crate::guard::guarded;
 use crate::sync::lock;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -175,7 +178,7 @@ struct State {
     /// What the last good settings ask for.
     plan: Plan,
     /// The plan for whole frames, or for the fields of interlaced ones.
-    programs: Vec<(Rows, Program)>,
+    programs: BTreeMap<Rows, Program>,
     /// Whether a lost GPU was opened again.
     reopened: bool,
 }
@@ -261,8 +264,19 @@ impl ObjectSubclass for ConvFilter {
     type Interfaces = (gst::Preset,);
 }
 
-#[glib::derived_properties]
-impl ObjectImpl for ConvFilter {}
+impl ObjectImpl for ConvFilter {
+    fn properties() -> &'static [glib::ParamSpec] {
+        Self::derived_properties()
+    }
+
+    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        guarded(&*self.obj(), (), || self.derived_set_property(id, value, pspec));
+    }
+
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        guarded(&*self.obj(), pspec.default_value().clone(), || self.derived_property(id, pspec))
+    }
+}
 
 impl GstObjectImpl for ConvFilter {}
 
@@ -323,6 +337,11 @@ impl BaseTransformImpl for ConvFilter {
             obj.reconfigure_src();
         }
     }
+
+    fn transform(&self, inbuf: &gst::Buffer, outbuf: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+        frame::check_both(self.obj().upcast_ref(), self.state().layout.as_ref(), inbuf, outbuf)?;
+        self.parent_transform(inbuf, outbuf)
+    }
 }
 
 impl VideoFilterImpl for ConvFilter {
@@ -368,22 +387,24 @@ fn filter(
     seconds: f32,
 ) -> Result<(), GpuError> {
     let (first, step) = rows.first_and_step();
-    let strides = input.plane_stride().iter().map(|&stride| stride as usize);
+    // Every row lies in a buffer that was checked, so nothing overflows.
+    let places = |strides: &[i32]| -> Vec<_> {
+        let of_stride = |&stride: &i32| usize::try_from(stride).unwrap_or(0);
+        let strides = strides.iter().map(of_stride);
+        strides.map(|stride| (first.saturating_mul(stride), stride.saturating_mul(step))).collect()
+    };
     let source: Vec<_> = input
         .planes_data()
         .into_iter()
-        .zip(strides)
-        .map(|(data, stride)| PlaneBytes { data: data.get(first * stride..).unwrap_or(&[]), stride: stride * step })
+        .zip(places(input.plane_stride()))
+        .map(|(data, (start, stride))| PlaneBytes { data: data.get(start..).unwrap_or(&[]), stride })
         .collect();
-    let strides: Vec<_> = output.plane_stride().iter().map(|&stride| stride as usize).collect();
+    let targets = places(output.plane_stride());
     let mut target: Vec<_> = output
         .planes_data_mut()
         .into_iter()
-        .zip(strides)
-        .map(|(data, stride)| PlaneBytesMut {
-            data: data.get_mut(first * stride..).unwrap_or(&mut []),
-            stride: stride * step,
-        })
+        .zip(targets)
+        .map(|(data, (start, stride))| PlaneBytesMut { data: data.get_mut(start..).unwrap_or(&mut []), stride })
         .collect();
     state.program(rows)?.run(&source, &mut target, seconds)
 }
@@ -391,16 +412,15 @@ fn filter(
 impl State {
     /// The plan for these rows, made ready when they first come.
     fn program(&mut self, rows: Rows) -> Result<&mut Program, GpuError> {
-        let index = match self.programs.iter().position(|&(of, _)| of == rows) {
-            Some(index) => index,
-            None => {
-                let backend = self.backend.as_ref().unwrap_or(&backend::Backend::Cpu);
-                let layout = self.layout.as_ref().map(|layout| layout.of(rows)).unwrap_or_default();
-                self.programs.push((rows, backend.program(layout, &self.plan)?));
-                self.programs.len() - 1
+        let Self { programs, backend, layout, plan, .. } = self;
+        match programs.entry(rows) {
+            Entry::Occupied(program) => Ok(program.into_mut()),
+            Entry::Vacant(place) => {
+                let backend = backend.as_ref().unwrap_or(&backend::Backend::Cpu);
+                let layout = layout.as_ref().map(|layout| layout.of(rows)).unwrap_or_default();
+                Ok(place.insert(backend.program(layout, plan)?))
             }
-        };
-        Ok(&mut self.programs[index].1)
+        }
     }
 }
 
@@ -456,7 +476,7 @@ impl ConvFilter {
             return Err(error.to_string());
         }
         let State { programs, plan, .. } = state;
-        let set = programs.iter_mut().try_for_each(|(_, program)| program.set_plan(plan));
+        let set = programs.values_mut().try_for_each(|program| program.set_plan(plan));
         if let Err(error) = set {
             // The next frame shows whether that can be mended.
             gst::warning!(CAT, imp = self, "{error}");

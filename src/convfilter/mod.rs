@@ -1,4 +1,5 @@
 //! The `convfilter` element.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 
 use gst::glib;
 use gst::prelude::*;

@@ -44,6 +44,9 @@ pub enum EngineError {
     /// The frame was given up, as was asked for.
     #[error("{0}")]
     Stopped(String),
+    /// There is not enough memory.
+    #[error("{0}; set size to paint at a smaller one")]
+    OutOfMemory(String),
     /// Anything else.
     #[error("{0}")]
     Failed(String),
@@ -63,14 +66,19 @@ pub struct Rgba<'a> {
 }
 
 impl Rgba<'_> {
+    /// Bytes of a row.
+    fn row(&self) -> usize {
+        (self.width as usize).saturating_mul(4)
+    }
+
     /// Bytes from the first row's start to the last row's end.
     fn length(&self) -> usize {
-        (self.height as usize).saturating_sub(1) * self.stride + self.width as usize * 4
+        (self.height as usize).saturating_sub(1).saturating_mul(self.stride).saturating_add(self.row())
     }
 
     /// The picture for the interface, which trusts its sizes.
     fn as_picture(&self) -> Result<Picture, EngineError> {
-        if self.stride < self.width as usize * 4 || self.data.len() < self.length() {
+        if self.stride < self.row() || self.data.len() < self.length() {
             return Err(EngineError::Failed("a picture is smaller than it says".into()));
         }
         Ok(Picture { data: self.data.as_ptr(), width: self.width, height: self.height, stride: self.stride })
@@ -213,6 +221,9 @@ fn table(path: &Path) -> Result<&'static Table, String> {
         let table = entry();
         (library, table)
     };
+    if table.is_null() {
+        return Err(format!("{} has no table of functions", path.display()));
+    }
     // SAFETY: the interface promises a table that lives as long as the library, which is never closed. Only the version
     // is read before the versions are known to agree.
     let version = unsafe { (*table).version };
@@ -253,6 +264,7 @@ fn check(table: &Table, status: Status) -> Result<(), EngineError> {
         Status::NO_DEVICE => EngineError::NoDevice(message),
         Status::SETTINGS => EngineError::Settings(message),
         Status::STOPPED => EngineError::Stopped(message),
+        Status::OUT_OF_MEMORY => EngineError::OutOfMemory(message),
         _ => EngineError::Failed(message),
     })
 }

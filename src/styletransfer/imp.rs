@@ -23,6 +23,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
+use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 use style_engine_interface::{Parameters, Progress, Stats};
@@ -33,6 +34,7 @@ use super::rgba::RgbaFrames;
 use super::style_image::{self, StyleError};
 use super::{Optimizer, OriginalColors, Pooling, Precision, Recipe, WarmStart};
 use crate::frame;
+use crate::guard::guarded;
 use crate::sync::lock;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -44,6 +46,9 @@ const GAP: gst::ClockTime = gst::ClockTime::SECOND;
 
 /// How often the bus hears of a first frame that takes long.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Where there is not enough memory, frames are painted at a smaller size, whose longer side is at least this.
+const LEAST_SIDE: u32 = 64;
 
 /// What the user set.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,9 +148,13 @@ impl Settings {
         }
     }
 
-    /// Sets how the engine repaints frames.
-    fn apply(&self, engine: &mut Engine) -> Result<(), EngineError> {
-        engine.set_parameters(&self.parameters(), &self.content_layers, &self.style_layers)
+    /// Sets how the engine repaints frames, at `most` so large, if there is such a limit.
+    fn apply(&self, engine: &mut Engine, most: Option<u32>) -> Result<(), EngineError> {
+        let mut parameters = self.parameters();
+        if let Some(most) = most {
+            parameters.size = if parameters.size == 0 { most } else { parameters.size.min(most) };
+        }
+        engine.set_parameters(&parameters, &self.content_layers, &self.style_layers)
     }
 }
 
@@ -156,6 +165,8 @@ struct State {
     /// The settings that the engine follows.
     settings: Settings,
     frames: Option<RgbaFrames>,
+    /// The longer side at which there is enough memory to paint, where the one asked for is too long.
+    most: Option<u32>,
     /// The duration of frames, if they have one.
     duration: Option<gst::ClockTime>,
     /// Whether the source is live, once that was asked.
@@ -291,14 +302,14 @@ impl ObjectImpl for StyleTransfer {
     }
 
     fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        self.derived_set_property(id, value, pspec);
+        guarded(&*self.obj(), (), || self.derived_set_property(id, value, pspec));
     }
 
     fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        match pspec.name() {
+        guarded(&*self.obj(), pspec.default_value().clone(), || match pspec.name() {
             "stats" => self.stats().to_value(),
             _ => self.derived_property(id, pspec),
-        }
+        })
     }
 }
 
@@ -381,7 +392,7 @@ impl BaseTransformImpl for StyleTransfer {
         {
             let (is_live, least, most) = query.result();
             let own = self.shown().latency.told();
-            query.set(is_live, least + own, most.map(|most| most + own));
+            query.set(is_live, least.saturating_add(own), most.map(|most| most.saturating_add(own)));
         }
         true
     }
@@ -393,6 +404,16 @@ impl BaseTransformImpl for StyleTransfer {
         self.follow_source(&mut state);
         // Late frames, which the parent drops, come by here too.
         state.follow_time(inbuf);
+    }
+
+    fn transform(&self, inbuf: &gst::Buffer, outbuf: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+        frame::check_both(
+            self.obj().upcast_ref(),
+            self.state().frames.as_ref().map(RgbaFrames::layout),
+            inbuf,
+            outbuf,
+        )?;
+        self.parent_transform(inbuf, outbuf)
     }
 }
 
@@ -420,7 +441,8 @@ impl VideoFilterImpl for StyleTransfer {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let begin = Instant::now();
         let mut state = self.state();
-        let State { engine: Some(engine), frames: Some(frames), settings, duration, is_live, took, .. } = &mut *state
+        let State { engine: Some(engine), frames: Some(frames), settings, most, duration, is_live, took, .. } =
+            &mut *state
         else {
             return Err(gst::FlowError::NotNegotiated);
         };
@@ -437,7 +459,16 @@ impl VideoFilterImpl for StyleTransfer {
             }
             !self.stopping.load(Ordering::Relaxed)
         };
-        let painted = frames.stylize(engine, limit, &mut on_progress, input, output);
+        let mut painted = frames.stylize(engine, limit, &mut on_progress, input, output);
+        while let Err(EngineError::OutOfMemory(reason)) = &painted
+            && let Some(smaller) = smaller(most.unwrap_or(settings.size), input.width().max(input.height()))
+        {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{reason}; painting at {smaller} pixels"));
+            *most = Some(smaller);
+            painted = settings
+                .apply(engine, *most)
+                .and_then(|()| frames.stylize(engine, limit, &mut on_progress, input, output));
+        }
         report.end(self);
         match painted {
             Ok(()) => {}
@@ -512,7 +543,7 @@ impl State {
         if self.expected.is_some_and(|expected| pts.absdiff(expected) > gap) {
             self.forget();
         }
-        self.expected = Some(pts + buffer.duration().unwrap_or_default());
+        self.expected = Some(pts.saturating_add(buffer.duration().unwrap_or_default()));
     }
 }
 
@@ -574,7 +605,7 @@ impl StyleTransfer {
         let weights = Some(settings.weights.as_str()).filter(|path| !path.is_empty());
         let mut engine = Engine::open(self.plugin_file(), weights, &settings.device)?;
         engine.set_styles(&rgba(styles))?;
-        settings.apply(&mut engine)?;
+        settings.apply(&mut engine, None)?;
         Ok(engine)
     }
 
@@ -600,7 +631,7 @@ impl StyleTransfer {
                 gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}; the style before it stays"));
             }
         }
-        if let Err(error) = settings.apply(engine) {
+        if let Err(error) = settings.apply(engine, state.most) {
             let message = format!("{error}; the settings before stay");
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
         }
@@ -608,8 +639,14 @@ impl StyleTransfer {
     }
 }
 
+/// Half the longer side at which a frame was painted, where that leaves enough to see.
+fn smaller(size: u32, of_frame: u32) -> Option<u32> {
+    let painted = if size == 0 { of_frame } else { size.min(of_frame) };
+    Some(painted / 2).filter(|&smaller| smaller >= LEAST_SIDE)
+}
+
 fn milliseconds(milliseconds: f64) -> Duration {
-    Duration::from_secs_f64(milliseconds.max(0.0) / 1e3)
+    Duration::try_from_secs_f64(milliseconds.max(0.0) / 1e3).unwrap_or(Duration::MAX)
 }
 
 /// How long each frame of a stream lasts, if it says so.
@@ -624,7 +661,7 @@ fn rgba(styles: &[(image::RgbaImage, f64)]) -> Vec<(Rgba<'_>, f64)> {
     let mut pictures = Vec::with_capacity(styles.len());
     for (image, share) in styles {
         let (width, height) = image.dimensions();
-        pictures.push((Rgba { data: image, width, height, stride: width as usize * 4 }, *share));
+        pictures.push((Rgba { data: image, width, height, stride: (width as usize).saturating_mul(4) }, *share));
     }
     pictures
 }
@@ -649,6 +686,8 @@ fn engine_message(error: EngineError) -> gst::ErrorMessage {
         EngineError::NoDevice(_) | EngineError::Settings(_) => {
             gst::error_msg!(gst::ResourceError::Settings, ("{error}"))
         }
-        EngineError::Stopped(_) | EngineError::Failed(_) => gst::error_msg!(gst::LibraryError::Failed, ("{error}")),
+        EngineError::Stopped(_) | EngineError::OutOfMemory(_) | EngineError::Failed(_) => {
+            gst::error_msg!(gst::LibraryError::Failed, ("{error}"))
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use gst::ClockTime;
+use gst::prelude::MulDiv;
 
 /// What is told follows so many frames, once there are so many at least.
 const FRAMES: usize = 16;
@@ -39,12 +40,13 @@ impl Latency {
         self.took.push_back(took);
         let mut sorted = Vec::from(self.took.clone());
         sorted.sort_unstable();
-        let Some(&usual) = sorted.get(sorted.len() * 4 / 5).filter(|_| sorted.len() >= LEAST_FRAMES) else {
+        let four_fifths = sorted.len().saturating_mul(4) / 5;
+        let Some(&usual) = sorted.get(four_fifths).filter(|_| sorted.len() >= LEAST_FRAMES) else {
             return false;
         };
         // A little more, as frames differ; and it falls only where there is much to gain.
-        let enough = round_up(usual + usual / 5);
-        let changes = usual > self.told || enough * 2 <= self.told;
+        let enough = round_up(usual.mul_div_floor(6, 5).unwrap_or(ClockTime::MAX));
+        let changes = usual > self.told || enough.saturating_mul(2) <= self.told;
         if changes {
             self.told = enough;
         }
@@ -53,7 +55,7 @@ impl Latency {
 }
 
 fn round_up(time: ClockTime) -> ClockTime {
-    ClockTime::from_nseconds(time.nseconds().next_multiple_of(STEP.nseconds()))
+    time.nseconds().checked_next_multiple_of(STEP.nseconds()).map_or(ClockTime::MAX, ClockTime::from_nseconds)
 }
 
 #[cfg(test)]

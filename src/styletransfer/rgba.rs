@@ -9,9 +9,11 @@ use gst_video::{VideoConverter, VideoFormat, VideoFrame, VideoFrameRef, VideoInf
 use style_engine_interface::Progress;
 
 use super::engine::{Engine, EngineError, Rgba};
+use crate::frame::Layout;
 
 /// Converts frames of one format and size.
 pub struct RgbaFrames {
+    layout: Layout,
     to_rgba: VideoConverter,
     from_rgba: VideoConverter,
     content: VideoFrame<gst_video::video_frame::Writable>,
@@ -31,11 +33,17 @@ impl RgbaFrames {
             VideoFrame::from_buffer_writable(buffer, &rgba).map_err(|_| glib::bool_error!("cannot map an RGBA frame"))
         };
         Ok(Self {
+            layout: Layout::new(info),
             to_rgba: VideoConverter::new(info, &rgba, None)?,
             from_rgba: VideoConverter::new(&rgba, info, None)?,
             content: frame()?,
             painted: frame()?,
         })
+    }
+
+    /// How the frames lie in memory.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// Repaints `input` into `output`; `limit` and `on_progress` as in [`Engine::stylize`].
@@ -48,7 +56,7 @@ impl RgbaFrames {
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<(), EngineError> {
         self.to_rgba.frame_ref(input, &mut self.content.as_mut_video_frame_ref());
-        let stride = self.content.plane_stride()[0] as usize;
+        let stride = self.content.plane_stride().first().map_or(0, |&stride| stride as usize);
         let (width, height) = (self.content.width(), self.content.height());
         let [data, ..] = self.content.planes_data();
         let [painted, ..] = self.painted.planes_data_mut();

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, RgbaImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbaImage};
 
 /// Why a style image could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +82,8 @@ fn read(path: &Path) -> Result<RgbaImage, StyleError> {
 
 fn decode(reader: ImageReader<io::BufReader<std::fs::File>>) -> Result<DynamicImage, ImageError> {
     let mut decoder = reader.into_decoder()?;
+    // What a file claims may be more than there is memory.
+    Limits::default().reserve(decoder.total_bytes())?;
     let orientation = decoder.orientation()?;
     let mut image = DynamicImage::from_decoder(decoder)?;
     image.apply_orientation(orientation);

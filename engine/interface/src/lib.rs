@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_char, c_void};
 
 /// Raised with every change to this file that an older engine or plugin would misread.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
@@ -41,6 +41,8 @@ impl Status {
     pub const SETTINGS: Self = Self(5);
     /// The caller asked to stop.
     pub const STOPPED: Self = Self(6);
+    /// There is not enough memory, the device's or the host's, for what was asked; for less there may be.
+    pub const OUT_OF_MEMORY: Self = Self(7);
 }
 
 /// Rows of 8-bit R, G, B, A samples.

@@ -32,7 +32,7 @@ pub(crate) fn both<I: Send, O: Send>(inputs: [I; 2], work: &(dyn Fn(I) -> O + Sy
     unsafe { style_engine_parallel_both(run::<I, O>, (&raw mut state).cast()) };
     state.pieces.map(|piece| {
         let piece = piece.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match piece.output.expect("parallel_for leaves nothing out") {
+        match piece.output.unwrap_or_else(|| Err(Box::new("parallel_for left a piece out"))) {
             Ok(output) => output,
             Err(panic) => resume_unwind(panic),
         }

@@ -1,0 +1,142 @@
+//! Buffers laid out in any way, whole or not.
+
+use gst_video::prelude::*;
+use gst_video::{VideoFormat, VideoFrameFlags, VideoInfo, VideoMeta};
+
+use crate::common::random::Random;
+use crate::{element, elements, info, noise, report, rows};
+
+const FORMATS: [VideoFormat; 6] = [
+    VideoFormat::Rgba,
+    VideoFormat::Rgb,
+    VideoFormat::I420,
+    VideoFormat::Nv12,
+    VideoFormat::Yuy2,
+    VideoFormat::P01010le,
+];
+
+fn harness(description: &str, info: &VideoInfo) -> gst_check::Harness {
+    let mut harness = gst_check::Harness::with_element(&element(description), Some("sink"), Some("src"));
+    harness.set_src_caps(info.to_caps().expect("caps"));
+    harness
+}
+
+/// The frame with other strides, with bytes before, between and after the planes.
+fn laid_out(info: &VideoInfo, frame: &gst::BufferRef, random: &mut Random) -> gst::Buffer {
+    let tight = gst_video::VideoFrameRef::from_buffer_ref_readable(frame, info).expect("a frame");
+    let (mut bytes, mut offsets, mut strides) = (Vec::new(), Vec::new(), Vec::new());
+    for plane in 0..info.n_planes() {
+        bytes.extend(padding(random, 200));
+        let stride = tight.plane_stride()[plane as usize] as usize;
+        let wider = stride + (random.next() % 100) as usize;
+        offsets.push(bytes.len());
+        strides.push(wider as i32);
+        for row in tight.plane_data(plane).expect("a plane").chunks(stride) {
+            bytes.extend_from_slice(row);
+            bytes.extend(random.bytes(wider - row.len()));
+        }
+    }
+    bytes.extend(padding(random, 50));
+    let mut buffer = gst::Buffer::from_mut_slice(bytes);
+    let (format, width, height) = (info.format(), info.width(), info.height());
+    let to = buffer.get_mut().expect("new");
+    VideoMeta::add_full(to, VideoFrameFlags::empty(), format, width, height, &offsets, &strides).expect("it fits");
+    buffer
+}
+
+/// Fewer random bytes than `below`.
+fn padding(random: &mut Random, below: u64) -> Vec<u8> {
+    let count = random.next() % below;
+    random.bytes(count as usize)
+}
+
+#[test]
+fn any_stride_padding_and_offset() {
+    let mut random = Random(17);
+    let mut cases = 0;
+    for description in elements() {
+        for format in FORMATS {
+            // Even: an odd row of YUY2 ends with a sample that is none.
+            let info = info(format, 46, 31);
+            let frame = noise(&info);
+            // Each is a first frame.
+            let expected = harness(&description, &info).push_and_pull(frame.clone()).expect(&description);
+            let expected = rows(&info, &expected);
+            for _ in 0..5 {
+                let other = laid_out(&info, &frame, &mut random);
+                let result = harness(&description, &info).push_and_pull(other).expect(&description);
+                assert!(rows(&info, &result) == expected, "{description}, {format}");
+                cases += 1;
+            }
+        }
+    }
+    report("strides, offsets and padding of any size", cases, "the same picture as from a tight frame");
+}
+
+#[test]
+fn shared_and_read_only_buffers_stay_as_they_are() {
+    let mut cases = 0;
+    for description in elements() {
+        for format in FORMATS {
+            let info = info(format, 64, 48);
+            let mut harness = harness(&description, &info);
+            let bytes = noise(&info).map_readable().expect("readable").to_vec();
+            let read_only = gst::Buffer::from_slice(bytes.clone());
+            let halves = {
+                let mut buffer = gst::Buffer::new();
+                let to = buffer.get_mut().expect("new");
+                for half in bytes.chunks(bytes.len().div_ceil(2)) {
+                    to.append_memory(gst::Memory::from_slice(half.to_vec()));
+                }
+                buffer
+            };
+            for buffer in [read_only, halves] {
+                let (kept, map) = (buffer.clone(), buffer.clone().into_mapped_buffer_readable().expect("readable"));
+                harness.push_and_pull(buffer).expect(&description);
+                assert!(
+                    map.as_slice() == bytes && *kept.map_readable().expect("readable") == bytes[..],
+                    "{description}"
+                );
+                cases += 1;
+            }
+        }
+    }
+    report("read-only, shared and two-part buffers", cases, "filtered; the input stays as it was");
+}
+
+#[test]
+fn buffers_too_small_for_their_caps() {
+    let mut cases = 0;
+    for description in elements() {
+        for format in FORMATS {
+            let info = info(format, 64, 48);
+            for size in [0, 1, 63, info.size() / 2, info.size() - 1] {
+                let mut harness = harness(&description, &info);
+                let flow = harness.push(gst::Buffer::from_mut_slice(vec![0u8; size]));
+                assert!(flow.is_err(), "{description}, {format}: {size} bytes are a frame");
+                cases += 1;
+            }
+            // Its own description promises more than there is.
+            for (offset, stride) in
+                [(0, 64 * 64), (1 << 20, 64 * 8), (usize::MAX / 2, 64 * 8), (0, i32::MAX), (0, 1), (0, 0), (0, -64)]
+            {
+                let mut harness = harness(&description, &info);
+                let mut buffer = gst::Buffer::from_mut_slice(vec![0u8; info.size()]);
+                let planes = info.n_planes() as usize;
+                let (offsets, strides) = (vec![offset; planes], vec![stride; planes]);
+                let to = buffer.get_mut().expect("new");
+                if VideoMeta::add_full(to, VideoFrameFlags::empty(), format, 64, 48, &offsets, &strides).is_err() {
+                    continue;
+                }
+                let flow = harness.push(buffer);
+                assert!(flow.is_err(), "{description}, {format}: offset {offset}, stride {stride}");
+                cases += 1;
+            }
+        }
+    }
+    report(
+        "buffers smaller than their caps, or than their own strides and offsets say",
+        cases,
+        "an error; nothing else is read",
+    );
+}

@@ -1,0 +1,168 @@
+//! What elements need and do not get: GPU drivers, the engine, libtorch, memory, room on a disk.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::common::film::{Bench, H264};
+use crate::common::{program, scratch, stage};
+use crate::report;
+
+fn launch(folder: &Path, line: &str) -> Command {
+    let mut command = program("gst-launch-1.0", &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
+    command.args(["-v"]).args(line.split(' ')).env("XDG_RUNTIME_DIR", folder);
+    command
+}
+
+fn run(command: &mut Command) -> (String, Output) {
+    let output = command.output().expect("it runs");
+    (format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)), output)
+}
+
+/// Fails with an error that has these words, not by a signal.
+fn assert_error(command: &mut Command, words: &[&str]) {
+    let (text, output) = run(command);
+    // None where a signal ended it.
+    assert!(output.status.code().is_some_and(|code| code != 0), "{text}");
+    assert!(text.contains("ERROR") && words.iter().all(|word| text.contains(word)), "{words:?}: {text}");
+}
+
+fn painting() -> String {
+    let style = crate::style().display();
+    format!(
+        "videotestsrc num-buffers=2 ! video/x-raw,width=32,height=24 ! styletransfer style={style} first-iterations=1 ! fakesink"
+    )
+}
+
+#[test]
+fn without_vulkan() {
+    let folder = scratch("reliability-vulkan");
+    let filtering =
+        |backend| format!("videotestsrc num-buffers=2 ! convfilter filter=blur backend={backend} ! fakesink");
+    let without = |mut command: Command| {
+        command.env("VK_DRIVER_FILES", "/nothing.json").env("VK_ICD_FILENAMES", "/nothing.json");
+        command
+    };
+    assert_error(&mut without(launch(&folder, &filtering("gpu"))), &["Vulkan"]);
+    for backend in ["auto", "cpu"] {
+        let (text, output) = run(&mut without(launch(&folder, &filtering(backend))));
+        assert!(output.status.success(), "{text}");
+    }
+    report("no Vulkan driver", 3, "backend=gpu says so; the CPU filters otherwise");
+}
+
+/// A shared library with this code.
+fn library(folder: &Path, name: &str, code: &str) -> PathBuf {
+    let (source, library) = (folder.join(name).with_extension("c"), folder.join(name));
+    std::fs::write(&source, code).expect("written");
+    let soname = format!("-Wl,-soname,{name}");
+    let built = Command::new("cc").args(["-shared", "-fPIC", &soname, "-o"]).arg(&library).arg(&source).status();
+    assert!(built.expect("there is a compiler").success());
+    library
+}
+
+#[test]
+fn other_engines() {
+    let folder = scratch("reliability-engines");
+    std::fs::write(folder.join("text.so"), "no library").expect("written");
+    std::fs::write(folder.join("empty.so"), "").expect("written");
+    symlink(folder.join("loop.so"), folder.join("loop.so")).expect("made");
+    let versioned = "static const unsigned table[64] = {999}; const void *style_engine_table(void) { return table; }";
+    let cases = [
+        (folder.join("nothing.so"), "nothing.so"),
+        (folder.join("text.so"), "text.so"),
+        (folder.join("empty.so"), "empty.so"),
+        (folder.join("loop.so"), "loop.so"),
+        (folder.clone(), "reliability-engines"),
+        (library(&folder, "other.so", "int other(void) { return 0; }"), "style_engine_table"),
+        (library(&folder, "version.so", versioned), "version 999"),
+        (library(&folder, "null.so", "const void *style_engine_table(void) { return 0; }"), "null.so"),
+    ];
+    for (engine, words) in &cases {
+        assert_error(launch(&folder, &painting()).env("STYLEFILTER_ENGINE", engine), &[words, "scripts/setup"]);
+    }
+    report(
+        "engine files that are missing, empty, no libraries, others, of another version",
+        cases.len(),
+        "an error that names the file",
+    );
+}
+
+#[test]
+fn another_libtorch() {
+    let folder = scratch("reliability-libtorch");
+    std::fs::create_dir_all(folder.join("lib")).expect("made");
+    // What another version lacks is any of the symbols that the engine needs.
+    library(&folder.join("lib"), "libtorch_cpu.so", "int other(void) { return 0; }");
+    assert_error(launch(&folder, &painting()).env("LIBTORCH", &folder), &["libtorch 2.11.0", "scripts/setup"]);
+    std::fs::write(folder.join("lib/libtorch_cpu.so"), "no library").expect("written");
+    // Then it is as if none was named.
+    let (text, output) = run(launch(&folder, &painting()).env("LIBTORCH", &folder));
+    assert!(output.status.success(), "{text}");
+    report(
+        "a libtorch of another version, and one that is no library",
+        2,
+        "an error that says which is needed; the engine's own is used",
+    );
+}
+
+#[test]
+fn no_cuda() {
+    let folder = scratch("reliability-cuda");
+    if Path::new("/dev/nvidia0").exists() {
+        eprintln!("SKIPPED: there is a GPU");
+        return;
+    }
+    for device in ["cuda", "cuda:7"] {
+        let line = painting().replace("first-iterations=1", &format!("first-iterations=1 device={device}"));
+        assert_error(&mut launch(&folder, &line), &["device cuda"]);
+    }
+    report("device=cuda without a GPU or its driver", 2, "an error that says what is missing");
+}
+
+#[test]
+fn a_disk_that_is_full() {
+    let bench = Bench::new("reliability-disk");
+    bench.ffmpeg(&format!("-f lavfi -i testsrc2=size=320x240:rate=25:duration=8 {H264} film.mp4"));
+    let transcode = stage().parent().expect("target/release").join("examples/transcode");
+    let mut cases = 0;
+    for output in ["out.mp4", "out.mkv", "out.webm"] {
+        // A limit of files' sizes, in KiB, fails a write as a full disk does.
+        let line = format!("trap '' XFSZ; ulimit -f 30; exec {} film.mp4 {output} --filter blur", transcode.display());
+        let mut command = bench.program(Path::new("bash"), "-c");
+        let (text, run) = run(command.arg(&line));
+        assert_eq!(run.status.code(), Some(1), "{output}: {text}");
+        let said: Vec<_> = text.lines().filter(|line| line.starts_with("transcode: ")).collect();
+        assert_eq!(said.len(), 1, "{output}: {text}");
+        cases += 1;
+    }
+    report("a disk that is full while a film is written", cases, "the transcoder ends with one error");
+}
+
+#[test]
+fn too_little_memory() {
+    let folder = scratch("reliability-memory");
+    let style = crate::style().display();
+    let mut cases = 0;
+    // In KiB: what libtorch itself takes, and some for frames.
+    for (limit, size, is_enough) in
+        [(2_500_000, "width=2560,height=1440", true), (1_500_000, "width=7680,height=4320", false)]
+    {
+        let line = format!(
+            "ulimit -v {limit}; exec gst-launch-1.0 videotestsrc num-buffers=2 ! video/x-raw,{size} \
+             ! styletransfer style={style} first-iterations=1 iterations=1 warm-start=none ! fakesink"
+        );
+        let mut command = program("bash", &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
+        let (text, output) = run(command.args(["-c", &line]).env("OMP_NUM_THREADS", "2"));
+        assert_eq!(output.status.success(), is_enough, "{text}");
+        assert!(output.status.code().is_some() && text.contains("not enough memory"), "{text}");
+        // With each frame anew it would be tried at the size that was asked for.
+        assert!(!is_enough || text.matches("painting at").count() <= 3, "{text}");
+        cases += 1;
+    }
+    report(
+        "too little memory for the frames' size",
+        cases,
+        "painted smaller, with a warning; else an error that says so",
+    );
+}

@@ -1,0 +1,218 @@
+//! States, ends and jumps of streams: what gst-validate's scenarios do, and more.
+
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use gst::{ClockTime, SeekFlags, SeekType, State};
+
+use crate::common::random::Random;
+use crate::common::{Line, scratch};
+use crate::{element, elements, info, noise, report};
+
+const TIMES: usize = 50;
+
+/// A pipeline may take so long for anything before it counts as hung.
+const PATIENCE: ClockTime = ClockTime::from_seconds(60);
+
+fn pipeline(description: &str) -> gst::Pipeline {
+    crate::init();
+    gst::parse::launch(description).expect(description).downcast().expect("a pipeline")
+}
+
+/// Goes to a state and waits until it is there.
+fn go(pipeline: &impl IsA<gst::Element>, state: State) {
+    let asked = pipeline.set_state(state);
+    let (reached, now, _) = pipeline.state(PATIENCE);
+    assert!(asked.is_ok() && reached.is_ok() && now == state, "{state:?}: {asked:?}, {reached:?}, {now:?}");
+}
+
+/// What is wrong, if something is.
+fn error(pipeline: &gst::Pipeline) -> Option<String> {
+    let message = pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
+    match message.view() {
+        gst::MessageView::Error(error) => Some(error.error().to_string()),
+        _ => None,
+    }
+}
+
+#[test]
+fn up_and_down() {
+    let mut cases = 0;
+    for description in elements() {
+        let alone = element(&description);
+        let source = "videotestsrc is-live=false ! video/x-raw,width=64,height=48";
+        let line = pipeline(&format!("{source} ! {description} ! fakesink"));
+        for _ in 0..TIMES {
+            for state in [State::Ready, State::Paused, State::Playing, State::Paused, State::Ready, State::Null] {
+                go(&alone, state);
+                go(&line, state);
+                cases += 2;
+            }
+        }
+        assert_eq!(error(&line), None, "{description}");
+    }
+    report("every state change up and down, alone and in a pipeline", cases, "all reached");
+}
+
+#[test]
+fn any_state_after_any_other_at_once() {
+    let mut random = Random(3);
+    for description in elements() {
+        let source = "videotestsrc ! video/x-raw,width=64,height=48";
+        let line = pipeline(&format!("{source} ! {description} ! fakesink"));
+        for _ in 0..TIMES * 4 {
+            let states = [State::Null, State::Ready, State::Paused, State::Playing];
+            // Not waited for.
+            assert!(line.set_state(states[random.next() as usize % 4]).is_ok(), "{description}");
+            if random.next().is_multiple_of(4) {
+                std::thread::sleep(Duration::from_millis(random.next() % 20));
+            }
+        }
+        // From where GStreamer 1.22 itself now and then does not get on, even with identity alone.
+        go(&line, State::Null);
+        go(&line, State::Playing);
+        go(&line, State::Null);
+        assert_eq!(error(&line), None, "{description}");
+    }
+    report("random state changes that are not waited for", TIMES * 4 * 3, "all taken; plays afterwards");
+}
+
+#[test]
+fn nothing_set() {
+    for _ in 0..TIMES {
+        let line = pipeline("videotestsrc num-buffers=1 ! convfilter ! fakesink");
+        go(&line, State::Playing);
+        go(&line, State::Null);
+        let line = pipeline("videotestsrc ! styletransfer ! fakesink");
+        assert!(line.set_state(State::Playing).is_err());
+        let said = error(&line).expect("an error");
+        assert!(said.contains("style"), "{said}");
+        go(&line, State::Null);
+    }
+    report(
+        "started with nothing set",
+        2 * TIMES,
+        "convfilter passes frames on, styletransfer says that it needs a style",
+    );
+}
+
+#[test]
+fn streams_without_frames_end() {
+    for description in elements() {
+        for with_caps in [false, true] {
+            let line = Line::playing(&description);
+            if with_caps {
+                line.source.set_caps(Some(&info(gst_video::VideoFormat::Rgba, 8, 8).to_caps().expect("caps")));
+            }
+            line.source.end_of_stream().expect("taken");
+            assert!(line.message(gst::MessageType::Eos).is_some(), "{description}");
+        }
+    }
+    report("a stream that ends before its first frame", 6, "ends");
+}
+
+#[test]
+fn flushed_in_the_middle() {
+    let mut cases = 0;
+    for description in elements() {
+        let mut harness = gst_check::Harness::with_element(&element(&description), Some("sink"), Some("src"));
+        let info = info(gst_video::VideoFormat::I420, 64, 48);
+        harness.set_src_caps(info.to_caps().expect("caps"));
+        let pad = harness.element().expect("it is there").static_pad("sink").expect("a pad");
+        for round in 0..TIMES {
+            harness.push(noise(&info)).expect(&description);
+            std::thread::scope(|scope| {
+                // While a frame is under way.
+                let pushing = scope.spawn(|| harness.push(noise(&info)));
+                if round % 2 == 0 {
+                    std::thread::sleep(Duration::from_millis(round as u64 % 7));
+                }
+                pad.send_event(gst::event::FlushStart::new());
+                let flow = pushing.join().expect("it ends");
+                assert!(matches!(flow, Ok(_) | Err(gst::FlowError::Flushing)), "{description}: {flow:?}");
+            });
+            pad.send_event(gst::event::FlushStop::new(true));
+            let segment = gst::FormattedSegment::<ClockTime>::new();
+            assert!(harness.push_event(gst::event::Segment::new(&segment)));
+            cases += 1;
+        }
+        harness.push(noise(&info)).expect(&description);
+    }
+    report("flushed while a frame is under way", cases, "goes on with the next frame");
+}
+
+/// A film of 4 s, with a key frame every half second.
+fn film() -> std::path::PathBuf {
+    crate::init();
+    let path = scratch("reliability-film").join("film.mkv");
+    let made = pipeline(&format!(
+        "videotestsrc num-buffers=100 pattern=ball ! video/x-raw,width=64,height=48,framerate=25/1 \
+         ! x264enc key-int-max=12 bframes=2 ! h264parse ! matroskamux ! filesink location={}",
+        path.display()
+    ));
+    go(&made, State::Playing);
+    let message = made.bus().expect("a bus").timed_pop_filtered(PATIENCE, &[gst::MessageType::Eos]);
+    assert!(message.is_some(), "the film is made");
+    go(&made, State::Null);
+    path
+}
+
+#[test]
+fn seeks_and_trick_modes() {
+    let film = film();
+    let mut random = Random(11);
+    let mut cases = 0;
+    for description in elements() {
+        let line = pipeline(&format!(
+            "filesrc location={} ! matroskademux ! h264parse ! avdec_h264 ! videoconvert ! {description} ! fakesink sync=false",
+            film.display()
+        ));
+        go(&line, State::Paused);
+        for round in 0..TIMES {
+            let rate = [1.0, 2.0, 0.5, 4.0, -1.0, -2.0][round % 6];
+            let flags = [
+                SeekFlags::ACCURATE,
+                SeekFlags::KEY_UNIT,
+                SeekFlags::TRICKMODE,
+                SeekFlags::TRICKMODE_KEY_UNITS,
+                SeekFlags::SEGMENT,
+            ][round % 5];
+            let place = ClockTime::from_mseconds(random.next() % 4000);
+            let (from, to) = if rate > 0.0 { (place, ClockTime::from_seconds(4)) } else { (ClockTime::ZERO, place) };
+            assert!(
+                line.seek(rate, SeekFlags::FLUSH | flags, SeekType::Set, from, SeekType::Set, to).is_ok(),
+                "{description}: rate {rate}, {flags:?}, {place}"
+            );
+            go(&line, State::Paused);
+            if round % 3 == 0 {
+                go(&line, State::Playing);
+                std::thread::sleep(Duration::from_millis(random.next() % 30));
+            }
+            cases += 1;
+        }
+        assert_eq!(error(&line), None, "{description}");
+        go(&line, State::Null);
+    }
+    report(
+        "seeks: forwards and backwards, 0.5 to 4 times as fast, exact, to key units, trick modes, segments",
+        cases,
+        "all done",
+    );
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_first_frame() {
+    let style = crate::style().display();
+    for round in 0..5 {
+        let line = pipeline(&format!(
+            "videotestsrc ! video/x-raw,width=320,height=240 ! styletransfer style={style} first-iterations=100000 device=cpu \
+             ! fakesink"
+        ));
+        line.set_state(State::Playing).expect("it starts");
+        std::thread::sleep(Duration::from_millis(300 * round));
+        let begin = Instant::now();
+        go(&line, State::Null);
+        assert!(begin.elapsed() < Duration::from_secs(20), "it hangs for {:?}", begin.elapsed());
+    }
+    report("stopped while a first frame of 100,000 steps is painted", 5, "stops");
+}
