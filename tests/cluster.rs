@@ -180,7 +180,7 @@ fn a_film_that_was_stopped_goes_on() {
         assert!(begun.elapsed() < Duration::from_secs(120) && running.try_wait().expect("known").is_none());
         std::thread::sleep(Duration::from_millis(10));
     }
-    kill("INT", &running.id().to_string());
+    kill("TERM", &running.id().to_string());
     let output = running.wait_with_output().expect("it ends");
     let text = words(&output);
     assert!(!output.status.success() && text.contains("goes on from there"), "{text}");

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -175,6 +176,9 @@ def main() -> None:
         ray.init(own.address, log_to_driver=False)
     else:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR", _node_ip_address="127.0.0.1")
+    # Whoever started this may have it ignore Ctrl-C, and Ray ends at once when it is terminated.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     times.append(time.monotonic())
     make_all(plan, own)
     ray.shutdown()
