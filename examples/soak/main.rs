@@ -64,7 +64,7 @@ fn run_long(name: &str, element: &str, time: Duration) -> Result<(), Box<dyn Err
     if let Some(error) = error {
         return Err(format!("{name}: {error:?}").into());
     }
-    tell(&format!("{name} at full speed for {:.0} minutes, frames", time.as_secs_f64() / 60.0), frames, before, after);
+    tell(&format!("{name} at full speed for {} s, frames", time.as_secs()), frames, before, after);
     Ok(())
 }
 
