@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use common::film::{Bench, packets};
-use common::{root, stage};
+use common::{example, root, write_style};
 
 /// How a shot is painted: quickly, and so that two films that differ in a frame differ in a byte.
 const PAINTING: &str = "--style style.png --set size=128 --set first-iterations=8 --set iterations=2 --quality 0";
@@ -50,9 +50,7 @@ fn bench(name: &str) -> Bench {
         "{inputs} -f lavfi -i sine=440:duration=6 -i words.srt -filter_complex {filters}{names}concat=n=7[v] \
          -map [v] -map 7:a -map 8:s -c:v libx264 -g 1000 -x264-params scenecut=0 -c:a aac -c:s srt film.mkv"
     ));
-    image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 8) as u8, (y * 8) as u8, 90]))
-        .save(bench.path("style.png"))
-        .expect("written");
+    write_style(&bench.path("style.png"));
     bench
 }
 
@@ -138,8 +136,7 @@ fn a_worker_is_killed_and_nothing_is_lost() {
 
 /// The beginnings of a film's shots.
 fn shots(bench: &Bench, film: &str) -> usize {
-    let program = stage().parent().expect("target/release").join("examples/cluster");
-    let output = bench.program(&program, &format!("shots {film}")).output().expect("it runs");
+    let output = bench.program(&example("cluster"), &format!("shots {film}")).output().expect("it runs");
     let text = words(&output);
     assert!(output.status.success(), "{text}");
     text.matches("begin").count()

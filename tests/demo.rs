@@ -57,7 +57,7 @@ fn films_keep_frames_duration_and_sound() {
         .save(folder.join("style.png"))
         .expect("the style is written");
 
-    let demo = stage().parent().expect("target/release").join("examples/demo");
+    let demo = common::example("demo");
     let text = run(program(&demo.display().to_string()).args(["clip.mp4", "style.png"]));
     for words in ["filtered.mp4: 18 frames", "styled.mp4: 18 frames", "frames/s", "on cpu", "built-in network"] {
         assert!(text.contains(words), "{words} is not in: {text}");

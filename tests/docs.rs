@@ -10,7 +10,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{root, scratch, stage};
+use common::{root, scratch};
 use gst::glib;
 use gst::prelude::*;
 
@@ -110,7 +110,7 @@ fn lines_on_the_pages_play() {
     symlink(root().join("examples"), folder.join("examples")).expect("linked");
     let film = "x264enc ! h264parse ! mp4mux ! filesink location=film.mp4";
     play(&folder, &format!("gst-launch-1.0 {camera} ! {film}"));
-    let transcode = stage().parent().expect("target/release").join("examples/transcode");
+    let transcode = common::example("transcode");
     let mut count = 0;
     for page in ["README.md", "docs/convfilter.md", "docs/styletransfer.md", "docs/settings.md"] {
         let page = std::fs::read_to_string(root().join(page)).expect("the page is there");

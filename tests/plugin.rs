@@ -117,9 +117,7 @@ fn command_lines_as_users_type_them() {
     common::init();
     let folder = scratch("as-typed");
     let style = folder.join("style.png");
-    image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 8) as u8, (y * 8) as u8, 90]))
-        .save(&style)
-        .expect("the style is written");
+    common::write_style(&style);
     let style = format!("styletransfer style={} first-iterations=2 iterations=1", style.display());
     for element in [style.as_str(), "convfilter filter=emboss", "convfilter filter=median"] {
         for format in ["YUY2", "I420", "NV12", "BGRx", "RGB"] {

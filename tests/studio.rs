@@ -94,7 +94,7 @@ impl Drop for Running {
 
 /// The studio, with what it keeps in `folder`; the page's address.
 fn studio(folder: &Path) -> (Running, String) {
-    let studio = stage().parent().expect("target/release").join("examples/studio");
+    let studio = common::example("studio");
     let studio = studio.to_str().expect("a path in UTF-8");
     let mut command = program(studio, &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
     command.args(["--listen", "127.0.0.1:0", "--folder"]).arg(folder.join("kept"));

@@ -122,9 +122,7 @@ fn clips_from_cameras() {
 fn looks_encoders_and_parts() {
     let bench = Bench::new("options");
     bench.ffmpeg(&format!("{PICTURES} {SOUND} {H264} -g 50 -c:a aac film.mp4"));
-    image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 8) as u8, (y * 8) as u8, 90]))
-        .save(bench.path("style.png"))
-        .expect("written");
+    common::write_style(&bench.path("style.png"));
     let size = |film: &str| std::fs::metadata(bench.path(film)).expect("it is there").len();
 
     let chain = bench.command("film.mp4 chain.mp4 --duration 0.2").args(["--chain", "median, size=3; emboss"]).output();

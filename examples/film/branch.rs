@@ -322,7 +322,7 @@ fn end(pads: &[gst::Pad]) {
     }
 }
 
-fn is_picture(stream: &Stream) -> bool {
+pub fn is_picture(stream: &Stream) -> bool {
     container::name(&stream.caps) == "video/x-raw"
 }
 

@@ -114,11 +114,8 @@ fn feed(
 
 /// Where a part's pictures come out of `pipeline`.
 fn open(part: &Part, pipeline: &gst::Pipeline, container: &Container) -> Outcome<gst_app::AppSink> {
-    let mut streams = Source::open(pipeline, &part.path, &container.stored())?.streams;
-    let is_film = |stream: &super::source::Stream| container::name(&stream.caps).starts_with("video/");
-    let picture = streams.iter().position(is_film).ok_or_else(|| format!("{} has no pictures", part.path.display()))?;
-    let picture = streams.remove(picture);
-    streams.into_iter().try_for_each(|stream| stream.discard(pipeline))?;
+    let source = Source::open(pipeline, &part.path, &container.stored())?;
+    let picture = source.only(&part.path, |stream| container::name(&stream.caps).starts_with("video/"))?;
 
     let parser = branch::parser(&picture.caps).unwrap_or_else(|| "identity".into());
     let parser = gst::ElementFactory::make(&parser).build()?;

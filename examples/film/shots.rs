@@ -9,8 +9,9 @@ use gst::{ClockTime, PadProbeData, PadProbeReturn, PadProbeType};
 use gst_video::prelude::*;
 use gst_video::{ForceKeyUnitEvent, VideoFrameRef, VideoInfo};
 
+use super::branch::is_picture;
 use super::source::{Source, span};
-use super::{Outcome, bus, container};
+use super::{Outcome, bus};
 
 /// Pictures from one cut to the next.
 pub struct Shot {
@@ -37,7 +38,7 @@ pub fn shots(path: &Path) -> Outcome<Vec<Shot>> {
     let _ = pipeline.set_state(gst::State::Null);
     noted?;
     let shots = std::mem::take(&mut lock(&notes).shots);
-    if shots.is_empty() { Err(no_pictures(path).into()) } else { Ok(shots) }
+    if shots.is_empty() { Err(format!("{} has no pictures", path.display()).into()) } else { Ok(shots) }
 }
 
 /// What was seen so far.
@@ -96,11 +97,7 @@ fn histograms((buffer, info): &(gst::Buffer, VideoInfo)) -> Option<[[f64; PARTS]
 /// Lets the film's pictures run by.
 fn watch(pipeline: &gst::Pipeline, path: &Path, notes: &Arc<Mutex<Notes>>) -> Outcome<()> {
     let decoded = gst::Caps::from_str("video/x-raw(ANY); audio/x-raw; text/x-raw")?;
-    let mut streams = Source::open(pipeline, path, &decoded)?.streams;
-    let is_picture = |caps: &gst::Caps| container::name(caps) == "video/x-raw";
-    let pictures = streams.iter().position(|stream| is_picture(&stream.caps)).ok_or_else(|| no_pictures(path))?;
-    let pictures = streams.remove(pictures);
-    streams.into_iter().try_for_each(|stream| stream.discard(pipeline))?;
+    let pictures = Source::open(pipeline, path, &decoded)?.only(path, is_picture)?;
 
     let description = "videoconvert ! scenechange ! fakesink name=end async=false";
     let bin = gst::parse::bin_from_description(description, true)?;
@@ -123,10 +120,6 @@ fn watch(pipeline: &gst::Pipeline, path: &Path, notes: &Arc<Mutex<Notes>>) -> Ou
     pipeline.add(&bin)?;
     bin.sync_state_with_parent()?;
     pictures.connect(&bin.static_pad("sink").ok_or("a bin without a pad")?)
-}
-
-fn no_pictures(path: &Path) -> String {
-    format!("{} has no pictures", path.display())
 }
 
 fn lock(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {

@@ -80,6 +80,15 @@ impl Source {
         Ok(Self { streams, pipeline: pipeline.clone(), element })
     }
 
+    /// The first stream that is wanted; the others run into nothing. `path` is the film's.
+    pub fn only(mut self, path: &Path, is_wanted: impl Fn(&Stream) -> bool) -> Outcome<Stream> {
+        let found = self.streams.iter().position(is_wanted);
+        let found = found.ok_or_else(|| format!("{} has no pictures", path.display()))?;
+        let wanted = self.streams.remove(found);
+        self.streams.into_iter().try_for_each(|stream| stream.discard(&self.pipeline))?;
+        Ok(wanted)
+    }
+
     /// How long it is, as far as it tells.
     pub fn duration(&self) -> ClockTime {
         let durations = self.streams.iter().filter_map(|stream| stream.pad.query_duration::<ClockTime>());

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
@@ -99,6 +99,6 @@ fn tell(tried: &str, cases: u64, before: Held, after: Held) {
 /// A style picture in a file of its own.
 fn style() -> Result<PathBuf, Box<dyn Error>> {
     let path = std::env::temp_dir().join(format!("soak-{}.png", std::process::id()));
-    image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 8) as u8, (y * 8) as u8, 90])).save(Path::new(&path))?;
+    image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 8) as u8, (y * 8) as u8, 90])).save(&path)?;
     Ok(path)
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::{program, scratch, stage};
+use super::{example, program, scratch, stage};
 
 /// How clips of H.264 are made.
 pub const H264: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p";
@@ -42,8 +42,7 @@ impl Bench {
     }
 
     pub fn command(&self, arguments: &str) -> Command {
-        let programs = stage().parent().expect("target/release").join("examples");
-        self.program(&programs.join("transcode"), arguments)
+        self.program(&example("transcode"), arguments)
     }
 
     pub fn run(&self, arguments: &str) -> Output {

@@ -33,6 +33,17 @@ pub fn plugin() -> PathBuf {
     stage().join("lib/gstreamer-1.0/libgststylefilter.so")
 }
 
+/// A program of examples/.
+pub fn example(name: &str) -> PathBuf {
+    stage().parent().expect("target/release").join("examples").join(name)
+}
+
+/// A small picture to paint in the style of: colours that run into each other.
+pub fn write_style(path: &Path) {
+    let picture = image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 8) as u8, (y * 8) as u8, 90]));
+    picture.save(path).expect("the style is written");
+}
+
 /// Loads the built plugin into this process.
 #[expect(unsafe_code, reason = "changes the environment")]
 pub fn init() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::common::film::{Bench, H264};
-use crate::common::{program, scratch, stage};
+use crate::common::{example, program, scratch, stage};
 use crate::report;
 
 fn launch(folder: &Path, line: &str) -> Command {
@@ -124,7 +124,7 @@ fn no_cuda() {
 fn a_disk_that_is_full() {
     let bench = Bench::new("reliability-disk");
     bench.ffmpeg(&format!("-f lavfi -i testsrc2=size=320x240:rate=25:duration=8 {H264} film.mp4"));
-    let transcode = stage().parent().expect("target/release").join("examples/transcode");
+    let transcode = example("transcode");
     let mut cases = 0;
     for output in ["out.mp4", "out.mkv", "out.webm"] {
         // A limit of files' sizes, in KiB, fails a write as a full disk does.

@@ -60,9 +60,7 @@ fn style() -> &'static Path {
     static STYLE: OnceLock<PathBuf> = OnceLock::new();
     STYLE.get_or_init(|| {
         let path = common::scratch("reliability-style").join("style.png");
-        image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 8) as u8, (y * 8) as u8, 90]))
-            .save(&path)
-            .expect("written");
+        common::write_style(&path);
         path
     })
 }
