@@ -134,6 +134,7 @@ fn a_chain_is_its_filters_one_after_the_other() {
         ("median, size=4", "size=4"),
         ("median, mix=0.5", "mix"),
         ("median size", "median size"),
+        ("median(size)", "median(size)"),
     ] {
         let error = start_error(&format!("convfilter chain=\"{chain}\""));
         assert!(error.message().contains("chain: ") && error.message().contains(word), "{chain}: {error}");

@@ -14,6 +14,7 @@
 //! | steps | 12000 | with 0 the start is written |
 //! | batch | 4 | pictures a step |
 //! | painted | 0.75 | the share of these that the student is painting; the others are as they are |
+//! | lessons | 0.5,1,3 | how much those of each block count; of later blocks, as much as the last |
 //! | grams | 0 | how much Gram matrices count beside features |
 //! | side | 96 | of pictures, in pixels |
 //! | rate | 0.001 | Adam's, at the beginning |
@@ -65,6 +66,7 @@ struct Settings {
     steps: u64,
     batch: usize,
     painted: f64,
+    lessons: Vec<f64>,
     grams: f64,
     side: i64,
     rate: f64,
@@ -86,7 +88,7 @@ fn main() -> Outcome<()> {
     let student = train(&settings, &teachers, &pictures, device)?;
     let _no_gradients = tch::no_grad_guard();
     let provenance = format!("distill {}", arguments.join(" "));
-    Ok(weights::save(&student.network()?.to_kind(Kind::Half)?, Path::new(result), Some(&provenance))?)
+    Ok(weights::save(&student.balanced()?.to_kind(Kind::Half)?, Path::new(result), Some(&provenance))?)
 }
 
 fn settings(options: &HashMap<&str, &str>) -> Outcome<Settings> {
@@ -95,6 +97,7 @@ fn settings(options: &HashMap<&str, &str>) -> Outcome<Settings> {
         options.get(name).map_or(Ok(default), parse)
     }
     let blocks = options.get("channels").unwrap_or(&"16,24/48,64/160").split('/');
+    let lessons = options.get("lessons").unwrap_or(&"0.5,1,3").split(',').map(str::parse);
     let channels = blocks.map(|block| block.split(',').map(str::parse).collect());
     Ok(Settings {
         channels: channels.collect::<Result<_, _>>()?,
@@ -102,6 +105,7 @@ fn settings(options: &HashMap<&str, &str>) -> Outcome<Settings> {
         steps: option(options, "steps", 12000)?,
         batch: option(options, "batch", 4)?,
         painted: option(options, "painted", 0.75)?,
+        lessons: lessons.collect::<Result<_, _>>()?,
         grams: option(options, "grams", 0.0)?,
         side: option(options, "side", 96)?,
         rate: option(options, "rate", 1e-3)?,
@@ -115,7 +119,7 @@ fn train(settings: &Settings, teachers: &[Vgg], pictures: &Pictures, device: Dev
         (0..count).map(|_| Ok(pictures.draw(settings.side, random)?.unsqueeze(0).to_device(device))).collect()
     };
     let probes = Tensor::cat(&draw(PROBES, &mut random)?, 0);
-    let lessons = lessons(teachers, settings.channels.len())?;
+    let lessons = lessons(teachers, settings)?;
     let student = Student::new(settings, teachers, &lessons, &probes, device)?;
     let quick = |teacher: &Vgg| teacher.to_kind(device::quick_kind(device));
     let teachers = teachers.iter().map(quick).collect::<Result<Vec<_>, _>>()?;
@@ -135,7 +139,8 @@ fn train(settings: &Settings, teachers: &[Vgg], pictures: &Pictures, device: Dev
             0.0 => apart.features.shallow_clone(),
             weight => &apart.features + &apart.grams * weight,
         };
-        let losses: Vec<Tensor> = apart.iter().map(loss).collect();
+        let losses: Vec<Tensor> =
+            apart.iter().zip(&lessons).map(|(apart, lesson)| loss(apart) * lesson.weight).collect();
         optimizer.backward_step(&Tensor::stack(&losses, 0).sum(Kind::Float));
         for (shown, apart) in shown.iter_mut().zip(apart.iter().flat_map(|apart| [&apart.features, &apart.grams])) {
             *shown += (apart.double_value(&[]) - *shown) / 100f64.min(step as f64 + 1.0);
@@ -148,21 +153,26 @@ fn train(settings: &Settings, teachers: &[Vgg], pictures: &Pictures, device: Dev
     Ok(student)
 }
 
-/// What is learnt at a tap, and from which of the teachers.
+/// What is learnt at a tap, from which of the teachers, and how much it counts.
 struct Lesson {
     tap: Tap,
     teacher: usize,
+    weight: f64,
 }
 
 /// One for each block.
-fn lessons(teachers: &[Vgg], blocks: usize) -> Outcome<Vec<Lesson>> {
+fn lessons(teachers: &[Vgg], settings: &Settings) -> Outcome<Vec<Lesson>> {
+    let last = settings.lessons.last().copied().unwrap_or(1.0);
     let lesson = |block: usize| {
         let name = format!("relu{block}_1");
-        let found =
-            teachers.iter().enumerate().find_map(|(teacher, vgg)| Some(Lesson { tap: vgg.tap(&name)?, teacher }));
+        let weight = settings.lessons.get(block - 1).copied().unwrap_or(last);
+        let found = teachers
+            .iter()
+            .enumerate()
+            .find_map(|(teacher, vgg)| Some(Lesson { tap: vgg.tap(&name)?, teacher, weight }));
         found.ok_or_else(|| format!("no teacher has {name}").into())
     };
-    (1..=blocks).map(lesson).collect()
+    (1..=settings.channels.len()).map(lesson).collect()
 }
 
 /// What the teachers give for pictures `(N, 3, H, W)`, for each lesson: `(N, C, h, w)`, in 32 bits.
@@ -220,20 +230,37 @@ impl Student {
         Ok(maps.collect())
     }
 
-    /// It as it is.
+    /// It as it learns.
     fn network(&self) -> Outcome<Vgg> {
-        self.network_of(Tensor::shallow_clone)
+        network_of(&self.convs)
     }
 
-    /// It as the engine paints with it: nothing is learnt from that.
+    /// The same network, but where a lesson is, each channel is as strong as what the teacher's features have of it: so Gram
+    /// matrices there are as far apart as the teacher's. A ReLU and pooling pass such a factor on, and the next convolution
+    /// takes it back. Nothing is learnt from it.
+    fn balanced(&self) -> Outcome<Vgg> {
+        let mut convs = Vec::new();
+        let mut before: Option<Tensor> = None;
+        for (layer, weight, bias) in &self.convs {
+            let (mut weight, mut bias) = (weight.detach(), bias.detach());
+            if let Some(factor) = before.take() {
+                // Not in place: what is detached shares its memory.
+                weight = weight.divide(&factor.view([1, -1, 1, 1]));
+            }
+            if let Some(map) = self.maps.get(layer.block - 1).filter(|_| layer.conv == 1) {
+                let factor = map.detach().square().sum_dim_intlist([0i64, 2, 3].as_slice(), false, Kind::Float).sqrt();
+                let factor = factor.clamp_min(1e-6);
+                (weight, bias) = (weight * factor.view([-1, 1, 1, 1]), bias * &factor);
+                before = Some(factor);
+            }
+            convs.push((*layer, weight, bias));
+        }
+        network_of(&convs)
+    }
+
+    /// It as the engine paints with it.
     fn painter(&self) -> Outcome<Vgg> {
-        Ok(self.network_of(Tensor::detach)?.to_kind(device::quick_kind(self.store.device()))?)
-    }
-
-    fn network_of(&self, part: impl Fn(&Tensor) -> Tensor) -> Outcome<Vgg> {
-        let conv = |(layer, weight, bias): &start::Convolution| Conv::new(*layer, &part(weight), part(bias));
-        let convs = self.convs.iter().map(conv).collect::<Result<_, _>>()?;
-        Ok(Vgg::new(convs, Input::ImageNet, self.store.device()))
+        Ok(self.balanced()?.to_kind(device::quick_kind(self.store.device()))?)
     }
 
     fn features(&self, lessons: &[Lesson], pictures: &Tensor) -> Outcome<Vec<Tensor>> {
@@ -258,6 +285,12 @@ impl Student {
         };
         Ok(each.map(apart).collect())
     }
+}
+
+fn network_of(convs: &[start::Convolution]) -> Outcome<Vgg> {
+    let device = convs.first().map_or(Device::Cpu, |(_, weight, _)| weight.device());
+    let convs = convs.iter().map(|(layer, weight, bias)| Conv::new(*layer, weight, bias.shallow_clone()));
+    Ok(Vgg::new(convs.collect::<Result<_, _>>()?, Input::ImageNet, device))
 }
 
 /// How far a student is from its teacher, through the map; `()`, means over pictures.

@@ -151,6 +151,9 @@ impl Session {
     /// Sets how frames are repainted, from the next one on; layers as in [`Recipe::new`]. What was set before stays where
     /// this fails.
     pub fn set_parameters(&mut self, parameters: Parameters, content_layers: &str, style_layers: &str) -> Result<()> {
+        if let Some(name) = parameters.out_of_range() {
+            return Err(Error::Settings(format!("{name} is out of its range")));
+        }
         let recipe = Recipe::new(&parameters, content_layers, style_layers)?;
         recipe.content.taps(&self.network)?;
         recipe.style.taps(&self.network)?;

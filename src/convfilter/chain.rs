@@ -26,7 +26,7 @@ const PROPERTIES: [&str; 13] = [
 /// started but holds the filter's properties, with the ranges and defaults that they always have.
 pub fn parse(chain: &str) -> Result<Vec<super::ConvFilter>, FilterError> {
     let unreadable = || FilterError::Chain(format!("'{chain}' cannot be read"));
-    if !starts(chain).all(|filter| filter.starts_with(|first: char| first.is_ascii_alphabetic())) {
+    if !starts(chain).all(is_named) {
         return Err(unreadable());
     }
     // Caps are a list of structures, and have the syntax for one.
@@ -37,7 +37,15 @@ pub fn parse(chain: &str) -> Result<Vec<super::ConvFilter>, FilterError> {
     filters.iter().map(filter).collect()
 }
 
-/// The text from each filter's name on. GStreamer takes a name that begins with no letter for a mistake in the program.
+/// Whether a filter starts with its name and nothing else. GStreamer takes a name that begins with no letter, and features
+/// that it does not know (in parentheses after the name), for mistakes in the program.
+fn is_named(filter: &str) -> bool {
+    let name = filter.split([',', ';']).next().unwrap_or_default().trim_end();
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
+}
+
+/// The text from each filter's name on.
 fn starts(chain: &str) -> impl Iterator<Item = &str> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     let is_end = move |&(_, letter): &(usize, char)| {

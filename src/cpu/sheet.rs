@@ -17,8 +17,8 @@ pub(super) trait Stored: Sample + bytemuck::Pod {
     /// Writes the first of these bytes.
     fn write(self, bytes: &mut [u8]);
 
-    /// Reads samples that lie side by side, and the value of each so many bits up.
-    fn read_all(bytes: &[u8], shift: u32, samples: &mut [Self]);
+    /// Reads samples that lie side by side. None is above the largest value, whatever the bits above those that count hold.
+    fn read_all(bytes: &[u8], depth: Depth, samples: &mut [Self]);
 
     /// Writes samples side by side, the value of each so many bits up.
     fn write_all(samples: &[Self], shift: u32, bytes: &mut [u8]);
@@ -35,7 +35,7 @@ impl Stored for u8 {
         bytes[0] = self;
     }
 
-    fn read_all(bytes: &[u8], _shift: u32, samples: &mut [Self]) {
+    fn read_all(bytes: &[u8], _depth: Depth, samples: &mut [Self]) {
         samples[..bytes.len()].copy_from_slice(bytes);
     }
 
@@ -55,9 +55,10 @@ impl Stored for u16 {
         bytes[..2].copy_from_slice(&self.to_le_bytes());
     }
 
-    fn read_all(bytes: &[u8], shift: u32, samples: &mut [Self]) {
+    fn read_all(bytes: &[u8], depth: Depth, samples: &mut [Self]) {
+        let largest = Self::new(depth.max());
         for (sample, bytes) in samples.iter_mut().zip(bytes.chunks_exact(2)) {
-            *sample = Self::read(bytes) >> shift;
+            *sample = (Self::read(bytes) >> depth.shift).min(largest);
         }
     }
 
@@ -114,13 +115,12 @@ impl Sheet {
 
     /// Gathers a row.
     pub(super) fn unpack<T: Stored>(&self, bytes: &[u8], row: &mut [T]) {
-        let Depth { shift, .. } = self.depth;
         if self.is_contiguous() {
-            return T::read_all(bytes, shift, row);
+            return T::read_all(bytes, self.depth, row);
         }
         let samples = bytes[self.offset * size_of::<T>()..].chunks(size_of::<T>()).step_by(self.step);
         for (sample, bytes) in row[..self.size.width].iter_mut().zip(samples) {
-            *sample = T::new(T::read(bytes).value() >> shift);
+            *sample = T::new((T::read(bytes).value() >> self.depth.shift).min(self.depth.max()));
         }
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use gst::glib;
 use gst_video::prelude::*;
-use gst_video::{VideoConverter, VideoFormat, VideoFrame, VideoFrameRef, VideoInfo};
+use gst_video::video_frame::Writable;
+use gst_video::{VideoConverter, VideoFormat, VideoFrame, VideoFrameRef, VideoInfo, VideoInterlaceMode};
 use style_engine_interface::Progress;
 
 use super::engine::{Engine, EngineError, Rgba};
@@ -16,28 +17,34 @@ pub struct RgbaFrames {
     layout: Layout,
     to_rgba: VideoConverter,
     from_rgba: VideoConverter,
-    content: VideoFrame<gst_video::video_frame::Writable>,
-    painted: VideoFrame<gst_video::video_frame::Writable>,
+    content: VideoFrame<Writable>,
+    painted: VideoFrame<Writable>,
+    /// Where frames cannot be converted with their fields: one like them, but whole.
+    whole: Option<VideoFrame<Writable>>,
 }
 
 impl RgbaFrames {
     /// Prepares for frames like `info`.
     pub fn new(info: &VideoInfo) -> Result<Self, glib::BoolError> {
+        let whole = VideoInfo::builder_from_info(info).interlace_mode(VideoInterlaceMode::Progressive).build()?;
+        let is_whole = breaks_fields(info);
+        let converted = if is_whole { &whole } else { info };
         let rgba = VideoInfo::builder(VideoFormat::Rgba, info.width(), info.height())
             .fps(info.fps())
             .par(info.par())
-            .interlace_mode(info.interlace_mode())
+            .interlace_mode(converted.interlace_mode())
             .build()?;
-        let frame = || {
-            let buffer = gst::Buffer::with_size(rgba.size())?;
-            VideoFrame::from_buffer_writable(buffer, &rgba).map_err(|_| glib::bool_error!("cannot map an RGBA frame"))
+        let frame = |info: &VideoInfo| {
+            let buffer = gst::Buffer::with_size(info.size())?;
+            VideoFrame::from_buffer_writable(buffer, info).map_err(|_| glib::bool_error!("cannot map a frame"))
         };
         Ok(Self {
             layout: Layout::new(info),
-            to_rgba: VideoConverter::new(info, &rgba, None)?,
-            from_rgba: VideoConverter::new(&rgba, info, None)?,
-            content: frame()?,
-            painted: frame()?,
+            to_rgba: VideoConverter::new(converted, &rgba, None)?,
+            from_rgba: VideoConverter::new(&rgba, converted, None)?,
+            content: frame(&rgba)?,
+            painted: frame(&rgba)?,
+            whole: is_whole.then(|| frame(&whole)).transpose()?,
         })
     }
 
@@ -55,13 +62,33 @@ impl RgbaFrames {
         input: &VideoFrameRef<&gst::BufferRef>,
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<(), EngineError> {
-        self.to_rgba.frame_ref(input, &mut self.content.as_mut_video_frame_ref());
+        let no_copy = |_| EngineError::Failed("a frame cannot be copied".into());
+        match &mut self.whole {
+            Some(whole) => {
+                input.copy(&mut whole.as_mut_video_frame_ref()).map_err(no_copy)?;
+                self.to_rgba.frame(whole, &mut self.content);
+            }
+            None => self.to_rgba.frame_ref(input, &mut self.content.as_mut_video_frame_ref()),
+        }
         let stride = self.content.plane_stride().first().map_or(0, |&stride| stride as usize);
         let (width, height) = (self.content.width(), self.content.height());
         let [data, ..] = self.content.planes_data();
         let [painted, ..] = self.painted.planes_data_mut();
         engine.stylize(Rgba { data, width, height, stride }, painted, limit, on_progress)?;
-        self.from_rgba.frame_ref(&self.painted.as_video_frame_ref(), output);
+        match &mut self.whole {
+            Some(whole) => {
+                self.from_rgba.frame(&self.painted, whole);
+                whole.as_video_frame_ref().copy(output).map_err(no_copy)?;
+            }
+            None => self.from_rgba.frame_ref(&self.painted.as_video_frame_ref(), output),
+        }
         Ok(())
     }
+}
+
+/// Whether GStreamer's converter would reach past the chroma's last row: where two fields share an odd number of them, it
+/// takes them for one more.
+fn breaks_fields(info: &VideoInfo) -> bool {
+    let halves_rows = info.format_info().h_sub().contains(&1);
+    info.is_interlaced() && halves_rows && matches!(info.height() % 4, 1 | 2)
 }

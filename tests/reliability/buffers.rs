@@ -1,7 +1,7 @@
 //! Buffers laid out in any way, whole or not.
 
 use gst_video::prelude::*;
-use gst_video::{VideoFormat, VideoFrameFlags, VideoInfo, VideoMeta};
+use gst_video::{VideoFormat, VideoFrameFlags, VideoInfo, VideoInterlaceMode, VideoMeta};
 
 use crate::common::random::Random;
 use crate::{element, elements, info, noise, report, rows};
@@ -139,4 +139,63 @@ fn buffers_too_small_for_their_caps() {
         cases,
         "an error; nothing else is read",
     );
+}
+
+#[test]
+fn samples_that_hold_more_than_their_bits() {
+    let formats = [VideoFormat::I42010le, VideoFormat::I42210le, VideoFormat::Y44410le];
+    let filters =
+        ["mode size=3", "median size=5", "rank size=7 rank=48", "max", "gaussian-blur", "emboss", "unsharp-mask"];
+    let mut cases = 0;
+    for format in formats {
+        let info = info(format, 40, 20);
+        let largest = (1u16 << info.format_info().depth()[0]) - 1;
+        for filter in filters {
+            for backend in ["cpu", "gpu"] {
+                let description = format!("convfilter filter={filter} backend={backend}");
+                let result = harness(&description, &info).push_and_pull(noise(&info)).expect(&description);
+                let samples = rows(&info, &result);
+                let samples = samples.chunks(2).map(|bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
+                assert!(backend == "gpu" || samples.max() <= Some(largest), "{format}, {filter}");
+            }
+            cases += 2;
+        }
+    }
+    report("samples of 10 bits whose other bits are set", cases, "filtered");
+}
+
+#[test]
+fn nothing_is_written_past_a_frame() {
+    const BEYOND: usize = 4096;
+    let mut cases = 0;
+    for description in elements() {
+        for format in [FORMATS.as_slice(), &[VideoFormat::I42010le, VideoFormat::Nv21]].concat() {
+            for mode in [VideoInterlaceMode::Progressive, VideoInterlaceMode::Interleaved] {
+                for (width, height) in [(37, 17), (38, 18), (39, 19), (40, 20), (3, 1), (2, 2)] {
+                    let builder = VideoInfo::builder(format, width, height).interlace_mode(mode);
+                    let info = builder.fps(gst::Fraction::new(30, 1)).build().expect("valid");
+                    let mut harness =
+                        gst_check::Harness::with_element(&element(&description), Some("sink"), Some("src"));
+                    let pad = harness.sinkpad().expect("a pad");
+                    pad.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, |_, probe| {
+                        let gst::QueryViewMut::Allocation(query) = probe.query_mut().expect("a query").view_mut()
+                        else {
+                            return gst::PadProbeReturn::Ok;
+                        };
+                        let zeros = gst::AllocationParams::new(gst::MemoryFlags::ZERO_PADDED, 15, 0, BEYOND);
+                        query.add_allocation_param(gst::Allocator::NONE, zeros);
+                        gst::PadProbeReturn::Handled
+                    });
+                    harness.set_src_caps(info.to_caps().expect("caps"));
+                    let mut result = harness.push_and_pull(noise(&info)).expect(&description);
+                    let size = result.size();
+                    result.make_mut().set_size(size + BEYOND);
+                    let map = result.map_readable().expect("readable");
+                    assert!(map[size..].iter().all(|&byte| byte == 0), "{description}, {format}, {height} {mode:?}");
+                    cases += 1;
+                }
+            }
+        }
+    }
+    report("frames of any height, whole or of two fields, with room behind them", cases, "nothing is written there");
 }

@@ -8,13 +8,15 @@ use crate::common::film::{Bench, H264};
 use crate::common::{example, program, scratch, stage};
 use crate::report;
 
-fn launch(folder: &Path, line: &str) -> Command {
+/// gst-launch with the plugin.
+pub fn launch(folder: &Path, line: &str) -> Command {
     let mut command = program("gst-launch-1.0", &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
     command.args(["-v"]).args(line.split(' ')).env("XDG_RUNTIME_DIR", folder);
     command
 }
 
-fn run(command: &mut Command) -> (String, Output) {
+/// What a program prints.
+pub fn run(command: &mut Command) -> (String, Output) {
     let output = command.output().expect("it runs");
     (format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)), output)
 }

@@ -8,6 +8,7 @@ mod common;
 mod buffers;
 mod caps;
 mod failing;
+mod leaks;
 mod many;
 mod settings;
 mod states;

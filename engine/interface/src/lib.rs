@@ -123,13 +123,13 @@ pub mod original_colors {
     pub const MATCH: u32 = 2;
 }
 
-/// How frames are repainted; can be changed from frame to frame.
+/// How frames are repainted; can be changed from frame to frame. Numbers out of their ranges are refused.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameters {
     /// One of [`recipe`].
     pub recipe: u32,
-    /// The weight of the content loss; negative: the recipe's.
+    /// The weight of the content loss, at most 1e12 as all weights; negative: the recipe's.
     pub content_weight: f64,
     /// The weight of the style loss; negative: the recipe's.
     pub style_weight: f64,
@@ -139,7 +139,7 @@ pub struct Parameters {
     pub temporal_weight: f64,
     /// One of [`optimizer`].
     pub optimizer: u32,
-    /// The optimiser's step size; negative: the recipe's.
+    /// The optimiser's step size, at most 100; negative: the recipe's.
     pub learning_rate: f64,
     /// Steps for a frame with none before it; negative: the recipe's.
     pub first_iterations: i32,
@@ -150,9 +150,9 @@ pub struct Parameters {
     pub warm_start: u32,
     /// A frame of which more than this share was not seen in the one before is a first one: 0 to 1, where none is.
     pub scene_threshold: f64,
-    /// The longer side at which to optimise, in pixels; 0 is the frame's own.
+    /// The longer side at which to optimise, in pixels, at most 32,768; 0 is the frame's own.
     pub size: u32,
-    /// The style picture's longer side, over that at which the frame is optimised.
+    /// The style picture's longer side, over that at which the frame is optimised: 0.05 to 8.
     pub style_scale: f64,
     /// One of [`pooling`].
     pub pooling: u32,
@@ -188,6 +188,25 @@ impl Default for Parameters {
             strength: 1.0,
             seed: 0,
         }
+    }
+}
+
+impl Parameters {
+    /// The first number that is out of its range, by its name.
+    pub fn out_of_range(&self) -> Option<&'static str> {
+        let weights = f64::MIN..=1e12;
+        let ranges = [
+            ("content_weight", self.content_weight, weights.clone()),
+            ("style_weight", self.style_weight, weights.clone()),
+            ("tv_weight", self.tv_weight, weights.clone()),
+            ("temporal_weight", self.temporal_weight, weights),
+            ("learning_rate", self.learning_rate, f64::MIN..=100.0),
+            ("scene_threshold", self.scene_threshold, 0.0..=1.0),
+            ("size", f64::from(self.size), 0.0..=32_768.0),
+            ("style_scale", self.style_scale, 0.05..=8.0),
+            ("strength", self.strength, 0.0..=1.0),
+        ];
+        ranges.into_iter().find(|(_, value, range)| !range.contains(value)).map(|(name, ..)| name)
     }
 }
 

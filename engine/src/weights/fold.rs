@@ -18,6 +18,13 @@ pub fn read(tensors: &ConvTensors, reader: &mut Reader, device: Device) -> Resul
         let norm = [read(scale)?, read(shift)?, read(mean)?, read(variance)?];
         (weight, bias) = with_norm(&weight, &bias, &norm).map_err(in_words)?;
     }
+    // One number that is none would be every pixel of every picture.
+    for (tensor, Named { name, .. }) in [(&weight, &tensors.weight), (&bias, &tensors.bias)] {
+        let all = tensor.f_isfinite().and_then(|finite| finite.f_all()?.f_int64_value(&[])).map_err(in_words)?;
+        if all == 0 {
+            return Err(format!("{name}: not all of it are finite numbers"));
+        }
+    }
     let on_device = |tensor: Tensor| tensor.f_to_device(device).map_err(in_words);
     Conv::new(tensors.layer, &on_device(weight)?, on_device(bias)?).map_err(in_words)
 }

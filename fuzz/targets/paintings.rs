@@ -1,0 +1,33 @@
+//! Any properties of styletransfer's, and frames of any caps and layout.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use gst::prelude::*;
+use libfuzzer_sys::arbitrary::Unstructured;
+use libfuzzer_sys::fuzz_target;
+
+/// A picture of 2x2 pixels, as BMP has them.
+static STYLE: LazyLock<String> = LazyLock::new(|| {
+    let mut picture = b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x02\0\0\0\x02\0\0\0\x01\0\x18\0".to_vec();
+    picture.extend([0; 24]);
+    picture.extend([200, 30, 40, 10, 220, 90, 0, 0, 70, 80, 210, 250, 240, 10, 0, 0]);
+    stylefilter_fuzz::file(&picture).to_str().expect("a plain name").to_owned()
+});
+
+/// How long a frame takes, and which device and files, are not left to chance.
+const KEPT: [&str; 6] = ["style", "device", "size", "first-iterations", "iterations", "style-scale"];
+
+fuzz_target!(|bytes: &[u8]| {
+    let element = stylefilter_fuzz::element("styletransfer");
+    element.set_property("style", &*STYLE);
+    element.set_property("device", "cpu");
+    element.set_property("size", 16u32);
+    element.set_property("first-iterations", 2);
+    element.set_property("iterations", 1);
+    let mut input = Unstructured::new(bytes);
+    // Where the input ends early, what came before was tried.
+    let _ = stylefilter_fuzz::set_properties(&element, &KEPT, &mut input)
+        .and_then(|()| stylefilter_fuzz::frames(&element, &mut input));
+    element.set_state(gst::State::Null).expect("it stops");
+});

@@ -1,0 +1,91 @@
+//! The engine's C interface: any parameters and layers, pictures of any size and stride, each in memory of its very size.
+#![no_main]
+#![expect(unsafe_code, reason = "calls a C interface")]
+
+use std::ffi::{CString, c_void};
+use std::ptr::{null, null_mut};
+
+use libfuzzer_sys::arbitrary::{Result, Unstructured};
+use libfuzzer_sys::fuzz_target;
+use style_engine_interface::{Parameters, Picture, Progress, Stats, Status, Table};
+
+// Links the engine itself.
+use style_engine as _;
+
+unsafe extern "C" {
+    // As style_engine_interface::EntryPoint.
+    fn style_engine_table() -> *const Table;
+}
+
+/// Rows of RGBA pixels whose last ends with the memory.
+fn pixels(input: &mut Unstructured) -> Result<(Vec<u8>, Picture)> {
+    let [width, height]: [u32; 2] = [input.int_in_range(1..=20)?, input.int_in_range(1..=20)?];
+    let row = width as usize * 4;
+    let stride = row + input.int_in_range(0..=9)?;
+    let memory = vec![input.arbitrary()?; stride * (height as usize - 1) + row];
+    let picture = Picture { data: memory.as_ptr(), width, height, stride };
+    Ok((memory, picture))
+}
+
+fn parameters(input: &mut Unstructured) -> Result<Parameters> {
+    let mut number = || -> Result<f64> { if input.ratio(1, 3)? { input.arbitrary() } else { Ok(-1.0) } };
+    let (weights, rate) = ([number()?, number()?, number()?, number()?], number()?);
+    let mut choice = || input.int_in_range(0..=5u32);
+    let [recipe, optimizer, warm_start, pooling, precision, original_colors] =
+        [choice()?, choice()?, choice()?, choice()?, choice()?, choice()?];
+    Ok(Parameters {
+        recipe,
+        optimizer,
+        warm_start,
+        pooling,
+        precision,
+        original_colors,
+        content_weight: weights[0],
+        style_weight: weights[1],
+        tv_weight: weights[2],
+        temporal_weight: weights[3],
+        learning_rate: rate,
+        // What takes long is not what goes wrong.
+        first_iterations: input.int_in_range(0..=3)?,
+        iterations: input.int_in_range(0..=2)?,
+        size: input.int_in_range(0..=40)?,
+        style_scale: input.arbitrary::<f64>()?.clamp(-1.0, 3.0),
+        scene_threshold: input.arbitrary()?,
+        strength: input.arbitrary()?,
+        seed: input.arbitrary()?,
+    })
+}
+
+unsafe extern "C" fn go_on(_: *mut c_void, _: *const Progress) -> bool {
+    true
+}
+
+fn session(input: &mut Unstructured) -> Result<()> {
+    let parameters = parameters(input)?;
+    let layers: [String; 2] = if input.ratio(1, 2)? { input.arbitrary()? } else { Default::default() };
+    let [content, style] = layers.map(|text| CString::new(stylefilter_fuzz::text(&text)).expect("no NUL"));
+    let (_memory, style_picture) = pixels(input)?;
+    let share = input.arbitrary()?;
+    let frames = [pixels(input)?, pixels(input)?];
+    // SAFETY: pointers are to what lives in this function, each picture's rows lie in its memory, and the session is
+    // destroyed once and not used again.
+    unsafe {
+        let table = &*style_engine_table();
+        let mut session = null_mut();
+        assert_eq!((table.create)(null(), c"cpu".as_ptr(), &mut session), Status::OK);
+        (table.set_styles)(session, &style_picture, &share, 1);
+        (table.set_parameters)(session, &parameters, content.as_ptr(), style.as_ptr());
+        for (memory, frame) in &frames {
+            let mut result = memory.clone();
+            (table.stylize)(session, frame, result.as_mut_ptr(), 0.0, go_on, null_mut());
+            (table.stats)(session, &mut Stats::default());
+        }
+        (table.destroy)(session);
+    }
+    Ok(())
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    // Where the input ends early, what came before was tried.
+    let _ = session(&mut Unstructured::new(bytes));
+});

@@ -1,0 +1,14 @@
+//! Files for `style`: pictures that are none, and some that are.
+#![no_main]
+
+use gst::prelude::*;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|content: &[u8]| {
+    let element = stylefilter_fuzz::element("styletransfer");
+    let style = stylefilter_fuzz::file(content);
+    element.set_property("style", style.to_str().expect("a plain name"));
+    element.set_property("size", 16u32);
+    stylefilter_fuzz::starts(&element);
+    element.set_state(gst::State::Null).expect("it stops");
+});
