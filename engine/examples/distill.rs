@@ -88,7 +88,8 @@ fn main() -> Outcome<()> {
     let student = train(&settings, &teachers, &pictures, device)?;
     let _no_gradients = tch::no_grad_guard();
     let provenance = format!("distill {}", arguments.join(" "));
-    Ok(weights::save(&student.balanced()?.to_kind(Kind::Half)?, Path::new(result), Some(&provenance))?)
+    let network = if settings.steps == 0 { student.network() } else { student.balanced() }?;
+    Ok(weights::save(&network.to_kind(Kind::Half)?, Path::new(result), Some(&provenance))?)
 }
 
 fn settings(options: &HashMap<&str, &str>) -> Outcome<Settings> {

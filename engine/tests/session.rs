@@ -189,6 +189,32 @@ fn colours_are_matched_from_the_next_frame_on() {
 }
 
 #[test]
+fn numbers_out_of_their_ranges_are_refused() {
+    let mut session = session();
+    let of = |change: fn(&mut Parameters)| {
+        let mut changed = parameters();
+        change(&mut changed);
+        changed
+    };
+    for (name, parameters) in [
+        ("content_weight", of(|parameters| parameters.content_weight = 1e300)),
+        ("style_weight", of(|parameters| parameters.style_weight = f64::NAN)),
+        ("tv_weight", of(|parameters| parameters.tv_weight = f64::INFINITY)),
+        ("temporal_weight", of(|parameters| parameters.temporal_weight = 1.1e12)),
+        ("learning_rate", of(|parameters| parameters.learning_rate = 101.0)),
+        ("scene_threshold", of(|parameters| parameters.scene_threshold = -0.1)),
+        ("size", of(|parameters| parameters.size = u32::MAX)),
+        ("style_scale", of(|parameters| parameters.style_scale = 0.0)),
+        ("strength", of(|parameters| parameters.strength = 1.1)),
+    ] {
+        let error = session.set_parameters(parameters, "", "").unwrap_err();
+        assert!(matches!(&error, Error::Settings(words) if words.contains(name)), "{name}: {error}");
+    }
+    // What was set before stays.
+    paint(&mut session, &picture(1, 24, 32));
+}
+
+#[test]
 fn without_a_style_nothing_is_painted() {
     let mut session = Session::new(None, "cpu").unwrap();
     assert!(matches!(session.stylize(&picture(1, 8, 8), &mut |_| true), Err(Error::NoStyle)));
