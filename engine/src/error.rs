@@ -63,10 +63,13 @@ pub enum Error {
 impl Error {
     /// Whether there was not enough memory, of a GPU or the host.
     pub fn is_out_of_memory(&self) -> bool {
-        // Of the engine's own pool, libtorch's allocators and CUDA.
-        const WORDS: [&str; 3] = ["not enough memory", "can't allocate memory", "out of memory"];
-        matches!(self, Self::Torch(error) if WORDS.iter().any(|words| error.to_string().contains(words)))
+        matches!(self, Self::Torch(error) if tells_of_memory(&error.to_string()))
     }
+}
+
+/// Whether libtorch's words are those for too little memory: of the engine's own pool, libtorch's allocators or CUDA.
+pub(crate) fn tells_of_memory(words: &str) -> bool {
+    ["not enough memory", "can't allocate memory", "out of memory"].iter().any(|of_memory| words.contains(of_memory))
 }
 
 /// The engine's results.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use style_engine_interface::{self as interface, OnProgress, Parameters, Picture, Progress, Stats, Status, Table};
 use tch::{Kind, Tensor};
 
+use crate::error::tells_of_memory;
 use crate::session::{Session, Step};
 use crate::{Error, Result, memory};
 
@@ -182,7 +183,13 @@ fn guard(call: impl FnOnce() -> Result<()>) -> Status {
         Err(panic) => {
             let words = panic.downcast_ref::<String>().map(String::as_str);
             let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
-            (Status::FAILED, format!("panic: {}", words.unwrap_or("without a message")))
+            let words = words.unwrap_or("without a message").lines().next().unwrap_or_default();
+            // tch's numbers meet libtorch's error before its caller does, and panic with it.
+            let is_of_memory = tells_of_memory(words);
+            if is_of_memory {
+                memory::release_all();
+            }
+            (if is_of_memory { Status::OUT_OF_MEMORY } else { Status::FAILED }, format!("panic: {words}"))
         }
     };
     LAST_ERROR.set(c_string(&message));
@@ -254,4 +261,15 @@ unsafe fn write(rgb: &Tensor, alpha: &Tensor, frame: &Picture, result: *mut u8) 
         unsafe { std::ptr::copy_nonoverlapping(pixels.as_ptr(), result.add(row * frame.stride), pixels.len()) };
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_for_want_of_memory_is_told_apart() {
+        assert_eq!(guard(|| panic!("Torch(\"not enough memory: 5 bytes are wanted\")")), Status::OUT_OF_MEMORY);
+        assert_eq!(guard(|| panic!("something else")), Status::FAILED);
+    }
 }
