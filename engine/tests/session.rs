@@ -211,7 +211,7 @@ fn numbers_out_of_their_ranges_are_refused() {
         assert!(matches!(&error, Error::Settings(words) if words.contains(name)), "{name}: {error}");
     }
     // What was set before stays.
-    paint(&mut session, &picture(1, 24, 32));
+    let _ = paint(&mut session, &picture(1, 24, 32));
 }
 
 #[test]
