@@ -173,25 +173,20 @@ unsafe extern "C" fn last_error() -> *const c_char {
 fn guard(call: impl FnOnce() -> Result<()>) -> Status {
     let (status, message) = match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(())) => return Status::OK,
-        Ok(Err(error)) => {
-            if error.is_out_of_memory() {
-                // What was made so far is dropped: less may fit.
-                memory::release_all();
-            }
-            (status(&error), error.to_string())
-        }
+        Ok(Err(error)) => (status(&error), error.to_string()),
         Err(panic) => {
             let words = panic.downcast_ref::<String>().map(String::as_str);
             let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
             let words = words.unwrap_or("without a message").lines().next().unwrap_or_default();
             // tch's numbers meet libtorch's error before its caller does, and panic with it.
-            let is_of_memory = tells_of_memory(words);
-            if is_of_memory {
-                memory::release_all();
-            }
-            (if is_of_memory { Status::OUT_OF_MEMORY } else { Status::FAILED }, format!("panic: {words}"))
+            let status = if tells_of_memory(words) { Status::OUT_OF_MEMORY } else { Status::FAILED };
+            (status, format!("panic: {words}"))
         }
     };
+    if status == Status::OUT_OF_MEMORY {
+        // What was made so far is dropped: less may fit.
+        memory::release_all();
+    }
     LAST_ERROR.set(c_string(&message));
     status
 }

@@ -26,9 +26,9 @@ pub struct RgbaFrames {
 impl RgbaFrames {
     /// Prepares for frames like `info`.
     pub fn new(info: &VideoInfo) -> Result<Self, glib::BoolError> {
-        let whole = VideoInfo::builder_from_info(info).interlace_mode(VideoInterlaceMode::Progressive).build()?;
-        let is_whole = breaks_fields(info);
-        let converted = if is_whole { &whole } else { info };
+        let whole = || VideoInfo::builder_from_info(info).interlace_mode(VideoInterlaceMode::Progressive).build();
+        let whole = breaks_fields(info).then(whole).transpose()?;
+        let converted = whole.as_ref().unwrap_or(info);
         let rgba = VideoInfo::builder(VideoFormat::Rgba, info.width(), info.height())
             .fps(info.fps())
             .par(info.par())
@@ -44,7 +44,7 @@ impl RgbaFrames {
             from_rgba: VideoConverter::new(&rgba, converted, None)?,
             content: frame(&rgba)?,
             painted: frame(&rgba)?,
-            whole: is_whole.then(|| frame(&whole)).transpose()?,
+            whole: whole.as_ref().map(frame).transpose()?,
         })
     }
 
