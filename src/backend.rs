@@ -99,7 +99,7 @@ fn is_exact(gpu: &Arc<Gpu>) -> Result<bool, GpuError> {
     let plan = Plan { filters: filters.into_iter().flatten().collect(), mix: 256, ..Plan::default() };
     let layout = Layout::grey(SIDE, SIDE);
     // Weyl's sequence visits every level in no order that a filter could follow.
-    let samples: Vec<u8> = (0..SIDE * SIDE).map(|index| ((index * 40_503) >> 8) as u8).collect();
+    let samples: Vec<u8> = (0..SIDE * SIDE).map(|index| (index.wrapping_mul(40_503) >> 8) as u8).collect();
     let [on_gpu, on_cpu] = [Backend::Gpu(gpu.clone()), Backend::Cpu].map(|backend| {
         let mut result = vec![0; samples.len()];
         let source = PlaneBytes { data: &samples, stride: SIDE };

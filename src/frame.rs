@@ -2,7 +2,6 @@
 //!
 //! A component (R, G, B, A, Y, U, V) is a grid of samples at a fixed distance from each other: planar, semi-planar
 //! and packed formats differ only in those distances, which GStreamer's format description gives.
-#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 
 use gst::prelude::*;
 use gst_base::prelude::*;

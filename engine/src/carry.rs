@@ -105,8 +105,8 @@ fn blocks(values: &Tensor) -> Result<Tensor> {
 /// The means of windows of this many places each way, centred on each: of those that lie within the frame.
 fn means(values: &Tensor, side: i64) -> Result<Tensor> {
     let mut means = values.shallow_clone();
-    for dimension in [3, 2] {
-        let length = values.size()[dimension as usize];
+    let [height, width] = size_of(values)?;
+    for (dimension, length) in [(3, width), (2, height)] {
         let sides = if dimension == 3 { [side / 2, side / 2, 0, 0] } else { [0, 0, side / 2, side / 2] };
         let sum = |values: &Tensor| -> Result<Tensor> {
             let padded = values.f_constant_pad_nd(sides)?;
@@ -161,7 +161,7 @@ impl Painted {
         let seen = flow::warp(&Tensor::f_cat(&known, 1)?, &motion.back, Filter::Bilinear)?.f_mul(&motion.visible)?;
         let mut first = 0;
         for moment in self.optimizer.moments() {
-            let channels = moment.size()[1];
+            let (_, channels, _, _) = moment.size4()?;
             *moment = seen.f_narrow(1, first, channels)?;
             first += channels;
         }

@@ -34,7 +34,8 @@ impl Palette {
         let colours = picture.f_reshape([3, -1])?.f_to_kind(Kind::Double)?;
         let mean = colours.f_mean_dim([1].as_slice(), true, Kind::Double)?;
         let apart = colours.f_sub(&mean)?;
-        let covariance = apart.f_matmul(&apart.f_transpose(0, 1)?)?.f_div_scalar(apart.size()[1])?;
+        let (_, pixels) = apart.size2()?;
+        let covariance = apart.f_matmul(&apart.f_transpose(0, 1)?)?.f_div_scalar(pixels)?;
         let least = Tensor::f_eye(3, (Kind::Double, picture.device()))?.f_mul_scalar(LEAST_VARIANCE)?;
         Ok(Self { mean, covariance: covariance.f_add(&least)? })
     }

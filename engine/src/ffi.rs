@@ -1,5 +1,6 @@
 //! The engine behind its C interface: pointers become references here, and nothing unwinds past here.
 #![expect(unsafe_code, reason = "the C interface")]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -230,11 +231,12 @@ unsafe fn tensors(picture: &Picture) -> Result<(Tensor, Tensor)> {
     if width == 0 || height == 0 {
         return Err(Error::EmptyPicture(picture.width, picture.height));
     }
-    let mut bytes = Vec::with_capacity(width * height * 4);
+    let row_bytes = width.saturating_mul(4);
+    let mut bytes = Vec::with_capacity(row_bytes.saturating_mul(height));
     for row in 0..height {
         // SAFETY: by this function's contract.
         bytes.extend_from_slice(unsafe {
-            std::slice::from_raw_parts(picture.data.add(row * picture.stride), width * 4)
+            std::slice::from_raw_parts(picture.data.add(row.saturating_mul(picture.stride)), row_bytes)
         });
     }
     let rgba = Tensor::f_from_data_size(&bytes, &[height as i64, width as i64, 4], Kind::Uint8)?;
@@ -251,9 +253,10 @@ unsafe fn write(rgb: &Tensor, alpha: &Tensor, frame: &Picture, result: *mut u8) 
     let rgba = Tensor::f_cat(&[&rgb, alpha], 2)?.f_contiguous()?;
     let mut bytes = vec![0; rgba.numel()];
     rgba.f_copy_data_u8(&mut bytes, rgba.numel())?;
-    for (row, pixels) in bytes.chunks_exact(frame.width as usize * 4).enumerate() {
+    for (row, pixels) in bytes.chunks_exact((frame.width as usize).saturating_mul(4)).enumerate() {
+        let begin = row.saturating_mul(frame.stride);
         // SAFETY: by this function's contract.
-        unsafe { std::ptr::copy_nonoverlapping(pixels.as_ptr(), result.add(row * frame.stride), pixels.len()) };
+        unsafe { std::ptr::copy_nonoverlapping(pixels.as_ptr(), result.add(begin), pixels.len()) };
     }
     Ok(())
 }

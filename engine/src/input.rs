@@ -26,19 +26,20 @@ pub struct Normalisation {
 impl Input {
     /// Prepares for pictures on `device`.
     pub fn on(self, device: Device) -> Result<Normalisation> {
-        let (reversed, range, mean, std) = match self {
-            Self::ImageNet => (false, 1.0, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-            Self::Caffe => (true, 255.0, [103.939, 116.779, 123.68], [1.0; 3]),
-            Self::Plain => (false, 1.0, [0.0; 3], [1.0; 3]),
+        // Each channel's mean and standard deviation.
+        let (reversed, range, channels) = match self {
+            Self::ImageNet => (false, 1.0, [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]),
+            Self::Caffe => (true, 255.0, [(103.939, 1.0), (116.779, 1.0), (123.68, 1.0)]),
+            Self::Plain => (false, 1.0, [(0.0, 1.0); 3]),
         };
-        let channels = |value: &dyn Fn(usize) -> f64| {
-            let values = [0, 1, 2].map(|channel| value(channel) as f32);
+        let of_each = |value: &dyn Fn(f64, f64) -> f64| {
+            let values = channels.map(|(mean, std)| value(mean, std) as f32);
             Tensor::f_from_slice(&values)?.f_view([1, 3, 1, 1])?.f_to_device(device)
         };
         Ok(Normalisation {
             reversed,
-            scale: channels(&|channel| range / std[channel])?,
-            shift: channels(&|channel| -mean[channel] / std[channel])?,
+            scale: of_each(&|_, std| range / std)?,
+            shift: of_each(&|mean, std| -mean / std)?,
         })
     }
 }

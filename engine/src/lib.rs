@@ -2,11 +2,15 @@
 //!
 //! L. Gatys, A. Ecker, M. Bethge, "Image Style Transfer Using Convolutional Neural Networks" (CVPR 2016), made to
 //! follow a film: each frame starts from the result of the last. Tensors are `(N, C, H, W)`; pictures are RGB in 0..1.
+//!
+//! What reads files and what a caller hands over ([`weights`], the C interface) keeps to arithmetic that cannot overflow.
+//! Elsewhere numbers are checked before; the crate is built with overflow checks, which end as an error of the frame.
 
 #![cfg_attr(
     not(test),
     deny(
         clippy::expect_used,
+        clippy::indexing_slicing,
         clippy::panic,
         clippy::todo,
         clippy::unimplemented,

@@ -75,13 +75,15 @@ impl Grid {
     }
 
     fn axes(&self, size: [i64; 2]) -> [Axis; 2] {
-        [0, 1].map(|axis| {
-            let tiles = self.tiles[axis].min(size[axis]);
-            let side = size[axis] / tiles;
+        let axis = |tiles: i64, shift: f64, length: i64| {
+            let tiles = tiles.min(length);
+            let side = length / tiles;
             // What is left over lies before and after.
-            let begin = (self.shift[axis] * (size[axis] - tiles * side + 1) as f64) as i64;
-            Axis { begin, tiles, side, shift: (self.shift[axis] * side as f64) as i64 }
-        })
+            let begin = (shift * (length - tiles * side + 1) as f64) as i64;
+            Axis { begin, tiles, side, shift: (shift * side as f64) as i64 }
+        };
+        let Self { tiles, shift } = self;
+        [axis(tiles[0], shift[0], size[0]), axis(tiles[1], shift[1], size[1])]
     }
 }
 
@@ -117,7 +119,7 @@ impl Axis {
 
 /// The parts of features `(1, C, H, W)`, and of tiles cut from them, that belong together: in place, of the same shape.
 fn pieces(rows: &Axis, columns: &Axis, features: &Tensor, cut: &Tensor) -> Result<Vec<(Tensor, Tensor)>> {
-    let channels = features.size()[1];
+    let (_, channels, _, _) = features.size4()?;
     let features = features.f_permute([0, 2, 3, 1])?.f_select(0, 0)?;
     let features = features
         .f_narrow(0, rows.begin, rows.tiles * rows.side)?
@@ -229,11 +231,16 @@ impl Target {
     /// The distance, the differences, and what the sum of their squares was divided by.
     fn measure(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
         let apart = x.f_sub(&self.value)?;
-        let share = self.divisor.f_mul_scalar(x.size()[0])?;
+        let tiles = x.size().first().copied().unwrap_or(1);
+        let share = self.divisor.f_mul_scalar(tiles)?;
         let distance = apart.f_square()?.f_sum(Kind::Float)?.f_div(&share)?;
         Ok((distance, apart, share))
     }
 }
+
+/// The dimensions of a picture.
+const HEIGHT: i64 = 2;
+const WIDTH: i64 = 3;
 
 /// How rough a picture `(1, C, H, W)` is, from the differences `dx` and `dy` between neighbours.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -249,15 +256,11 @@ pub enum TotalVariation {
 impl TotalVariation {
     /// Of `picture`; 0 where it has no neighbours. So many times its gradient is added.
     pub fn pull(self, picture: &Tensor, weight: f64, gradient: &Tensor) -> Result<Tensor> {
-        let (_, _, height, width) = picture.size4()?;
-        let lengths = [height, width];
-        // What lies after each place, and each place that something lies after, along an axis of height and width.
-        let after = |values: &Tensor, axis: usize| {
-            values.f_narrow(axis as i64 + 2, lengths[axis].min(1), (lengths[axis] - 1).max(0))
-        };
-        let before = |values: &Tensor, axis: usize| values.f_narrow(axis as i64 + 2, 0, (lengths[axis] - 1).max(0));
-        let difference = |axis: usize| -> Result<Tensor> { Ok(after(picture, axis)?.f_sub(&before(picture, axis)?)?) };
-        let differences = [difference(0)?, difference(1)?];
+        // What lies after each place, and each place that something lies after, along an axis.
+        let after = |values: &Tensor, axis: i64| values.f_slice(axis, 1, None, 1);
+        let before = |values: &Tensor, axis: i64| values.f_slice(axis, 0, -1, 1);
+        let difference = |axis: i64| -> Result<Tensor> { Ok(after(picture, axis)?.f_sub(&before(picture, axis)?)?) };
+        let differences = [difference(HEIGHT)?, difference(WIDTH)?];
         // A mean of nothing is not a number.
         let count = |values: &Tensor| values.numel().max(1) as f64;
         let (degree, slopes) = match self {
@@ -270,20 +273,21 @@ impl TotalVariation {
                 (1.0, [slope(&differences[0])?, slope(&differences[1])?])
             }
             Self::Power => {
-                let at_both = [before(&differences[0], 1)?, before(&differences[1], 0)?];
+                let at_both = [before(&differences[0], WIDTH)?, before(&differences[1], HEIGHT)?];
                 let square = at_both[0].f_square()?.f_add(&at_both[1].f_square()?)?;
                 let share = square.f_pow_tensor_scalar(0.25)?.f_mul_scalar(2.5)?;
-                let slope = |axis: usize| -> Result<Tensor> {
-                    let slope = differences[axis].f_zeros_like()?;
-                    before(&slope, 1 - axis)?.f_copy_(&at_both[axis].f_mul(&share)?)?;
+                let slope = |difference: &Tensor, at_both: &Tensor, other: i64| -> Result<Tensor> {
+                    let slope = difference.f_zeros_like()?;
+                    before(&slope, other)?.f_copy_(&at_both.f_mul(&share)?)?;
                     Ok(slope)
                 };
-                (2.5, [slope(0)?, slope(1)?])
+                let of_height = slope(&differences[0], &at_both[0], WIDTH)?;
+                (2.5, [of_height, slope(&differences[1], &at_both[1], HEIGHT)?])
             }
         };
         // What grows with a power of the differences is the sum of their slopes times themselves, by that power (Euler).
         let mut value = Tensor::f_zeros([], (Kind::Float, picture.device()))?;
-        for (axis, (difference, slope)) in differences.iter().zip(&slopes).enumerate() {
+        for (axis, (difference, slope)) in [HEIGHT, WIDTH].into_iter().zip(differences.iter().zip(&slopes)) {
             value = value.f_add(&difference.f_mul(slope)?.f_sum(Kind::Float)?.f_div_scalar(degree)?)?;
             let slope = slope.f_mul_scalar(weight)?;
             let _ = after(gradient, axis)?.f_add_(&slope)?;

@@ -7,6 +7,7 @@ use crate::input::Normalisation;
 use crate::losses::{Grid, Target, grams, pull_grams};
 use crate::optimizers::Evaluation;
 use crate::recipe::{Recipe, Sum};
+use crate::size::size_of;
 use crate::vgg::{Tap, Vgg};
 use crate::window::Window;
 
@@ -68,7 +69,7 @@ pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], p
 pub fn content_targets(network: &Vgg, recipe: &Recipe, picture: &Tensor) -> Result<Targets> {
     let taps = recipe.content.taps(network)?;
     let features = network.features(picture, &taps, recipe.pooling)?;
-    let positions = picture.size()[2..].iter().product();
+    let positions = size_of(picture)?.iter().product();
     let target = |(tap, features)| Ok((tap, Target::new(features, recipe.content.distance, positions)?));
     let at = taps.into_iter().zip(features).map(target).collect::<Result<_>>()?;
     Ok(Targets::new(at, recipe.content.sum))
@@ -153,11 +154,12 @@ impl<'a> Objective<'a> {
         let mut losses = [0, 1].map(|_| Vec::new());
         let trace = self.network.trace(fed, &self.taps, *pooling)?;
         let gradient = trace.back(|index, features, gradient| {
-            if let Some(target) = self.style.at(self.taps[index]) {
+            let Some(&tap) = self.taps.get(index) else { return Ok(()) };
+            if let Some(target) = self.style.at(tap) {
                 let weight = style.weight * self.style.share;
                 losses[0].push(pull_grams(features, grid, *gram, target, weight, gradient)?);
             }
-            if let Some(target) = self.content.at(self.taps[index]) {
+            if let Some(target) = self.content.at(tap) {
                 losses[1].push(target.pull(features, content.weight * self.content.share, gradient)?);
             }
             Ok(())

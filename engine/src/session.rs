@@ -100,7 +100,7 @@ impl Session {
         let parameters = Parameters::default();
         let recipe = Recipe::new(&parameters, "", "")?;
         let last = network.taps().next_back().map_or_else(String::new, |tap| tap.to_string());
-        let channels = network.convs.first().map_or(0, |conv| conv.weight.size()[0]);
+        let channels = network.convs.first().and_then(|conv| conv.weight.size().first().copied()).unwrap_or(0);
         Ok(Self {
             name: format!("{origin} (to {last}, from {channels} channels)"),
             input: recipe.input.unwrap_or(network.input).on(device)?,
@@ -514,9 +514,9 @@ fn pyramid(size: [i64; 2], style_scale: f64, scales: u32) -> Vec<[i64; 2]> {
 
 /// `steps` for each of so many scales, of which the last gets half, and all the others as many as it.
 fn shares(steps: u32, scales: usize) -> Vec<u32> {
-    let others = scales as u32 - 1;
-    let each = (steps / 2).checked_div(others).unwrap_or(0);
-    let mut shares = vec![each; scales];
-    shares[scales - 1] = steps - each * others;
+    let others = scales.saturating_sub(1);
+    let each = (steps / 2).checked_div(others as u32).unwrap_or(0);
+    let mut shares = vec![each; others];
+    shares.push(steps - each * others as u32);
     shares
 }

@@ -23,7 +23,7 @@ pub(crate) fn resize(picture: &Tensor, size: [i64; 2]) -> Result<Tensor> {
 
 /// `(1, 3, H, W)` of any values brought to another size.
 pub(crate) fn stretch(values: &Tensor, size: [i64; 2]) -> Result<Tensor> {
-    if values.size()[2..] == size {
+    if size_of(values)? == size {
         return Ok(values.shallow_clone());
     }
     Ok(values.f_internal_upsample_bicubic2d_aa(size, false, None, None)?)

@@ -32,21 +32,25 @@ impl Window {
     /// frame if there are none.
     pub fn around(wanted: &Tensor) -> Result<Self> {
         let frame = size_of(wanted)?;
-        let mut window = Self::whole(frame);
-        for (axis, other) in [(0, 3), (1, 2)] {
+        // Where it begins and ends along the axis of this length, across the other one.
+        let ends = |length: i64, other: i64| -> Result<Option<(i64, i64)>> {
             let lines = Vec::<bool>::try_from(wanted.f_any_dim(other, false)?.f_flatten(0, -1)?)?;
             let (first, last) = (lines.iter().position(|&line| line), lines.iter().rposition(|&line| line));
-            let (Some(first), Some(last)) = (first, last) else { return Ok(Self::whole(frame)) };
-            let (begin, end) = (first as i64 - MARGIN, last as i64 + 1 + MARGIN);
-            window.begin[axis] = begin.max(0) / ALIGNMENT * ALIGNMENT;
-            window.end[axis] = ((end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT).min(frame[axis]);
-        }
-        Ok(window)
+            Ok(first.zip(last).map(|(first, last)| {
+                let (begin, end) = (first as i64 - MARGIN, last as i64 + 1 + MARGIN);
+                (begin.max(0) / ALIGNMENT * ALIGNMENT, ((end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT).min(length))
+            }))
+        };
+        let [height, width] = frame;
+        Ok(match (ends(height, 3)?, ends(width, 2)?) {
+            (Some((top, bottom)), Some((left, right))) => Self { frame, begin: [top, left], end: [bottom, right] },
+            _ => Self::whole(frame),
+        })
     }
 
     /// Height and width.
     fn size(&self) -> [i64; 2] {
-        [0, 1].map(|axis| self.end[axis] - self.begin[axis])
+        [self.end[0] - self.begin[0], self.end[1] - self.begin[1]]
     }
 
     /// How many places it has.

@@ -8,14 +8,17 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 /// Starts and stops of each element.
-const STARTS: usize = 1000;
+const STARTS: u64 = 1000;
+
+/// When what the process holds is looked at: early, but warm, in the middle, and at the end.
+const HELD_AT: [f64; 3] = [0.1, 0.5, 1.0];
 
 /// What the process holds.
 #[derive(Clone, Copy)]
 struct Held {
     mebibytes: u64,
-    files: usize,
-    threads: usize,
+    files: u64,
+    threads: u64,
 }
 
 impl Held {
@@ -25,8 +28,8 @@ impl Held {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such field")?;
             Ok::<u64, Box<dyn Error>>(line.trim().trim_end_matches(" kB").parse()?)
         };
-        let files = fs::read_dir("/proc/self/fd")?.count();
-        Ok(Self { mebibytes: field("VmRSS:")? >> 10, files, threads: field("Threads:")? as usize })
+        let files = fs::read_dir("/proc/self/fd")?.count() as u64;
+        Ok(Self { mebibytes: field("VmRSS:")? >> 10, files, threads: field("Threads:")? })
     }
 }
 
@@ -47,16 +50,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// At full speed; what is held is compared once the first tenth is over.
+/// At full speed.
 fn run_long(name: &str, element: &str, time: Duration) -> Result<(), Box<dyn Error>> {
     let source = "videotestsrc pattern=ball ! video/x-raw,width=320,height=240";
     let line = format!("{source} ! {element} ! fakesink name=end sync=false");
     let pipeline = gst::parse::launch(&line)?;
     pipeline.set_state(gst::State::Playing)?;
-    std::thread::sleep(time / 10);
-    let before = Held::now()?;
-    std::thread::sleep(time - time / 10);
-    let after = Held::now()?;
+    let begin = Instant::now();
+    let held = HELD_AT.map(|share| {
+        std::thread::sleep(time.mul_f64(share).saturating_sub(begin.elapsed()));
+        Held::now()
+    });
     let end = pipeline.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("end")).ok_or("no sink")?;
     let frames = end.property::<gst::Structure>("stats").get::<u64>("rendered")?;
     let error = pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
@@ -64,36 +68,37 @@ fn run_long(name: &str, element: &str, time: Duration) -> Result<(), Box<dyn Err
     if let Some(error) = error {
         return Err(format!("{name}: {error:?}").into());
     }
-    tell(&format!("{name} at full speed for {} s, frames", time.as_secs()), frames, before, after);
-    Ok(())
+    tell(&format!("{name} at full speed for {} s, frames", time.as_secs()), frames, held)
 }
 
-/// From nothing to a frame and back; what is held is compared once the first tenth is over.
+/// From nothing to a frame and back.
 fn start_often(name: &str, element: &str) -> Result<(), Box<dyn Error>> {
     let line = format!("videotestsrc ! video/x-raw,width=64,height=48 ! {element} ! fakesink");
-    let mut before = Held::now()?;
     let begin = Instant::now();
-    for round in 0..STARTS {
-        if round == STARTS / 10 {
-            before = Held::now()?;
+    let mut starts = 0;
+    let held = HELD_AT.map(|share| {
+        while (starts as f64) < STARTS as f64 * share {
+            starts += 1;
+            let pipeline = gst::parse::launch(&line)?;
+            pipeline.set_state(gst::State::Paused)?;
+            // The first frame is made.
+            pipeline.state(gst::ClockTime::from_seconds(60)).0?;
+            pipeline.set_state(gst::State::Null)?;
         }
-        let pipeline = gst::parse::launch(&line)?;
-        pipeline.set_state(gst::State::Paused)?;
-        // The first frame is made.
-        pipeline.state(gst::ClockTime::from_seconds(60)).0?;
-        pipeline.set_state(gst::State::Null)?;
-    }
+        Held::now()
+    });
     eprintln!("{name}: {STARTS} starts in {:?}", begin.elapsed());
-    tell(&format!("{name} started and stopped"), STARTS as u64, before, Held::now()?);
-    Ok(())
+    tell(&format!("{name} started and stopped"), STARTS, held)
 }
 
-fn tell(tried: &str, cases: u64, before: Held, after: Held) {
-    let Held { mebibytes, files, threads } = after;
-    println!(
-        "| {tried} | {cases} | {} to {mebibytes} MiB, {} to {files} files, {} to {threads} threads |",
-        before.mebibytes, before.files, before.threads
-    );
+fn tell(tried: &str, cases: u64, held: [Result<Held, Box<dyn Error>>; 3]) -> Result<(), Box<dyn Error>> {
+    let [early, middle, end] = held;
+    let held = [early?, middle?, end?];
+    let of_each = |what: fn(&Held) -> u64| held.each_ref().map(|held| what(held).to_string()).join(", ");
+    let (mebibytes, files, threads) =
+        (of_each(|held| held.mebibytes), of_each(|held| held.files), of_each(|held| held.threads));
+    println!("| {tried} | {cases} | MiB: {mebibytes}; files: {files}; threads: {threads} |");
+    Ok(())
 }
 
 /// A style picture in a file of its own.

@@ -1,5 +1,4 @@
 //! The `convfilter` element.
-#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 
 use gst::glib;
 use gst::prelude::*;

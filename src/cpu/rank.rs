@@ -6,6 +6,7 @@ use super::histogram::{Histogram, Windows};
 use super::median::{Columns, median_of_9, median_of_25};
 use super::network::Network;
 use super::sample::Sample;
+use crate::filters::last_rank;
 use crate::frame::Depth;
 
 /// Up to this side a network is faster than a histogram, as measured with AVX-512 on samples of 8 bits.
@@ -39,7 +40,7 @@ impl RankFilter {
     pub(super) fn new(size: u32, rank: u32, depth: Depth) -> Self {
         let method = match (size as usize, rank as usize) {
             (_, 0) => Method::Smallest,
-            (size, rank) if rank == size * size - 1 => Method::Largest,
+            _ if rank == last_rank(size) => Method::Largest,
             (3, 4) => Method::MedianOf9,
             (5, 12) => Method::MedianOf25,
             (size, rank) if size <= NETWORK_SIZE => Method::Network(Network::new(size, rank)),

@@ -19,7 +19,8 @@ impl BoxWeights {
     fn new(radius: f32) -> Self {
         let whole = radius as u32;
         let inner = ((1 << 24) as f32 / (radius * 2.0 + 1.0)) as u32;
-        let edge = ((1 << 24) - (whole * 2 + 1) * inner) / 2;
+        let inside = whole.saturating_mul(2).saturating_add(1).saturating_mul(inner);
+        let edge = (1u32 << 24).saturating_sub(inside) / 2;
         Self { radius: whole, inner, edge }
     }
 }
@@ -57,7 +58,8 @@ fn boxes(radius_x: f32, radius_y: f32, times: usize) -> Vec<Op> {
 
 /// How far `times` boxes of these radii reach together.
 fn reach(radius_x: f32, radius_y: f32, times: usize) -> Margins {
-    Margins::symmetric(radius_x.ceil() as u32 * times as u32, radius_y.ceil() as u32 * times as u32)
+    let [x, y] = [radius_x, radius_y].map(|radius| (radius.ceil() as u32).saturating_mul(times as u32));
+    Margins::symmetric(x, y)
 }
 
 /// The radius of the box whose `times`-fold repetition has the standard deviation `sigma`.

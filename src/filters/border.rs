@@ -27,14 +27,15 @@ pub enum Outside {
 impl Outside {
     /// Which of `length` samples is seen at `position`; nothing stands for a zero.
     pub fn resolve(self, position: isize, length: usize) -> Option<usize> {
-        let last = length as isize - 1;
+        let last = (length as isize).saturating_sub(1);
         let inside = (0..=last).contains(&position);
         match self {
             _ if inside => Some(position as usize),
             Self::Zero => None,
             Self::Mirror if last > 0 => {
-                let distance = position.unsigned_abs() % (2 * last as usize);
-                Some(distance.min(2 * last as usize - distance))
+                let period = (last as usize).saturating_mul(2);
+                let distance = position.unsigned_abs().checked_rem(period)?;
+                Some(distance.min(period.saturating_sub(distance)))
             }
             _ => Some(position.clamp(0, last) as usize),
         }

@@ -71,12 +71,12 @@ impl Kernel {
             .split(';')
             .map(parse_row)
             .collect::<Result<Vec<_>, _>>()?;
-        let cols = rows[0].len();
+        let cols = rows.first().map_or(0, Vec::len);
         if cols == 0 {
             return Err(FilterError::EmptyKernel);
         }
-        if let Some(row) = rows.iter().position(|row| row.len() != cols) {
-            return Err(FilterError::RaggedKernel { row: row + 1, got: rows[row].len(), expected: cols });
+        if let Some((row, number)) = rows.iter().zip(1..).find(|(row, _)| row.len() != cols) {
+            return Err(FilterError::RaggedKernel { row: number, got: row.len(), expected: cols });
         }
         if cols.max(rows.len()) > MAX_SIDE {
             return Err(FilterError::KernelTooLarge { rows: rows.len(), cols });
@@ -94,15 +94,15 @@ impl Kernel {
 
     /// Rows of the kernel.
     pub fn rows(&self) -> usize {
-        self.coefficients.len() / self.cols
+        self.coefficients.len().checked_div(self.cols).unwrap_or(0)
     }
 
     /// How many rows below the sample the row is that this row of the kernel weighs.
     pub fn row_offset(&self, row: usize) -> isize {
-        let from_anchor = row as isize - (self.rows() / 2) as isize;
+        let from_anchor = (row as isize).saturating_sub_unsigned(self.rows() / 2);
         match self.order {
             KernelOrder::TopDown => from_anchor,
-            KernelOrder::BottomUp => -from_anchor,
+            KernelOrder::BottomUp => from_anchor.saturating_neg(),
         }
     }
 
@@ -149,7 +149,7 @@ impl Kernel {
         let exact = || {
             // A power of two makes every step of Pillow's exact. An odd divisor leaves no quotient at a half, where its
             // rounding errors would count.
-            let roundings = (self.cols + self.rows() + 3) as f32;
+            let roundings = self.cols as f32 + self.rows() as f32 + 3.0;
             let error = largest * gap * f32::EPSILON / 2.0 * roundings;
             scale.log2().fract() == 0.0 || (scale % 2.0 == 1.0 && error < gap / 4.0)
         };
@@ -164,12 +164,12 @@ impl Kernel {
     /// How far the window reaches. The anchor of an even side is its element `side / 2`.
     pub fn reach(&self) -> Margins {
         let (cols, rows) = (self.cols as u32, self.rows() as u32);
-        let (before, after) = (rows / 2, rows - 1 - rows / 2);
+        let (before, after) = (rows / 2, rows.saturating_sub(1) / 2);
         let (up, down) = match self.order {
             KernelOrder::TopDown => (before, after),
             KernelOrder::BottomUp => (after, before),
         };
-        Margins { left: cols / 2, right: cols - 1 - cols / 2, up, down }
+        Margins { left: cols / 2, right: cols.saturating_sub(1) / 2, up, down }
     }
 
     /// This kernel as a filter.

@@ -11,7 +11,7 @@ mod rank;
 pub use blur::{BoxWeights, box_blur, gaussian_blur, unsharp_mask};
 pub use border::{Border, Margins, Outside};
 pub use kernel::{FixedKernel, Kernel, KernelOrder, Rounding, Weights};
-pub use rank::{max, median, min, mode, rank};
+pub use rank::{last_rank, max, median, min, mode, rank};
 
 use std::sync::Arc;
 
@@ -117,8 +117,8 @@ impl Op {
     pub fn reach(&self) -> Margins {
         match self {
             Self::Convolve(kernel) => kernel.reach(),
-            Self::BoxBlur(Axis::Horizontal, weights) => Margins::symmetric(weights.radius + 1, 0),
-            Self::BoxBlur(Axis::Vertical, weights) => Margins::symmetric(0, weights.radius + 1),
+            Self::BoxBlur(Axis::Horizontal, weights) => Margins::symmetric(weights.radius.saturating_add(1), 0),
+            Self::BoxBlur(Axis::Vertical, weights) => Margins::symmetric(0, weights.radius.saturating_add(1)),
             Self::Rank { size, .. } => Margins::symmetric(size / 2, size / 2),
             Self::Mode { radius } => Margins::symmetric(*radius, *radius),
             Self::Unsharp { .. } | Self::Shader(_) => Margins::default(),
@@ -214,7 +214,7 @@ pub enum FilterError {
     #[error("size={0} is even; a rank filter's window has an odd side")]
     EvenWindow(u32),
     /// A window of this size has fewer values.
-    #[error("rank={rank} is too large; a window of size={size} has ranks 0 to {last}", last = size * size - 1)]
+    #[error("rank={rank} is too large; a window of size={size} has ranks 0 to {last}", last = rank::last_rank(*size))]
     RankTooLarge {
         /// The window's side.
         size: u32,

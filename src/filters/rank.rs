@@ -2,9 +2,14 @@
 
 use super::{Border, Filter, FilterError, Margins, Op};
 
+/// The rank of the largest value of a window.
+pub fn last_rank(size: u32) -> u32 {
+    size.saturating_pow(2).saturating_sub(1)
+}
+
 /// The middle value of each `size` x `size` window.
 pub fn median(size: u32, border: Border) -> Result<Filter, FilterError> {
-    rank(size, size * size / 2, border)
+    rank(size, last_rank(size) / 2, border)
 }
 
 /// The smallest value of each window.
@@ -14,7 +19,7 @@ pub fn min(size: u32, border: Border) -> Result<Filter, FilterError> {
 
 /// The largest value of each window.
 pub fn max(size: u32, border: Border) -> Result<Filter, FilterError> {
-    rank(size, size * size - 1, border)
+    rank(size, last_rank(size), border)
 }
 
 /// The `rank`-th smallest value, from 0, of each window.
@@ -22,7 +27,7 @@ pub fn rank(size: u32, rank: u32, border: Border) -> Result<Filter, FilterError>
     if size.is_multiple_of(2) {
         return Err(FilterError::EvenWindow(size));
     }
-    if rank >= size * size {
+    if rank > last_rank(size) {
         return Err(FilterError::RankTooLarge { size, rank });
     }
     Ok(Filter::new(vec![Op::Rank { size, rank }], border, Margins::symmetric(size / 2, size / 2)))

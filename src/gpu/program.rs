@@ -1,12 +1,13 @@
 //! A plan made ready for frames of one layout.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::buffers::{Buffers, LIVE_BYTES};
 use super::shaders::{EXTEND, PACK, Shader, UNPACK, USER_TILE};
 use super::steps::{Code, Step, steps};
-use super::uniforms::{Geometry, quad_bytes};
+use super::uniforms::{Component, Geometry, quad_bytes};
 use super::user::TURNS;
 use super::{Gpu, GpuError};
 use crate::filters::{Margins, Outside, Plan};
@@ -14,6 +15,9 @@ use crate::frame::{Layout, Plane, PlaneBytes, PlaneBytesMut};
 
 /// After this long without an answer the device counts as lost.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why a frame that its caller should have checked cannot be copied.
+const SHORT: &str = "a frame is smaller than its caps tell";
 
 /// A plan on the GPU, with the buffers its frames pass through.
 pub struct Program {
@@ -72,7 +76,7 @@ impl Program {
         for filter in filters {
             let base = from;
             for step in filter {
-                left -= 1;
+                left = left.saturating_sub(1);
                 // What the filter began with must last until its end.
                 let free = components.iter().find(|&buffer| buffer != from && buffer != base);
                 let to = match free {
@@ -107,17 +111,20 @@ impl Program {
     fn extend(&self, step: &Step, buffers: [&wgpu::Buffer; 3]) -> Dispatch {
         let Margins { left, right, up, down } = step.reach;
         let (left, right) = (left.div_ceil(4), right.div_ceil(4));
-        let components = &self.geometry.uniforms.components[..self.geometry.components];
-        let across = components.iter().map(|c| (up + down) * (left + c.quads + right));
-        let beside = components.iter().map(|c| c.height * (left + right + 1));
-        let quads = across.zip(beside).map(|(across, beside)| across + beside).max().unwrap_or(0);
+        let components = self.geometry.components();
+        let (rows, sides) = (up.saturating_add(down), left.saturating_add(right));
+        let quads_of = |component: &Component| {
+            let across = rows.saturating_mul(sides.saturating_add(component.quads));
+            across.saturating_add(component.height.saturating_mul(sides.saturating_add(1)))
+        };
+        let quads = components.iter().map(quads_of).max().unwrap_or(0);
         let params = [step.outside as u32, left, right, up, down];
         self.dispatch(self.stage(&EXTEND, &[]), &params, [quads, 1, components.len() as u32], buffers)
     }
 
     /// The quads, rows and number of the filtered components.
     fn component_grid(&self) -> [u32; 3] {
-        let components = &self.geometry.uniforms.components[..self.geometry.components];
+        let components = self.geometry.components();
         let quads = components.iter().map(|component| component.quads).max().unwrap_or(0);
         let rows = components.iter().map(|component| component.height).max().unwrap_or(0);
         [quads, rows, components.len() as u32]
@@ -130,7 +137,7 @@ impl Program {
         params: &[u32],
         buffers: [&wgpu::Buffer; 3],
     ) -> impl Iterator<Item = Dispatch> {
-        let planes = self.geometry.uniforms.planes[..self.geometry.planes].iter().zip(0..);
+        let planes = self.geometry.planes().iter().zip(0..);
         planes.map(move |(plane, index)| {
             let grid = [plane.pitch.div_ceil(plane.period), plane.height, 1];
             let stage = self.stage(shader, &[plane.period]);
@@ -174,8 +181,9 @@ impl Program {
         let upload = &self.buffers.upload;
         let mut mapped = upload.get_mapped_range_mut(..).map_err(|error| self.gpu.failed(error))?;
         for ((at, pitch, plane), bytes) in self.planes().zip(source) {
-            for (from, to, length) in spans(plane, bytes.stride, pitch) {
-                mapped.slice(at + to..at + to + length).copy_from_slice(&bytes.data[from..from + length]);
+            for [in_memory, on_gpu] in spans(plane, bytes.stride, at, pitch) {
+                let bytes = bytes.data.get(in_memory).ok_or_else(|| self.gpu.failed(SHORT))?;
+                mapped.slice(on_gpu).copy_from_slice(bytes);
             }
         }
         drop(mapped);
@@ -192,7 +200,7 @@ impl Program {
             encoder.copy_buffer_to_buffer(upload, 0, input, 0, size);
         }
         for kept in &self.geometry.kept {
-            encoder.copy_buffer_to_buffer(input, kept.start, output, kept.start, kept.end - kept.start);
+            encoder.copy_buffer_to_buffer(input, kept.start, output, kept.start, kept.end.saturating_sub(kept.start));
         }
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for dispatch in &self.dispatches {
@@ -223,8 +231,10 @@ impl Program {
         let download = &self.buffers.download;
         let mapped = download.get_mapped_range(..).map_err(|error| self.gpu.failed(error))?;
         for ((at, pitch, plane), bytes) in self.planes().zip(target) {
-            for (to, from, length) in spans(plane, bytes.stride, pitch) {
-                bytes.data[to..to + length].copy_from_slice(&mapped[at + from..at + from + length]);
+            for [in_memory, on_gpu] in spans(plane, bytes.stride, at, pitch) {
+                let bytes = bytes.data.get_mut(in_memory).zip(mapped.get(on_gpu));
+                let (bytes, filtered) = bytes.ok_or_else(|| self.gpu.failed(SHORT))?;
+                bytes.copy_from_slice(filtered);
             }
         }
         drop(mapped);
@@ -244,20 +254,25 @@ impl Program {
 
     /// Each plane's first byte and bytes from row to row on the GPU, with its size.
     fn planes(&self) -> impl Iterator<Item = (usize, usize, &Plane)> {
-        let quad = quad_bytes(self.layout.depth);
-        let on_gpu = self.geometry.uniforms.planes.iter();
-        on_gpu
-            .zip(&self.layout.planes)
-            .map(move |(gpu, plane)| (gpu.offset as usize * quad, gpu.pitch as usize * quad, plane))
+        let bytes = |quads: u32| (quads as usize).saturating_mul(quad_bytes(self.layout.depth));
+        let planes = self.geometry.planes().iter().zip(&self.layout.planes);
+        planes.map(move |(on_gpu, plane)| (bytes(on_gpu.offset), bytes(on_gpu.pitch), plane))
     }
 }
 
-/// The runs of bytes that make up a plane: offset at one stride, offset at the other, length.
-fn spans(plane: &Plane, stride: usize, other_stride: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+/// The runs of bytes that make up a plane: where they lie in memory; and on the GPU, from byte `at` on.
+fn spans(plane: &Plane, stride: usize, at: usize, pitch: usize) -> impl Iterator<Item = [Range<usize>; 2]> {
     let (rows, length) = match plane.height {
         // One run where no row moves against its neighbours; the last row may lack its padding.
-        height if stride == other_stride && height > 0 => (1, (height - 1) * stride + plane.row_bytes),
+        height if stride == pitch && height > 0 => {
+            (1, height.saturating_sub(1).saturating_mul(stride).saturating_add(plane.row_bytes))
+        }
         height => (height, plane.row_bytes),
     };
-    (0..rows).map(move |row| (row * stride, row * other_stride, length))
+    (0..rows).map(move |row| {
+        [(0, stride), (at, pitch)].map(|(first, stride)| {
+            let start = row.saturating_mul(stride).saturating_add(first);
+            start..start.saturating_add(length)
+        })
+    })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::shaders::{
     BOX_HORIZONTAL, BOX_VERTICAL, CONVOLVE, EXTREME_HORIZONTAL, EXTREME_VERTICAL, MODE, RANK, Shader, UNSHARP,
 };
-use crate::filters::{Axis, Margins, Op, Outside, Pass, Plan};
+use crate::filters::{Axis, Margins, Op, Outside, Pass, Plan, last_rank};
 use crate::frame::Depth;
 
 /// A shader run over each filtered component.
@@ -54,7 +54,7 @@ fn of_pass(pass: &Pass, depth: Depth) -> Vec<Step> {
             };
             vec![step(shader, vec![], vec![weights.radius, weights.inner, weights.edge])]
         }
-        &Op::Rank { size, rank } if rank == 0 || rank == size * size - 1 => {
+        &Op::Rank { size, rank } if rank == 0 || rank == last_rank(size) => {
             let turned = if rank == 0 { 0 } else { depth.max() };
             let along = |shader, reach| Step { reach, ..step(shader, vec![size], vec![turned]) };
             let rows = along(&EXTREME_HORIZONTAL, Margins::symmetric(size / 2, 0));
@@ -64,10 +64,10 @@ fn of_pass(pass: &Pass, depth: Depth) -> Vec<Step> {
         &Op::Rank { size, rank } => vec![step(&RANK, vec![size], vec![rank])],
         &Op::Mode { radius } => {
             let ends = u32::from(outside == Outside::Nothing);
-            vec![step(&MODE, vec![2 * radius + 1], vec![ends])]
+            vec![step(&MODE, vec![radius.saturating_mul(2).saturating_add(1)], vec![ends])]
         }
         Op::Unsharp { percent, threshold } => {
-            let limit = i32::MAX / percent.saturating_abs().max(1);
+            let limit = i32::MAX.checked_div(percent.saturating_abs()).unwrap_or(i32::MAX);
             let params = [*percent, limit, *threshold].map(i32::cast_unsigned).to_vec();
             vec![step(&UNSHARP, vec![], params)]
         }

@@ -51,9 +51,9 @@ pub(super) struct Frame {
 pub(super) struct Geometry {
     pub(super) uniforms: Frame,
     /// How many of `uniforms.components` are filtered.
-    pub(super) components: usize,
+    components: usize,
     /// How many of `uniforms.planes` there are.
-    pub(super) planes: usize,
+    planes: usize,
     /// Bytes of the frame.
     pub(super) frame_bytes: u64,
     /// Bytes of all filtered components' planes.
@@ -65,6 +65,16 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
+    /// The components that are filtered.
+    pub(super) fn components(&self) -> &[Component] {
+        self.uniforms.components.get(..self.components).unwrap_or_default()
+    }
+
+    /// The planes that there are.
+    pub(super) fn planes(&self) -> &[Plane] {
+        self.uniforms.planes.get(..self.planes).unwrap_or_default()
+    }
+
     /// The geometry for passes whose windows reach no further than `reach`.
     pub(super) fn new(layout: &Layout, plan: &Plan, reach: Margins) -> Self {
         let depth = layout.depth;
@@ -72,35 +82,36 @@ impl Geometry {
         let mut uniforms = Frame { largest: depth.max(), middle: depth.grey(), shift: depth.shift, ..Frame::default() };
         let mut in_frame = Space::new(if planar { reach } else { Margins::default() });
         for (plane, of_layout) in uniforms.planes.iter_mut().zip(&layout.planes) {
-            let samples = of_layout.row_bytes / depth.bytes();
-            (plane.offset, plane.pitch) = in_frame.place(samples, of_layout.height);
+            let quads = of_layout.row_bytes.div_ceil(quad_bytes(depth)) as u32;
+            (plane.offset, plane.pitch) = in_frame.place(quads, of_layout.height);
             plane.height = of_layout.height as u32;
             plane.period = 1;
         }
 
-        let quad_bytes = quad_bytes(depth) as u64;
-        let mut components = 0;
+        let bytes = |quads: u32| u64::from(quads).saturating_mul(quad_bytes(depth) as u64);
+        let mut filtered = Vec::new();
         let mut in_components = Space::new(reach);
         let mut kept = Vec::new();
         for of_layout in &layout.components {
-            let plane = &mut uniforms.planes[of_layout.plane];
+            let Some(plane) = uniforms.planes.get_mut(of_layout.plane) else { continue };
             let step = of_layout.step as u32;
             plane.period = plane.period.max(step);
             let source = match plan.treatment(of_layout.meaning) {
                 Treatment::Keep => {
                     // The last row may lack its margin.
-                    let rows_before = plane.height.saturating_sub(1);
-                    let quads = plane.pitch * rows_before + quads(of_layout.width) * (plane.height - rows_before);
-                    kept.push(u64::from(plane.offset) * quad_bytes..u64::from(plane.offset + quads) * quad_bytes);
+                    let last_row = plane.pitch.saturating_mul(plane.height.saturating_sub(1));
+                    let end = plane.offset.saturating_add(last_row).saturating_add(quads(of_layout.width));
+                    kept.push(bytes(plane.offset)..bytes(end));
                     SOURCE_ORIGINAL
                 }
                 Treatment::Neutral => SOURCE_NEUTRAL,
                 Treatment::Filter => {
                     let (offset, pitch) = match planar {
                         true => (plane.offset, plane.pitch),
-                        false => in_components.place(of_layout.width, of_layout.height),
+                        false => in_components.place(quads(of_layout.width), of_layout.height),
                     };
-                    uniforms.components[components] = Component {
+                    let source = SOURCE_COMPONENT.saturating_add(filtered.len() as u32);
+                    filtered.push(Component {
                         frame_step: step,
                         offset,
                         pitch,
@@ -108,23 +119,25 @@ impl Geometry {
                         height: of_layout.height as u32,
                         quads: quads(of_layout.width),
                         unused: [0; 2],
-                    };
-                    components += 1;
-                    SOURCE_COMPONENT + components as u32 - 1
+                    });
+                    source
                 }
             };
             // A component with a step of 2 beside one of 4 (YUY2) comes twice in a period.
-            for sample in (of_layout.offset..MAX).step_by(of_layout.step) {
-                plane.sources[sample] = source;
+            for of_sample in plane.sources.iter_mut().skip(of_layout.offset).step_by(of_layout.step) {
+                *of_sample = source;
             }
+        }
+        for (component, filtered) in uniforms.components.iter_mut().zip(&filtered) {
+            *component = *filtered;
         }
         let in_components = if planar { &in_frame } else { &in_components };
         Self {
             uniforms,
-            components,
+            components: filtered.len(),
             planes: layout.planes.len(),
-            frame_bytes: u64::from(in_frame.quads) * quad_bytes,
-            component_bytes: u64::from(in_components.quads) * quad_bytes,
+            frame_bytes: bytes(in_frame.quads),
+            component_bytes: bytes(in_components.quads),
             planar,
             kept: if planar { kept } else { Vec::new() },
         }
@@ -157,11 +170,13 @@ impl Space {
         Self { left: left.div_ceil(4), right: right.div_ceil(4), up, down, quads: 0 }
     }
 
-    /// A plane's first quad, and quads from row to row.
-    fn place(&mut self, width: usize, height: usize) -> (u32, u32) {
-        let pitch = self.left + quads(width) + self.right;
-        let offset = self.quads + self.up * pitch + self.left;
-        self.quads += pitch * (self.up + height as u32 + self.down);
+    /// A plane's first quad, and quads from row to row. What passes 32 bits is larger than any device's buffers.
+    fn place(&mut self, width: u32, height: usize) -> (u32, u32) {
+        let pitch = self.left.saturating_add(width).saturating_add(self.right);
+        let above = self.up.saturating_mul(pitch);
+        let offset = self.quads.saturating_add(above).saturating_add(self.left);
+        let rows = self.up.saturating_add(height as u32).saturating_add(self.down);
+        self.quads = self.quads.saturating_add(pitch.saturating_mul(rows));
         (offset, pitch)
     }
 }
@@ -172,5 +187,5 @@ fn quads(samples: usize) -> u32 {
 
 /// The bytes of four samples, which the shaders handle together.
 pub(super) fn quad_bytes(depth: Depth) -> usize {
-    4 * depth.bytes()
+    depth.bytes().saturating_mul(4)
 }

@@ -212,23 +212,24 @@ pub struct StyleTransfer {
     #[property(name = "style-layers", get, set, type = String, member = style_layers,
         default = Some(Settings::default().style_layers.as_str()), nick = "Style layers",
         blurb = "Where style is compared, like content-layers (\"\" = the recipe's)", mutable_playing)]
-    #[property(name = "content-weight", get, set, type = f64, member = content_weight, minimum = -1.0, maximum = 1e12,
-        default = Settings::default().content_weight, nick = "Content weight",
+    #[property(name = "content-weight", get, set, type = f64, member = content_weight, minimum = -1.0,
+        maximum = Parameters::MOST_WEIGHT, default = Settings::default().content_weight, nick = "Content weight",
         blurb = "How much the frame's own content holds (-1 = the recipe's)", controllable, mutable_playing)]
-    #[property(name = "style-weight", get, set, type = f64, member = style_weight, minimum = -1.0, maximum = 1e12,
-        default = Settings::default().style_weight, nick = "Style weight",
+    #[property(name = "style-weight", get, set, type = f64, member = style_weight, minimum = -1.0,
+        maximum = Parameters::MOST_WEIGHT, default = Settings::default().style_weight, nick = "Style weight",
         blurb = "How much the style draws (-1 = the recipe's)", controllable, mutable_playing)]
-    #[property(name = "tv-weight", get, set, type = f64, member = tv_weight, minimum = -1.0, maximum = 1e12,
-        default = Settings::default().tv_weight, nick = "Total variation weight",
+    #[property(name = "tv-weight", get, set, type = f64, member = tv_weight, minimum = -1.0,
+        maximum = Parameters::MOST_WEIGHT, default = Settings::default().tv_weight, nick = "Total variation weight",
         blurb = "How much differences between neighbouring pixels are smoothed (-1 = the recipe's)", controllable,
         mutable_playing)]
-    #[property(name = "temporal-weight", get, set, type = f64, member = temporal_weight, minimum = -1.0, maximum = 1e12,
-        default = Settings::default().temporal_weight, nick = "Temporal weight",
+    #[property(name = "temporal-weight", get, set, type = f64, member = temporal_weight, minimum = -1.0,
+        maximum = Parameters::MOST_WEIGHT, default = Settings::default().temporal_weight, nick = "Temporal weight",
         blurb = "With warm-start=flow, how much each frame is held to the last result, moved (-1 = the recipe's)",
         controllable, mutable_playing)]
     #[property(name = "optimizer", get, set, type = Optimizer, member = optimizer, nick = "Optimizer",
         blurb = "What brings the losses down", mutable_playing, builder(Settings::default().optimizer))]
-    #[property(name = "learning-rate", get, set, type = f64, member = learning_rate, minimum = -1.0, maximum = 100.0,
+    #[property(name = "learning-rate", get, set, type = f64, member = learning_rate, minimum = -1.0,
+        maximum = Parameters::MOST_LEARNING_RATE,
         default = Settings::default().learning_rate, nick = "Learning rate",
         blurb = "The optimizer's step (-1 = the recipe's)", controllable, mutable_playing)]
     #[property(name = "iterations", get, set, type = i32, member = iterations, minimum = -1, maximum = 100_000,
@@ -249,11 +250,11 @@ pub struct StyleTransfer {
         default = Settings::default().scene_threshold, nick = "Scene threshold",
         blurb = "With warm-start=flow, a frame of which more than this share was not seen in the last one is a cut and starts \
         afresh (1 = none is)", controllable, mutable_playing)]
-    #[property(name = "size", get, set, type = u32, member = size, maximum = 32_768, default = Settings::default().size,
-        nick = "Size", blurb = "The longer side at which to optimise, in pixels; the result is brought back to the frame's \
-        size (0 = the frame's own)", controllable, mutable_playing)]
-    #[property(name = "style-scale", get, set, type = f64, member = style_scale, minimum = 0.05, maximum = 8.0,
-        default = Settings::default().style_scale, nick = "Style scale",
+    #[property(name = "size", get, set, type = u32, member = size, maximum = Parameters::MOST_SIZE,
+        default = Settings::default().size, nick = "Size", blurb = "The longer side at which to optimise, in pixels; the \
+        result is brought back to the frame's size (0 = the frame's own)", controllable, mutable_playing)]
+    #[property(name = "style-scale", get, set, type = f64, member = style_scale, minimum = Parameters::LEAST_STYLE_SCALE,
+        maximum = Parameters::MOST_STYLE_SCALE, default = Settings::default().style_scale, nick = "Style scale",
         blurb = "The style picture's longer side over the frame's: smaller for finer strokes", mutable_playing)]
     #[property(name = "pooling", get, set, type = Pooling, member = pooling, nick = "Pooling",
         blurb = "What the network halves its features by", mutable_playing, builder(Settings::default().pooling))]

@@ -192,18 +192,29 @@ impl Default for Parameters {
 }
 
 impl Parameters {
+    /// The largest weight of a loss.
+    pub const MOST_WEIGHT: f64 = 1e12;
+    /// The largest learning rate.
+    pub const MOST_LEARNING_RATE: f64 = 100.0;
+    /// The longest side, in pixels.
+    pub const MOST_SIZE: u32 = 32_768;
+    /// The smallest style picture, over the frame.
+    pub const LEAST_STYLE_SCALE: f64 = 0.05;
+    /// The largest style picture, over the frame.
+    pub const MOST_STYLE_SCALE: f64 = 8.0;
+
     /// The first number that is out of its range, by its name.
     pub fn out_of_range(&self) -> Option<&'static str> {
-        let weights = f64::MIN..=1e12;
+        let weights = f64::MIN..=Self::MOST_WEIGHT;
         let ranges = [
             ("content_weight", self.content_weight, weights.clone()),
             ("style_weight", self.style_weight, weights.clone()),
             ("tv_weight", self.tv_weight, weights.clone()),
             ("temporal_weight", self.temporal_weight, weights),
-            ("learning_rate", self.learning_rate, f64::MIN..=100.0),
+            ("learning_rate", self.learning_rate, f64::MIN..=Self::MOST_LEARNING_RATE),
             ("scene_threshold", self.scene_threshold, 0.0..=1.0),
-            ("size", f64::from(self.size), 0.0..=32_768.0),
-            ("style_scale", self.style_scale, 0.05..=8.0),
+            ("size", f64::from(self.size), 0.0..=f64::from(Self::MOST_SIZE)),
+            ("style_scale", self.style_scale, Self::LEAST_STYLE_SCALE..=Self::MOST_STYLE_SCALE),
             ("strength", self.strength, 0.0..=1.0),
         ];
         ranges.into_iter().find(|(_, value, range)| !range.contains(value)).map(|(name, ..)| name)

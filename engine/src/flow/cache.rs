@@ -15,7 +15,7 @@ pub(super) enum Cached {
     /// The matrix, `(length, length)`, that takes each place to the mean of a window around it; see [`super::smoothing::smooth`].
     Tent { length: i64, octaves: u32, kind: Kind },
     /// What [`window_sum`] is multiplied by, each place by its own, to give means.
-    TentShare { length: i64, octaves: u32, dimension: usize },
+    TentShare { length: i64, octaves: u32, dimension: i64 },
     /// The centres of every such pixel of a picture of this height and width, `(1, 2, h, w)`, x then y, which go from -1 to 1.
     Centres { size: [i64; 2], every: i64 },
     /// By what motion in pixels is multiplied to be in these units, `(1, 2, 1, 1)`.
@@ -55,14 +55,13 @@ impl Cached {
                 weights.f_div(&weights.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?)?.f_to_kind(kind)?
             }
             Self::TentShare { length, octaves, dimension } => {
-                let mut shape = [1; 4];
-                shape[dimension] = length;
+                let shape = if dimension == 3 { [1, 1, 1, length] } else { [1, 1, length, 1] };
                 window_sum(&Tensor::f_ones(shape, options)?, dimension, octaves)?.f_reciprocal()?
             }
             Self::Centres { size: [height, width], every } => {
                 let [x, y] = [width, height].map(|pixels| centres(pixels, device));
                 let (x, y) = (x?.f_slice(0, 0, None, every)?, y?.f_slice(0, 0, None, every)?);
-                let size = [y.size()[0], x.size()[0]];
+                let size = [y.size1()?, x.size1()?];
                 let (x, y) = (x.f_expand(size, false)?, y.f_unsqueeze(1)?.f_expand(size, false)?);
                 Tensor::f_stack(&[x, y], 0)?.f_unsqueeze(0)?
             }

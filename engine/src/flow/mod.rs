@@ -19,7 +19,7 @@ mod sampling;
 mod simple;
 mod smoothing;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 pub use self::sampling::{Filter, led_back, visible, warp};
 use self::sampling::{inside, sample, targets};
@@ -131,15 +131,17 @@ impl Pair {
 
     /// Whether two of these are found sooner on a thread each than together, when all threads would share each operation.
     fn has_thread_each(&self) -> bool {
-        let motion = &self.levels[0][0];
-        let sharing = (2 * motion.numel() as i64 / VALUES_A_THREAD).min(i64::from(tch::get_num_threads()));
-        motion.device() == Device::Cpu && sharing <= 2
+        self.levels.first().is_some_and(|[finest, _]| {
+            let sharing = (2 * finest.numel() as i64 / VALUES_A_THREAD).min(i64::from(tch::get_num_threads()));
+            finest.device() == Device::Cpu && sharing <= 2
+        })
     }
 
     /// `(N, 2, H, W)`, as [`between`].
     fn motion(&self) -> Result<Tensor> {
-        let finest = &self.levels[0][0];
-        let mut motion = Tensor::f_zeros([finest.size()[0], 2, 1, 1], (Kind::Float, finest.device()))?;
+        let [finest, _] = self.levels.first().ok_or_else(|| TchError::Shape("a frame has a level".into()))?;
+        let (pairs, ..) = finest.size4()?;
+        let mut motion = Tensor::f_zeros([pairs, 2, 1, 1], (Kind::Float, finest.device()))?;
         for [from, to] in self.levels.iter().rev() {
             motion = enlarge(&motion, size_of(from)?)?;
             for window in WINDOWS {
@@ -207,10 +209,10 @@ fn misfit(change: &Tensor) -> Result<Tensor> {
 fn median(values: &Tensor) -> Result<Tensor> {
     let mut values = values.shallow_clone();
     for (dimension, sides) in [(3, [1, 1, 0, 0]), (2, [0, 0, 1, 1])] {
-        let length = values.size()[dimension];
         let padded = pad(&values, sides)?;
-        let shifted = |by| padded.f_narrow(dimension as i64, by, length);
-        let (a, b, c) = (shifted(0)?, shifted(1)?, shifted(2)?);
+        let [a, b, c] =
+            [(0, Some(-2)), (1, Some(-1)), (2, None)].map(|(from, to)| padded.f_slice(dimension, from, to, 1));
+        let (a, b, c) = (a?, b?, c?);
         values = a.f_minimum(&b)?.f_maximum(&a.f_maximum(&b)?.f_minimum(&c)?)?;
     }
     Ok(values)
@@ -232,8 +234,8 @@ fn halve(values: &Tensor) -> Result<Tensor> {
 /// Values, and their central differences in x and y, `(N, 3, H, W)`.
 fn with_gradient(values: &Tensor) -> Result<Tensor> {
     let difference = |dimension: i64, sides: [i64; 4]| -> Result<Tensor> {
-        let (padded, length) = (pad(values, sides)?, values.size()[dimension as usize]);
-        let (after, before) = (padded.f_narrow(dimension, 2, length)?, padded.f_narrow(dimension, 0, length)?);
+        let padded = pad(values, sides)?;
+        let (after, before) = (padded.f_slice(dimension, 2, None, 1)?, padded.f_slice(dimension, 0, -2, 1)?);
         Ok(after.f_sub(&before)?.f_mul_scalar(0.5)?)
     };
     Ok(Tensor::f_cat(&[values, &difference(3, [1, 1, 0, 0])?, &difference(2, [0, 0, 1, 1])?], 1)?)

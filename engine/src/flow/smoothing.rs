@@ -4,6 +4,7 @@ use tch::Tensor;
 
 use super::cache::{Cached, cached};
 use crate::Result;
+use crate::size::size_of;
 
 /// Up to this length, one product with a matrix takes less time than many sums of what is shifted, though it is more work.
 const LONGEST_BY_MATRIX: i64 = 80;
@@ -11,8 +12,8 @@ const LONGEST_BY_MATRIX: i64 = 80;
 /// The mean of what lies in a window that falls off linearly and ends `2^octaves` pixels away.
 pub(super) fn smooth(values: &Tensor, octaves: u32) -> Result<Tensor> {
     let mut mean = values.shallow_clone();
-    for dimension in [3, 2] {
-        let length = values.size()[dimension];
+    let [height, width] = size_of(values)?;
+    for (dimension, length) in [(3, width), (2, height)] {
         if length <= LONGEST_BY_MATRIX {
             let matrix = cached(Cached::Tent { length, octaves, kind: values.kind() }, values.device())?;
             mean = if dimension == 3 { mean.f_matmul(&matrix.f_transpose(0, 1)?)? } else { matrix.f_matmul(&mean)? };
@@ -25,14 +26,13 @@ pub(super) fn smooth(values: &Tensor, octaves: u32) -> Result<Tensor> {
 }
 
 /// Sums along a dimension, by adding neighbours, then such sums, and so on: twice, as two boxes make a tent.
-pub(super) fn window_sum(values: &Tensor, dimension: usize, octaves: u32) -> Result<Tensor> {
+pub(super) fn window_sum(values: &Tensor, dimension: i64, octaves: u32) -> Result<Tensor> {
     let reach = (1 << octaves) - 1;
     let sides = if dimension == 3 { [reach, reach, 0, 0] } else { [0, 0, reach, reach] };
     let mut sums = values.f_constant_pad_nd(sides)?;
     for octave in (0..octaves).chain(0..octaves) {
         let shift = 1 << octave;
-        let length = sums.size()[dimension] - shift;
-        sums = sums.f_narrow(dimension as i64, 0, length)?.f_add(&sums.f_narrow(dimension as i64, shift, length)?)?;
+        sums = sums.f_slice(dimension, 0, -shift, 1)?.f_add(&sums.f_slice(dimension, shift, None, 1)?)?;
     }
     Ok(sums)
 }

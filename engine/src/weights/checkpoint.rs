@@ -65,7 +65,7 @@ impl Reader {
     /// Reads a tensor, as floats of 32 bits on the CPU.
     pub fn read(&mut self, tensor: &Stored) -> Result<Tensor, Reason> {
         let range = tensor.bytes()?;
-        let length = range.end - range.start;
+        let length = range.end.saturating_sub(range.start);
         let as_floats = tensor.elements().and_then(|count| u64::try_from(count).ok()?.checked_mul(4));
         let cost = as_floats.ok_or("its size overflows")?.max(length);
         self.left = self.left.checked_sub(cost).ok_or("it asks for much more memory than the file is large")?;

@@ -148,12 +148,12 @@ fn next_layer(last: Option<&ConvTensors>, place: Place) -> Option<Layer> {
         let first = Layer { block: 1, conv: 1 };
         return (place == Place::Index(0) || place == Place::Layer(first)).then_some(first);
     };
-    let in_block = Layer { conv: last.layer.conv + 1, ..last.layer };
-    let next_block = Layer { block: last.layer.block + 1, conv: 1 };
+    let in_block = Layer { conv: last.layer.conv.saturating_add(1), ..last.layer };
+    let next_block = Layer { block: last.layer.block.saturating_add(1), conv: 1 };
     match (last.place, place) {
-        (Place::Index(last_index), Place::Index(index)) => match (index - last_index, &last.norm) {
-            (2, None) | (3, Some(_)) => Some(in_block),
-            (3, None) | (4, Some(_)) => Some(next_block),
+        (Place::Index(last_index), Place::Index(index)) => match (index.checked_sub(last_index), &last.norm) {
+            (Some(2), None) | (Some(3), Some(_)) => Some(in_block),
+            (Some(3), None) | (Some(4), Some(_)) => Some(next_block),
             _ => None,
         },
         (_, Place::Layer(layer)) => [in_block, next_block].into_iter().find(|&next| next == layer),
@@ -178,7 +178,7 @@ fn add_norm<'a>(conv: &mut ConvTensors<'a>, place: Place, parts: &Parts<'a>) -> 
     };
     check_known(parts, &["weight", "bias", "running_mean", "running_var", "num_batches_tracked"])?;
     match (conv.place, place) {
-        (Place::Index(before), Place::Index(index)) if index - before == 1 => conv.norm = Some(norm),
+        (Place::Index(before), Place::Index(index)) if index.checked_sub(before) == Some(1) => conv.norm = Some(norm),
         _ => return Err(misplaced(norm.weight.name, Some(conv))),
     }
     Ok(())

@@ -2,6 +2,7 @@
 //!
 //! The form is told by the content, not by the name. No form runs code, and only the tensors that the network needs are
 //! read: the classifier's 400 MB stay on disk.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod checkpoint;
 mod find;

@@ -24,7 +24,7 @@ pub fn tensors(head: &[u8], file_length: u64) -> Result<Vec<(String, Stored)>, R
     let entries: Map<String, Value> =
         serde_json::from_slice(header).map_err(|error| format!("its header is damaged: {error}"))?;
 
-    let start = 8 + length;
+    let start = length.saturating_add(8);
     let tensors = entries.into_iter().filter(|(name, _)| name != "__metadata__").map(|(name, entry)| {
         match tensor(entry, start, file_length) {
             Ok(tensor) => Ok((name, tensor)),
@@ -43,10 +43,10 @@ fn tensor(entry: Value, start: u64, file_length: u64) -> Result<Stored, Reason> 
     if shape.len() > MAX_DIMENSIONS || begin > end {
         return Err(damaged());
     }
-    if end > file_length - start {
+    if end > file_length.saturating_sub(start) {
         return Err(CUT_OFF.into());
     }
-    let storage = Storage { place: start + begin, length: end - begin };
+    let storage = Storage { place: start.saturating_add(begin), length: end.saturating_sub(begin) };
     let tensor = Stored::contiguous(kind(&field("dtype")?), shape, storage)?;
     match tensor.bytes() {
         Ok(bytes) if bytes.end != storage.length => Err("its bytes do not fit its shape".into()),

@@ -14,7 +14,9 @@ use crate::vgg::Vgg;
 pub fn save(network: &Vgg, path: &Path, provenance: Option<&str>) -> Result<()> {
     let mut tensors = Vec::new();
     for (index, conv) in network.convs.iter().enumerate() {
-        let name = format!("features.{}", 2 * index + conv.layer.block - 1);
+        // Between convolutions lies a ReLU, between blocks a pooling, too.
+        let index = index.saturating_mul(2).saturating_add(conv.layer.block.saturating_sub(1));
+        let name = format!("features.{index}");
         tensors.push((format!("{name}.weight"), Written::new(&conv.weight)?));
         tensors.push((format!("{name}.bias"), Written::new(&conv.bias)?));
     }
@@ -40,7 +42,7 @@ impl Written {
             _ => (Dtype::F32, Kind::Float),
         };
         let tensor = tensor.f_to_device(tch::Device::Cpu)?.f_to_kind(kind)?.f_contiguous()?;
-        let mut bytes = vec![0; tensor.numel() * kind.elt_size_in_bytes()];
+        let mut bytes = vec![0; tensor.numel().saturating_mul(kind.elt_size_in_bytes())];
         tensor.f_copy_data_u8(&mut bytes, tensor.numel())?;
         Ok(Self { dtype, shape: tensor.size().into_iter().map(|side| side as usize).collect(), bytes })
     }

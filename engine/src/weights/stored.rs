@@ -34,10 +34,13 @@ pub struct Storage {
 impl Stored {
     /// A tensor that fills its storage, row by row.
     pub fn contiguous(kind: Option<Kind>, shape: Vec<i64>, storage: Storage) -> Result<Self, Reason> {
-        let mut strides = vec![1_i64; shape.len()];
-        for i in (1..shape.len()).rev() {
-            strides[i - 1] = strides[i].checked_mul(shape[i]).ok_or("its size overflows")?;
+        let mut strides = Vec::new();
+        let mut stride = 1_i64;
+        for &size in shape.iter().rev() {
+            strides.push(stride);
+            stride = stride.checked_mul(size).ok_or("its size overflows")?;
         }
+        strides.reverse();
         Ok(Self { kind, shape, strides, offset: 0, storage })
     }
 
@@ -64,14 +67,14 @@ impl Stored {
             return Some(0);
         }
         self.shape.iter().zip(&self.strides).try_fold(1_i64, |span, (&size, &stride)| {
-            span.checked_add((size - 1).checked_mul(stride)?).filter(|_| stride >= 0)
+            span.checked_add(size.checked_sub(1)?.checked_mul(stride)?).filter(|_| stride >= 0)
         })
     }
 
     /// The tensor, as floats of 32 bits, from its [`Stored::bytes`].
     pub fn decode(&self, bytes: &[u8]) -> Result<Tensor, Reason> {
         let kind = self.kind.unwrap_or(Kind::Float);
-        let count = bytes.len() / kind.elt_size_in_bytes();
+        let count = bytes.len().checked_div(kind.elt_size_in_bytes()).unwrap_or(0);
         Tensor::f_from_data_size(bytes, &[count as i64], kind)
             .and_then(|run| run.f_as_strided(&self.shape, &self.strides, 0))
             .and_then(|view| view.f_to_kind(Kind::Float)?.f_contiguous())

@@ -59,7 +59,7 @@ pub fn tensors<'a>(pickle: &Pickle<'a>) -> Result<Vec<(String, TensorObject<'a>)
         } else if let Some(place) = holder(pickle, value)
             && seen.insert(place)
         {
-            for (key, value) in children(pickle, &pickle.nodes[place]) {
+            for (key, value) in pickle.nodes.get(place).into_iter().flat_map(|node| children(pickle, node)) {
                 let name = if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
                 if name.len() <= MAX_NAME {
                     ahead.push((name, value));

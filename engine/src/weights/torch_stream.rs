@@ -17,7 +17,7 @@ const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0
 
 /// Whether a file that begins like this has the form. Protocols from 4 on put a frame before the number.
 pub fn is(head: &[u8]) -> bool {
-    let begin = &head[..head.len().min(24)];
+    let begin = head.get(..24).unwrap_or(head);
     begin.starts_with(&[0x80]) && begin.windows(MAGIC.len()).any(|bytes| bytes == MAGIC)
 }
 
@@ -28,7 +28,7 @@ pub fn tensors(head: &[u8], file: &mut dyn Source, file_length: u64) -> Result<V
     check_byte_order(&Pickle::read(&mut rest)?)?;
     let saved = Pickle::read(&mut rest)?;
     let keys = Pickle::read(&mut rest)?;
-    let start = (head.len() - rest.len()) as u64;
+    let start = head.len().saturating_sub(rest.len()) as u64;
     let places = places(&saved, &keys, file, start, file_length)?;
 
     let stored = |(name, tensor): (String, TensorObject)| {
@@ -76,7 +76,7 @@ fn places<'a>(
         let (Some(length), Some(end)) = (length, end.filter(|&end| end <= file_length)) else {
             return Err(CUT_OFF.into());
         };
-        places.insert(object.key, Storage { place: position + 8, length });
+        places.insert(object.key, Storage { place: position.saturating_add(8), length });
         position = end;
     }
     Ok(places)

@@ -41,7 +41,7 @@ pub fn open(file: Box<dyn Source>) -> Result<(Vec<(String, Stored)>, Archive), R
 
 /// The folder, with its slash, whose `data.pkl` this is.
 fn root_of(name: &str) -> Option<&str> {
-    name.strip_suffix("data.pkl").filter(|root| root.find('/').is_some_and(|slash| slash + 1 == root.len()))
+    name.strip_suffix("data.pkl").filter(|root| root.strip_suffix('/').is_some_and(|folder| !folder.contains('/')))
 }
 
 /// Appends `length` bytes of an entry, from `start`, or as many as there are.

@@ -23,7 +23,7 @@ pub fn integer(opcode: u8, bytes: &mut &[u8]) -> Result<Value, Reason> {
             long => {
                 let negative = long.last().is_some_and(|last| last & 0x80 != 0);
                 let mut wide = [if negative { 0xff } else { 0 }; 8];
-                wide[..long.len()].copy_from_slice(long);
+                wide.iter_mut().zip(long).for_each(|(wide, byte)| *wide = *byte);
                 i64::from_le_bytes(wide)
             }
         },

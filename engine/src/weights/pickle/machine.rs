@@ -68,8 +68,9 @@ impl<'a> Machine<'a> {
     }
 
     fn push_node(&mut self, node: Node<'a>) -> Result<(), Reason> {
+        let place = self.nodes.len();
         self.nodes.push(node);
-        self.push(Value::Node(self.nodes.len() - 1))
+        self.push(Value::Node(place))
     }
 
     /// Takes the top, which must lie above the last mark.
@@ -258,7 +259,7 @@ fn refused(name: &str) -> Reason {
 }
 
 fn joined(module: &str, name: &str) -> Result<String, Reason> {
-    if module.len() + name.len() > MAX_NAME {
+    if module.len().saturating_add(name.len()) > MAX_NAME {
         return Err(damaged());
     }
     Ok(format!("{module}.{name}"))
