@@ -107,11 +107,13 @@ impl Vgg {
     /// The tap called `name`: `conv4_2`, `relu4_2`, or its index among the layers of torchvision's `features`, where a ReLU
     /// follows each convolution and a pooling each block.
     pub fn tap(&self, name: &str) -> Option<Tap> {
-        let index = |tap: Tap| {
-            let before = self.convs.iter().take_while(|conv| conv.layer < tap.layer).count();
-            2 * before + (tap.layer.block - 1) + usize::from(tap.rectified)
-        };
-        self.taps().find(|&tap| tap.to_string() == name || index(tap).to_string() == name)
+        self.taps().find(|&tap| tap.to_string() == name || self.index(tap).to_string() == name)
+    }
+
+    /// The tap's index among the layers of torchvision's `features`.
+    pub(crate) fn index(&self, tap: Tap) -> usize {
+        let before = self.convs.iter().take_while(|conv| conv.layer < tap.layer).count();
+        2 * before + (tap.layer.block - 1) + usize::from(tap.rectified)
     }
 
     /// The features of `x`, `(1, 3, H, W)` as the weights expect it, at each of `wanted`: `(1, C, h, w)`, in the network's

@@ -14,7 +14,6 @@ const STARTS: u64 = 1000;
 const HELD_AT: [f64; 3] = [0.1, 0.5, 1.0];
 
 /// What the process holds.
-#[derive(Clone, Copy)]
 struct Held {
     mebibytes: u64,
     files: u64,
@@ -57,10 +56,11 @@ fn run_long(name: &str, element: &str, time: Duration) -> Result<(), Box<dyn Err
     let pipeline = gst::parse::launch(&line)?;
     pipeline.set_state(gst::State::Playing)?;
     let begin = Instant::now();
-    let held = HELD_AT.map(|share| {
+    let mut held = Vec::new();
+    for share in HELD_AT {
         std::thread::sleep(time.mul_f64(share).saturating_sub(begin.elapsed()));
-        Held::now()
-    });
+        held.push(Held::now()?);
+    }
     let end = pipeline.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("end")).ok_or("no sink")?;
     let frames = end.property::<gst::Structure>("stats").get::<u64>("rendered")?;
     let error = pipeline.bus().and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
@@ -68,7 +68,8 @@ fn run_long(name: &str, element: &str, time: Duration) -> Result<(), Box<dyn Err
     if let Some(error) = error {
         return Err(format!("{name}: {error:?}").into());
     }
-    tell(&format!("{name} at full speed for {} s, frames", time.as_secs()), frames, held)
+    tell(&format!("{name} at full speed for {} s, frames", time.as_secs()), frames, &held);
+    Ok(())
 }
 
 /// From nothing to a frame and back.
@@ -76,7 +77,8 @@ fn start_often(name: &str, element: &str) -> Result<(), Box<dyn Error>> {
     let line = format!("videotestsrc ! video/x-raw,width=64,height=48 ! {element} ! fakesink");
     let begin = Instant::now();
     let mut starts = 0;
-    let held = HELD_AT.map(|share| {
+    let mut held = Vec::new();
+    for share in HELD_AT {
         while (starts as f64) < STARTS as f64 * share {
             starts += 1;
             let pipeline = gst::parse::launch(&line)?;
@@ -85,20 +87,19 @@ fn start_often(name: &str, element: &str) -> Result<(), Box<dyn Error>> {
             pipeline.state(gst::ClockTime::from_seconds(60)).0?;
             pipeline.set_state(gst::State::Null)?;
         }
-        Held::now()
-    });
+        held.push(Held::now()?);
+    }
     eprintln!("{name}: {STARTS} starts in {:?}", begin.elapsed());
-    tell(&format!("{name} started and stopped"), STARTS, held)
+    tell(&format!("{name} started and stopped"), STARTS, &held);
+    Ok(())
 }
 
-fn tell(tried: &str, cases: u64, held: [Result<Held, Box<dyn Error>>; 3]) -> Result<(), Box<dyn Error>> {
-    let [early, middle, end] = held;
-    let held = [early?, middle?, end?];
-    let of_each = |what: fn(&Held) -> u64| held.each_ref().map(|held| what(held).to_string()).join(", ");
+fn tell(tried: &str, cases: u64, held: &[Held]) {
+    let of_each =
+        |what: fn(&Held) -> u64| held.iter().map(|held| what(held).to_string()).collect::<Vec<_>>().join(", ");
     let (mebibytes, files, threads) =
         (of_each(|held| held.mebibytes), of_each(|held| held.files), of_each(|held| held.threads));
     println!("| {tried} | {cases} | MiB: {mebibytes}; files: {files}; threads: {threads} |");
-    Ok(())
 }
 
 /// A style picture in a file of its own.

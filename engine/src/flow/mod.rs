@@ -210,9 +210,8 @@ fn median(values: &Tensor) -> Result<Tensor> {
     let mut values = values.shallow_clone();
     for (dimension, sides) in [(3, [1, 1, 0, 0]), (2, [0, 0, 1, 1])] {
         let padded = pad(&values, sides)?;
-        let [a, b, c] =
-            [(0, Some(-2)), (1, Some(-1)), (2, None)].map(|(from, to)| padded.f_slice(dimension, from, to, 1));
-        let (a, b, c) = (a?, b?, c?);
+        let between = |from: i64, to: Option<i64>| padded.f_slice(dimension, from, to, 1);
+        let (a, b, c) = (between(0, Some(-2))?, between(1, Some(-1))?, between(2, None)?);
         values = a.f_minimum(&b)?.f_maximum(&a.f_maximum(&b)?.f_minimum(&c)?)?;
     }
     Ok(values)

@@ -7,16 +7,14 @@ use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use tch::{Kind, TchError, Tensor};
 
 use crate::Result;
-use crate::vgg::Vgg;
+use crate::vgg::{Tap, Vgg};
 
 /// Writes a network as safetensors, in its own precision, its tensors named as torchvision names them; [`super::load`] reads
 /// it back as one that takes [`crate::input::Input::ImageNet`]. The file's metadata have the `provenance`, if there is any.
 pub fn save(network: &Vgg, path: &Path, provenance: Option<&str>) -> Result<()> {
     let mut tensors = Vec::new();
-    for (index, conv) in network.convs.iter().enumerate() {
-        // Between convolutions lies a ReLU, between blocks a pooling, too.
-        let index = index.saturating_mul(2).saturating_add(conv.layer.block.saturating_sub(1));
-        let name = format!("features.{index}");
+    for conv in &network.convs {
+        let name = format!("features.{}", network.index(Tap { layer: conv.layer, rectified: false }));
         tensors.push((format!("{name}.weight"), Written::new(&conv.weight)?));
         tensors.push((format!("{name}.bias"), Written::new(&conv.bias)?));
     }
