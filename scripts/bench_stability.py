@@ -1,58 +1,28 @@
 """Prints Markdown tables of how stable, and how well painted, a film is at few steps a frame. Run by scripts/bench.
 
 A clip's E_warp is judged by OpenCV's optical flow (DIS) and by the engine's own; that of films made of photographs, by
-their exact motion. All by the same check of what was seen. Contact sheets go to target/bench-stability.
+their exact motion. All by the same check of what was seen. Its paint is judged by a network that did not paint it.
+Contact sheets go to target/bench-stability.
 """
 
 import argparse
-import json
-import shutil
 import statistics
-import subprocess
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
+from painting import COMPACT, FILES, ROOT, SHARED, Result, clip, judge, picture, repaint, second_peak, sheet, table
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
 OUT = ROOT / "target/bench-stability"
-REPAINT = ROOT / "target/release/examples/repaint"
 WIDTH, HEIGHT = 480, 270
-APART = 60  # steps
+APART = 120  # steps
 EVERY = 10  # frames
 SHOWN = [1, 20, 40, 60, 90, 120]
 EXACT_FRAMES, EXACT_STEPS, NOISE = 40, 4, 0.01
+PAINTED_WITHIN = 10  # frames
 
 
 # Films: arrays (frames, height, width, 3) of bytes.
-
-
-def clip(path: Path, frames: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
-    if not shutil.which("ffmpeg"):
-        return clip_by_opencv(path, frames, width, height)
-    scale = f"scale={width}:{height}:flags=area"
-    command = ["ffmpeg", "-loglevel", "error", "-i", path, "-vf", scale, "-frames:v", str(frames)]
-    raw = subprocess.run([*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], check=True, capture_output=True).stdout
-    return np.frombuffer(raw, np.uint8).reshape(-1, height, width, 3)
-
-
-def clip_by_opencv(path: Path, frames: int, width: int, height: int) -> np.ndarray:
-    """Rounded in other places than FFmpeg's."""
-    video, film = cv2.VideoCapture(str(path)), []
-    while len(film) < frames and (read := video.read())[0]:
-        film.append(cv2.cvtColor(cv2.resize(read[1], (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB))
-    if not film:
-        raise SystemExit(f"{path}: neither ffmpeg nor OpenCV is there to read it")
-    return np.stack(film)
-
-
-def picture(path: Path, longest: int) -> np.ndarray:
-    image = Image.open(path).convert("RGB")
-    scale = longest / max(image.size)
-    return np.asarray(image.resize([round(side * scale) for side in image.size], Image.Resampling.BICUBIC))
 
 
 class Flow(NamedTuple):
@@ -157,38 +127,12 @@ def exact(motion: Motion, photograph: np.ndarray, occluder: np.ndarray) -> tuple
     return np.stack(film), Flow(there, back, visible)
 
 
-# Repainting and measuring.
-
-
-class Result(NamedTuple):
-    film: np.ndarray
-    lines: list[dict]  # see engine/examples/repaint.rs
-
-    def mean(self, what: str) -> float:
-        return statistics.mean(line[what] for line in self.lines[1:])
-
-    def measured(self) -> list[dict]:
-        return [line for line in self.lines if "style" in line]
-
-
-def repaint(film: np.ndarray, style: np.ndarray, *options: str, flow: Flow | None = None) -> Result:
-    files = {name: OUT / f"{name}.raw" for name in ("film", "style", "result", "flow")}
-    film.tofile(files["film"])
-    style.tofile(files["style"])
-    if flow:
-        np.stack([flow.there, flow.back], 1).transpose(0, 1, 4, 2, 3).astype(np.float32).tofile(files["flow"])
-        options += (f"flow={files['flow']}",)
-    (_, height, width, _), (style_height, style_width, _) = film.shape, style.shape
-    sizes_and_files = [width, height, files["film"], style_width, style_height, files["style"]]
-    command = [REPAINT, *sizes_and_files, files["result"], *options]
-    output = subprocess.run([str(part) for part in command], check=True, text=True, capture_output=True).stdout
-    lines = [json.loads(line) for line in output.splitlines()]
-    return Result(np.fromfile(files["result"], np.uint8).reshape(film.shape), lines)
+# Measuring.
 
 
 def found(film: np.ndarray, style: np.ndarray) -> Flow:
     """What the engine finds."""
-    file = OUT / "found.raw"
+    file = FILES / "found.raw"
     repaint(film, style, f"found={file}", "first-iterations=0", "iterations=0")
     flows = np.fromfile(file, np.float32).reshape(-1, 2, 2, HEIGHT, WIDTH).transpose(1, 0, 3, 4, 2)
     return checked(*np.ascontiguousarray(flows))
@@ -209,66 +153,79 @@ def sharpness(frame: np.ndarray) -> float:
     return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
 
 
-def sheet(name: str, film: np.ndarray, results: dict[str, np.ndarray]) -> None:
+def ages(flow: Flow) -> np.ndarray:
+    """For how many frames each place of each frame has been seen: (frames, height, width)."""
+    age = np.full((HEIGHT, WIDTH), len(flow.there) + PAINTED_WITHIN + 1.0, np.float32)
+    all_ages = [age]
+    for there, visible in zip(flow.there, flow.visible):
+        older = cv2.remap(age, GRID + there, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE) + 1
+        age = np.where(visible, older, 0).astype(np.float32)
+        all_ages.append(age)
+    return np.stack(all_ages)
+
+
+def painted_in_time(result: np.ndarray, film: np.ndarray, style: np.ndarray, flow: Flow) -> float:
+    """The share of places that are as near to the style, so many frames after they were uncovered, as 95 of 100 others."""
+    lines = judge(result, film, style, f"weights={COMPACT}", uncovered=ages(flow) == PAINTED_WITHIN)
+    counted = [(line["uncovered"], line["as_near"]) for line in lines if line["uncovered"]]
+    return sum(count * share for count, share in counted) / max(1, sum(count for count, _ in counted))
+
+
+def contact_sheet(name: str, film: np.ndarray, results: dict[str, np.ndarray]) -> None:
     shown = [number - 1 for number in SHOWN if number <= len(film)]
-    rows = [np.hstack(frames[shown]) for frames in (film, *results.values())]
-    Image.fromarray(np.vstack(rows)).save(OUT / f"{name}.jpg", quality=90)
+    sheet(OUT / f"{name}.jpg", [[frames[index] for index in shown] for frames in (film, *results.values())])
 
 
 # Tables.
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def spread(values: list[float], digits: int = 2) -> str:
     return f"{statistics.mean(values):.{digits}f} (to {max(values):.{digits}f})"
 
 
-def of_clip(film: np.ndarray, style: np.ndarray, weights: str, runs: dict[str, list[str]]) -> str:
-    judges = [estimated(film), found(film, style)]
+def of_clip(film: np.ndarray, style: np.ndarray, runs: dict[str, list[str]]) -> str:
+    own = found(film, style)
+    flows = [estimated(film), own]
     tenth = film[EVERY - 1 :: EVERY]
-    apart = repaint(tenth, style, weights, "measure=1", "warm-start=none", f"first-iterations={APART}")
-    rows = [["the clip itself", *[f"{e_warp(film, flow):.5f}" for flow in judges], *["-"] * 7]]
+    apart = np.concatenate([repaint(frame[None], style, f"first-iterations={APART}").film for frame in tenth])
+    judged_apart = judge(apart, tenth, style, f"weights={COMPACT}")
+    unpainted = painted_in_time(film, film, style, own)
+    rows = [["the clip itself", *[f"{e_warp(film, flow):.5f}" for flow in flows], *["-"] * 4, f"{unpainted:.2f}", "-", "-"]]
     results = {}
     for name, options in runs.items():
-        result = repaint(film, style, weights, f"measure={EVERY}", *options)
+        result = repaint(film, style, *options)
         results[name] = result.film
-        pairs = list(zip(result.measured(), apart.measured()))
-        ratios = {what: [ours[what] / theirs[what] for ours, theirs in pairs] for what in ("style", "content")}
-        means = [statistics.mean(ours["tiles"]) / statistics.mean(theirs["tiles"]) for ours, theirs in pairs]
-        largest = [max(ours["tiles"]) / max(theirs["tiles"]) for ours, theirs in pairs]
-        frames = zip(result.film[EVERY - 1 :: EVERY], apart.film)
-        sharp = [sharpness(ours) / sharpness(theirs) for ours, theirs in frames]
+        frames = result.film[EVERY - 1 :: EVERY]
+        pairs = list(zip(judge(frames, tenth, style, f"weights={COMPACT}"), judged_apart))
+        measures = ("moments", "sliced", "content")
+        ratios = {what: [ours[what] / theirs[what] for ours, theirs in pairs] for what in measures}
+        sharp = [sharpness(ours) / sharpness(theirs) for ours, theirs in zip(frames, apart)]
         rows.append([
             name,
-            *[f"{e_warp(result.film, flow):.5f}" for flow in judges],
-            *[spread(ratios[what]) for what in ("style", "content")],
-            *[spread(values) for values in (means, largest)],
+            *[f"{e_warp(result.film, flow):.5f}" for flow in flows],
+            *[spread(ratios[what]) for what in measures],
             f"{statistics.mean(sharp):.2f} (from {min(sharp):.2f})",
+            f"{painted_in_time(result.film, film, style, own):.2f}",
             f"{result.mean('steps'):.1f}",
             f"{result.mean('ms'):.0f}",
         ])
-    sheet("clip", film, results)
-    of_losses = ["style", "content", "tiles' mean", "tiles' largest"]
-    head = ["", "E_warp, DIS", "E_warp, own flow", *of_losses, "sharpness", "steps", "ms a frame"]
-    return table(head, rows)
+    contact_sheet("clip", film, results)
+    judged = ["mean + covariance", "sliced", "content", "sharpness", f"painted in {PAINTED_WITHIN} frames"]
+    return table(["", "E_warp, DIS", "E_warp, own flow", *judged, "steps", "ms a frame"], rows)
 
 
-def of_motions(motions: list[Motion], style: np.ndarray, weights: str) -> str:
+def of_motions(motions: list[Motion], style: np.ndarray) -> str:
     photograph = picture(SHARED / "images/content/tubingen.jpg", 900)
     occluder = picture(SHARED / "images/content/chelsea.png", 420)
     rows = []
     for motion in motions:
         film, flow = exact(motion, photograph, occluder)
-        options = (weights, f"iterations={EXACT_STEPS}")
-        own, known = repaint(film, style, *options), repaint(film, style, *options, flow=flow)
-        unmoved = repaint(film, style, *options, "warm-start=previous")
+        steps = f"iterations={EXACT_STEPS}"
+        own, known = repaint(film, style, steps), repaint(film, style, steps, flow=np.stack([flow.there, flow.back], 1))
+        unmoved = repaint(film, style, steps, "warm-start=previous")
         errors = [e_warp(frames, flow) for frames in (film, known.film, own.film, unmoved.film)]
         rows.append([motion.name, *[f"{error:.5f}" for error in errors], f"{errors[2] / errors[1]:.2f}"])
-        sheet(motion.name.replace(" ", "-"), film, {"own": own.film})
+        contact_sheet(motion.name.replace(" ", "-"), film, {"own": own.film})
     return table(["motion", "the film itself", "exact flow", "own flow", "previous", "own / exact"], rows)
 
 
@@ -276,22 +233,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench stability")
     parser.add_argument("--quick", action="store_true", help="fewer frames and rows")
     options = parser.parse_args()
-    OUT.mkdir(parents=True, exist_ok=True)
-    weights = f"weights={SHARED / 'weights/vgg19-compact16.safetensors'}"
     style = picture(SHARED / "images/style/starry_night.jpg", WIDTH)
 
     runs = {f"K = {steps}": [f"iterations={steps}"] for steps in ([4] if options.quick else [1, 2, 4, 8])}
     if not options.quick:
         runs["previous, K = 4"] = ["iterations=4", "warm-start=previous"]
         runs["none, 4 steps"] = ["first-iterations=4", "warm-start=none"]
-    film = clip(SHARED / "video/cockatoo.mp4", 40 if options.quick else 120)
-    device = repaint(film[:1], style, weights, "first-iterations=1").lines[0]["device"]
-    print(f"A clip of {len(film)} frames of {WIDTH} x {HEIGHT}, on {device}. Losses and sharpness are those of the same frame")
-    print(f"painted apart, in {APART} steps from its own content, times this: mean and worst of every tenth frame.\n")
-    print(of_clip(film, style, weights, runs))
+    film = clip(SHARED / "video/cockatoo.mp4", 40 if options.quick else 120, WIDTH, HEIGHT)
+    device = repaint(film[:1], style, "first-iterations=1").lines[0]["device"]
+    print(f"A clip of {len(film)} frames of {WIDTH} x {HEIGHT}, on {device}, painted with the built-in network. Distances")
+    print("from the style, and from the content, are judged by the compact one, and are, as sharpness is, those of the same")
+    print(f"frame painted apart in {APART} steps, times this: mean and worst of every tenth frame.\n")
+    print(of_clip(film, style, runs))
     motions = MOTIONS[:1] if options.quick else MOTIONS
     print(f"\nE_warp of films of a photograph with known motion, {EXACT_FRAMES} frames, {EXACT_STEPS} steps a frame.\n")
-    print(of_motions(motions, style, weights))
+    print(of_motions(motions, style))
 
 
 if __name__ == "__main__":

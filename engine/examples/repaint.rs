@@ -1,10 +1,9 @@
 //! Repaints a film of raw RGB frames and tells how, a line of JSON a frame: `scripts/bench` measures the engine with it.
 //!
-//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE] [measure=N]
-//! [weights=FILE] [judge=FILE] [device=NAME] [NAME=NUMBER ...]`: files hold R, G, B bytes without headers; `flow`, for each frame but the
+//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE]
+//! [weights=FILE] [device=NAME] [NAME=NUMBER ...]`: files hold R, G, B bytes without headers; `flow`, for each frame but the
 //! first, 32-bit floats as [`style_engine::session::Session::stylize_along`] takes them; `found` is written, the same as the
-//! engine finds it. Every Nth frame's losses are measured, in 4 x 3 tiles, too,
-//! by the network itself or by the judge's weights.
+//! engine finds it.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -13,16 +12,9 @@ use std::io::Write;
 use std::path::Path;
 
 use style_engine::flow;
-use style_engine::losses::{Distance, GramDivisor, Grid, Target, grams};
-use style_engine::pooling::Pooling;
 use style_engine::session::Session;
-use style_engine::vgg::Vgg;
-use style_engine::weights;
-use style_engine_interface::{Parameters, warm_start};
+use style_engine_interface::{Parameters, original_colors, warm_start};
 use tch::{Kind, Tensor};
-
-const STYLE_LAYERS: [&str; 5] = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"];
-const CONTENT_LAYER: &str = "relu4_2";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,7 +23,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
     let number = |name: &str| options.get(name).map(|text| text.parse::<f64>()).transpose();
-    let measure = number("measure")?.map_or(0, |every| every as usize);
 
     let mut parameters = Parameters::default();
     for (name, field) in [
@@ -47,6 +38,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     {
         *field = number(name)?.map_or(*field, |number| number as i32);
     }
+    parameters.original_colors = match options.get("original-colors") {
+        Some(&"match") => original_colors::MATCH,
+        Some(&"luma") => original_colors::LUMA,
+        _ => original_colors::NONE,
+    };
     parameters.warm_start = match options.get("warm-start") {
         Some(&"none") => warm_start::NONE,
         Some(&"previous") => warm_start::PREVIOUS,
@@ -63,7 +59,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut session = Session::new(weights, options.get("device").unwrap_or(&"auto"))?;
     session.set_parameters(parameters, "", "")?;
     session.set_styles(&[(style.shallow_clone(), 1.0)])?;
-    let judge = options.get("judge").map(|path| weights::load(Path::new(path), session.vgg().device)).transpose()?;
     let mut result = fs::File::create(result)?;
     let mut found = options.get("found").map(fs::File::create).transpose()?;
     let mut last: Option<flow::Frame> = None;
@@ -76,17 +71,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         result.write_all(&Vec::<u8>::try_from(bytes)?)?;
 
         let stats = session.stats();
-        let mut line = format!(
-            "\"frame\": {}, \"device\": \"{}\", \"steps\": {}, \"ms\": {:.2}",
+        let line = format!(
+            "\"frame\": {}, \"device\": \"{}\", \"steps\": {}, \"ms\": {:.2}, \"style\": {:.6}, \"content\": {:.6}",
             index + 1,
             session.device(),
             stats.steps,
-            stats.milliseconds
+            stats.milliseconds,
+            stats.style_loss,
+            stats.content_loss
         );
-        if measure > 0 && (index + 1) % measure == 0 {
-            let judge = judge.as_ref().unwrap_or(session.vgg());
-            line += &losses(judge, &(&levels / 255), &frame, &style)?;
-        }
         if let Some(file) = &mut found {
             let frame = flow::Frame::new(&frame)?;
             if let Some(last) = &last {
@@ -97,42 +90,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{{{line}}}");
     }
     Ok(())
-}
-
-/// Of a result: the style loss, over all and in tiles, and the content loss.
-fn losses(network: &Vgg, painted: &Tensor, frame: &Tensor, style: &Tensor) -> Result<String, Box<dyn Error>> {
-    let _no_gradients = tch::no_grad_guard();
-    let input = network.input.on(network.device)?;
-    let style_taps: Vec<_> = STYLE_LAYERS.iter().filter_map(|name| network.tap(name)).collect();
-    let content_tap = network.tap(CONTENT_LAYER).or(network.taps().next_back());
-    let mut taps: Vec<_> = style_taps.iter().copied().chain(content_tap).collect();
-    taps.sort();
-    taps.dedup();
-    let features =
-        |picture: &Tensor| network.features(&input.apply(&picture.to_device(network.device))?, &taps, Pooling::Max);
-    let (of_painted, of_frame, of_style) = (features(painted)?, features(frame)?, features(style)?);
-    let tiles = Grid { tiles: [3, 4], ..Grid::WHOLE };
-    let (mut whole, mut each, mut content) = (0.0, Tensor::zeros([12], (Kind::Double, network.device)), 0.0);
-    for (index, tap) in taps.iter().enumerate() {
-        let (painted, frame, style) = (&of_painted[index], &of_frame[index], &of_style[index]);
-        if Some(*tap) == content_tap {
-            let target = Target::new(frame.shallow_clone(), Distance::Relative, 1)?;
-            content = target.distance(painted)?.double_value(&[]);
-        }
-        if !style_taps.contains(tap) {
-            continue;
-        }
-        let wanted = grams(style, &Grid::WHOLE, GramDivisor::Positions)?;
-        let norm = wanted.square().sum(Kind::Double);
-        let apart = |grid: &Grid| -> style_engine::Result<Tensor> {
-            let apart = grams(painted, grid, GramDivisor::Positions)? - &wanted;
-            Ok(apart.square().sum_dim_intlist([1, 2].as_slice(), false, Kind::Double) / &norm)
-        };
-        whole += apart(&Grid::WHOLE)?.double_value(&[0]) / style_taps.len() as f64;
-        each += apart(&tiles)? / style_taps.len() as f64;
-    }
-    let each = Vec::<f64>::try_from(each)?;
-    Ok(format!(", \"style\": {whole:.6}, \"content\": {content:.6}, \"tiles\": {each:?}"))
 }
 
 /// `(1, 3, H, W)` in 0..1.

@@ -4,8 +4,10 @@ use tch::{Kind, Tensor};
 
 use crate::Result;
 use crate::flow::{self, Filter};
+use crate::objective::Outside;
 use crate::optimizers::{Method, Optimizer};
 use crate::size::{size_of, stretch};
+use crate::window::Window;
 
 /// How much of the paint a frame takes over. What no longer fits the content wears off, and so do strokes that motion has
 /// drawn out of shape; what fits is painted again.
@@ -13,6 +15,9 @@ const PAINT_KEPT: f64 = 0.98;
 
 /// The same where the paint stays where it was, while things move on beneath it.
 const UNMOVED_PAINT_KEPT: f64 = 0.9;
+
+/// After so many steps, what is new is painted as well as it will be.
+pub(crate) const STEPS_OF_YOUTH: u32 = 40;
 
 /// Changes in a sample up to this are a camera's noise, but for what they share with their neighbours in windows of so many
 /// pixels.
@@ -27,6 +32,16 @@ const LARGEST_CHANGE: f64 = 0.06;
 const BLOCK: i64 = 8;
 const MEAN_CHANGE: f64 = 0.015;
 const SAMPLES_CHANGE: f64 = 0.03;
+
+/// Where content has changed by more than the first of these since it was painted, its paint is outdated, and as good as none
+/// where it has by the second.
+const OUTDATED: [f64; 2] = [0.04, 0.12];
+
+/// Less than this share of it is not worth a step.
+const DONE: f64 = 0.3;
+
+/// Where more than this is outdated, in the mean, in a frame that stands still, it is painted afresh: as after a fade.
+const OUTDATED_SHARE: f64 = 0.3;
 
 /// What moves less, in pixels, stands still, where it has not changed.
 const LEAST_MOTION: f64 = 0.25;
@@ -43,10 +58,22 @@ pub(crate) struct Painted {
     pub picture: Tensor,
     /// `(1, 1, H, W)`: 1 where nothing was seen before, falling to 0 as it is painted.
     pub youth: Tensor,
+    /// How content has changed since it was painted, `(1, 3, H, W)`; steps bring it back to 0.
+    pub drift: Tensor,
     /// What brought the losses down.
     pub method: Method,
     /// Its state.
     pub optimizer: Box<dyn Optimizer>,
+    /// What lay around the part that was painted, if it was a part.
+    pub surroundings: Option<Surroundings>,
+}
+
+/// The rest of a frame of which a part is painted.
+pub(crate) struct Surroundings {
+    /// The part.
+    pub window: Window,
+    /// The rest.
+    pub outside: Outside,
 }
 
 /// Where the things of a frame were in the one before.
@@ -153,11 +180,11 @@ impl Painted {
         let picture = self.picture.f_where_self(&motion.still, &picture)?;
 
         // The moments of what was not seen are unknown. A filter that overshoots would make squares of 0, by which is divided.
-        // All are moved at once; the age is there twice, as threads share an even number of channels.
-        let age = self.youth.f_rsub_scalar(1)?.f_expand([-1, 2, -1, -1], false)?;
+        // All are moved at once.
+        let age = self.youth.f_rsub_scalar(1)?;
         let mut known: Vec<Tensor> =
             self.optimizer.moments().into_iter().map(|moment| moment.shallow_clone()).collect();
-        known.push(age);
+        known.extend([age, self.drift.shallow_clone()]);
         let seen = flow::warp(&Tensor::f_cat(&known, 1)?, &motion.back, Filter::Bilinear)?.f_mul(&motion.visible)?;
         let mut first = 0;
         for moment in self.optimizer.moments() {
@@ -166,6 +193,47 @@ impl Painted {
             first += channels;
         }
         let youth = seen.f_narrow(1, first, 1)?.f_rsub_scalar(1)?.f_clamp(0.0, 1.0)?;
-        Ok(Self { content, picture, youth, ..self })
+        // Means with their sign: what a flow that is off by a little leaves cancels out, a change of light does not. Where a
+        // place was not seen before, it may be the light that changed by too much.
+        let in_place = content.f_sub(&self.content)?;
+        let lasting = blocks(&in_place.f_lerp_tensor(&change, &motion.visible)?)?;
+        let lasting = lasting.f_upsample_nearest2d(size_of(&content)?, None, None)?;
+        let drift = seen.f_narrow(1, first + 1, 3)?.f_add(&lasting)?;
+        Ok(Self { content, picture, youth, drift, ..self })
     }
+
+    /// How much of each place's paint is outdated, 0..1, `(1, 1, H, W)`.
+    pub fn outdated(&self) -> Result<Tensor> {
+        outdated(&self.drift)
+    }
+
+    /// How much each place lacks paint, 0..1, `(1, 1, H, W)`: it was not seen before, or it has changed since.
+    pub fn unpainted(&self) -> Result<Tensor> {
+        Ok(self.youth.f_maximum(&outdated(&self.drift)?)?)
+    }
+
+    /// Where nothing is left to paint, as far as content stays: `(1, 1, H, W)`, true or false.
+    pub fn is_done(&self) -> Result<Tensor> {
+        Ok(self.youth.f_eq(0.0)?.f_logical_and(&outdated(&self.drift)?.f_lt(DONE)?)?)
+    }
+
+    /// Whether so much of its paint is outdated that it had better be painted afresh.
+    pub fn is_outdated(&self) -> Result<bool> {
+        Ok(outdated(&self.drift)?.f_mean(Kind::Float)?.f_double_value(&[])? > OUTDATED_SHARE)
+    }
+
+    /// Takes note of so many steps.
+    pub fn age(&mut self, steps: u32) -> Result<()> {
+        let progress = f64::from(steps) / f64::from(STEPS_OF_YOUTH);
+        self.youth = self.youth.f_sub_scalar(progress)?.f_clamp_min(0.0)?;
+        self.drift = self.drift.f_mul_scalar((1.0 - progress / 2.0).max(0.0))?;
+        Ok(())
+    }
+}
+
+/// How much of a place's paint is outdated by such a drift, 0..1, `(1, 1, H, W)`.
+fn outdated(drift: &Tensor) -> Result<Tensor> {
+    let [least, most] = OUTDATED;
+    let largest = drift.f_abs()?.f_amax([1i64].as_slice(), true)?;
+    Ok(largest.f_sub_scalar(least)?.f_div_scalar(most - least)?.f_clamp(0.0, 1.0)?)
 }

@@ -40,6 +40,19 @@ impl Palette {
         Ok(Self { mean, covariance: covariance.f_add(&least)? })
     }
 
+    /// The mean of palettes by their shares of 1; none of none.
+    pub fn blend<'a>(palettes: impl Iterator<Item = (&'a Self, f64)>) -> Result<Option<Self>> {
+        let mut blend: Option<Self> = None;
+        for (Self { mean, covariance }, share) in palettes {
+            let (mean, covariance) = (mean.f_mul_scalar(share)?, covariance.f_mul_scalar(share)?);
+            blend = Some(match blend {
+                Some(sum) => Self { mean: sum.mean.f_add(&mean)?, covariance: sum.covariance.f_add(&covariance)? },
+                None => Self { mean, covariance },
+            });
+        }
+        Ok(blend)
+    }
+
     /// `picture`, moved linearly to this mean and covariance: L. Gatys, M. Bethge, A. Hertzmann, E. Shechtman, "Preserving
     /// Color in Neural Artistic Style Transfer" (arXiv:1606.05897), section 3, with the roots of Image Analogies.
     pub fn apply_to(&self, picture: &Tensor) -> Result<Tensor> {

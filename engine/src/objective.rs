@@ -1,78 +1,122 @@
 //! What is brought down: a recipe's losses, for one frame at one size.
+//!
+//! Features are compared at each level of a pyramid of the picture, each half the size of the one before: what a shallow
+//! network cannot see in the picture, as it is too large, it sees in a smaller one.
 
 use tch::{Kind, Tensor};
 
 use crate::Result;
 use crate::input::Normalisation;
-use crate::losses::{Grid, Target, grams, pull_grams};
+use crate::losses::{FeatureSums, Target, style_loss};
 use crate::optimizers::Evaluation;
-use crate::recipe::{Recipe, Sum};
-use crate::size::size_of;
+use crate::recipe::{Level, Recipe};
+use crate::size::{halve, halve_gradient, size_of};
 use crate::vgg::{Tap, Vgg};
 use crate::window::Window;
 
 /// The losses, `()`, without their weights.
 pub struct Losses {
-    /// Of the style.
+    /// Of the style: the levels' mean, by their weights.
     pub style: Tensor,
-    /// Of the content.
+    /// Of the content: the levels' sum, by their weights.
     pub content: Tensor,
     /// The total variation.
     pub tv: Tensor,
 }
 
-/// A loss over some layers, with what it compares with.
-pub struct Targets {
-    at: Vec<(Tap, Target)>,
-    /// What each layer's distance counts.
-    share: f64,
+/// What style is compared with.
+pub struct StyleTargets {
+    /// Height and width of the frames.
+    pub(crate) size: [i64; 2],
+    /// At each level, at each of the style's taps, one for each statistic.
+    levels: Vec<Vec<Vec<Target>>>,
 }
 
-impl Targets {
-    fn new(at: Vec<(Tap, Target)>, sum: Sum) -> Self {
-        let share = match sum {
-            Sum::Total => 1.0,
-            Sum::Mean => 1.0 / at.len().max(1) as f64,
+/// What content is compared with: at each level, at each of the content's taps; nothing where it has no weight.
+pub struct ContentTargets {
+    levels: Vec<Vec<Target>>,
+}
+
+/// The sums over the positions of a picture's features, or a part's, at each level, at each of the style's taps.
+pub struct StyleSums(Vec<Vec<FeatureSums>>);
+
+impl StyleSums {
+    /// Of what the network is fed for a picture, at so many levels.
+    pub fn of(network: &Vgg, recipe: &Recipe, fed: &Tensor, levels: usize) -> Result<Self> {
+        let taps = recipe.style.taps(network)?;
+        let sums = |fed: &Tensor| network.features(fed, &taps, recipe.pooling)?.iter().map(FeatureSums::of).collect();
+        Ok(Self(pyramid(fed, levels)?.iter().map(sums).collect::<Result<_>>()?))
+    }
+
+    /// With those of another part of the picture.
+    pub fn plus(&self, other: &Self) -> Result<Self> {
+        self.with(other, FeatureSums::plus)
+    }
+
+    /// Without those of a part of the picture.
+    pub fn minus(&self, part: &Self) -> Result<Self> {
+        self.with(part, FeatureSums::minus)
+    }
+
+    fn with(&self, other: &Self, both: fn(&FeatureSums, &FeatureSums) -> Result<FeatureSums>) -> Result<Self> {
+        let at_level = |(own, other): (&Vec<FeatureSums>, &Vec<FeatureSums>)| {
+            own.iter().zip(other).map(|(own, other)| both(own, other)).collect()
         };
-        Self { at, share }
-    }
-
-    fn taps(&self) -> impl Iterator<Item = Tap> {
-        self.at.iter().map(|&(tap, _)| tap)
-    }
-
-    fn at(&self, tap: Tap) -> Option<&Target> {
-        self.at.iter().find(|(own, _)| *own == tap).map(|(_, target)| target)
+        Ok(Self(self.0.iter().zip(&other.0).map(at_level).collect::<Result<_>>()?))
     }
 }
 
-/// The style of pictures, what the network is fed for each, in these shares of 1: for frames of so many positions.
-pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], positions: i64) -> Result<Targets> {
-    let taps = recipe.style.taps(network)?;
-    let mut blends: Vec<Option<Tensor>> = taps.iter().map(|_| None).collect();
+/// `fed`, what the network is fed for a picture, and each level that follows.
+fn pyramid(fed: &Tensor, levels: usize) -> Result<Vec<Tensor>> {
+    let mut pyramid = vec![fed.shallow_clone()];
+    for _ in 1..levels {
+        let smaller = pyramid.last().map(halve).transpose()?;
+        pyramid.extend(smaller);
+    }
+    Ok(pyramid)
+}
+
+/// The style of pictures, what the network is fed for each, in these shares of 1, for frames of this height and width.
+pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], size: [i64; 2]) -> Result<StyleTargets> {
+    let levels = recipe.levels_at(size).len();
+    let positions = size.iter().product();
+    // For each level and tap, the styles' statistics, each multiplied by its share.
+    let mut blends: Vec<Vec<Vec<Tensor>>> = Vec::new();
     for (style, share) in styles {
-        let features = network.features(style, &taps, recipe.pooling)?;
-        for (blend, features) in blends.iter_mut().zip(&features) {
-            let part = grams(features, &Grid::WHOLE, recipe.gram)?.f_mul_scalar(*share)?;
-            *blend = Some(match blend.take() {
-                Some(blend) => blend.f_add(&part)?,
-                None => part,
-            });
+        let StyleSums(sums) = StyleSums::of(network, recipe, style, levels)?;
+        let statistics = |sums: &FeatureSums| -> Result<Vec<Tensor>> {
+            recipe.statistics.of(sums)?.iter().map(|statistic| Ok(statistic.f_mul_scalar(*share)?)).collect()
+        };
+        let parts = sums.iter().map(|level| level.iter().map(statistics).collect::<Result<Vec<_>>>());
+        let parts = parts.collect::<Result<Vec<_>>>()?;
+        if blends.is_empty() {
+            blends = parts;
+            continue;
+        }
+        for (blend, part) in blends.iter_mut().flatten().flatten().zip(parts.iter().flatten().flatten()) {
+            *blend = blend.f_add(part)?;
         }
     }
-    let target = |(tap, blend): (Tap, Tensor)| Ok((tap, Target::new(blend, recipe.style.distance, positions)?));
-    let at = taps.into_iter().zip(blends.into_iter().flatten()).map(target).collect::<Result<_>>()?;
-    Ok(Targets::new(at, recipe.style.sum))
+    let target = |blend: Tensor| Target::new(blend, recipe.style.distance, positions);
+    let at_tap = |blends: Vec<Tensor>| blends.into_iter().map(target).collect();
+    let at_level = |taps: Vec<Vec<Tensor>>| taps.into_iter().map(at_tap).collect();
+    Ok(StyleTargets { size, levels: blends.into_iter().map(at_level).collect::<Result<_>>()? })
 }
 
-/// The content of a picture, what the network is fed for it.
-pub fn content_targets(network: &Vgg, recipe: &Recipe, picture: &Tensor) -> Result<Targets> {
+/// The content of a picture, what the network is fed for it, as part of frames of this height and width.
+pub fn content_targets(network: &Vgg, recipe: &Recipe, fed: &Tensor, size: [i64; 2]) -> Result<ContentTargets> {
     let taps = recipe.content.taps(network)?;
-    let features = network.features(picture, &taps, recipe.pooling)?;
-    let positions = size_of(picture)?.iter().product();
-    let target = |(tap, features)| Ok((tap, Target::new(features, recipe.content.distance, positions)?));
-    let at = taps.into_iter().zip(features).map(target).collect::<Result<_>>()?;
-    Ok(Targets::new(at, recipe.content.sum))
+    let positions = size_of(fed)?.iter().product();
+    let levels = recipe.levels_at(size);
+    let at_level = |(fed, level): (&Tensor, &Level)| -> Result<Vec<Target>> {
+        if level.content == 0.0 {
+            return Ok(Vec::new());
+        }
+        let features = network.features(fed, &taps, recipe.pooling)?;
+        features.into_iter().map(|features| Target::new(features, recipe.content.distance, positions)).collect()
+    };
+    let levels = pyramid(fed, levels.len())?.iter().zip(levels).map(at_level).collect::<Result<_>>()?;
+    Ok(ContentTargets { levels })
 }
 
 /// What holds a picture to the last result.
@@ -83,13 +127,23 @@ pub struct Hold {
     pub drawn: Tensor,
     /// Where it stays, true or false, `(1, 1, H, W)`.
     pub frozen: Tensor,
+    /// The rest of the frame, where this is a part of it.
+    pub outside: Option<Outside>,
+}
+
+/// What a part of a frame must know of the rest, so that its style is compared as the whole frame's.
+pub struct Outside {
+    /// Those of the rest.
+    pub sums: StyleSums,
+    /// The part's share of the frame's positions.
+    pub share: f64,
 }
 
 impl Hold {
     /// That of a part of the frame.
-    pub(crate) fn within(&self, window: &Window) -> Result<Self> {
-        let Self { moved, drawn, frozen } = self;
-        Ok(Self { moved: window.of(moved)?, drawn: window.of(drawn)?, frozen: window.of(frozen)? })
+    pub(crate) fn within(&self, window: &Window, outside: Option<Outside>) -> Result<Self> {
+        let Self { moved, drawn, frozen, .. } = self;
+        Ok(Self { moved: window.of(moved)?, drawn: window.of(drawn)?, frozen: window.of(frozen)?, outside })
     }
 }
 
@@ -97,11 +151,11 @@ impl Hold {
 pub struct Objective<'a> {
     network: &'a Vgg,
     recipe: &'a Recipe,
-    /// Where features are taken, in order.
-    taps: Vec<Tap>,
-    style: &'a Targets,
-    content: &'a Targets,
+    style: &'a StyleTargets,
+    content: &'a ContentTargets,
     hold: Option<&'a Hold>,
+    style_taps: Vec<Tap>,
+    content_taps: Vec<Tap>,
 }
 
 impl<'a> Objective<'a> {
@@ -109,66 +163,104 @@ impl<'a> Objective<'a> {
     pub fn new(
         network: &'a Vgg,
         recipe: &'a Recipe,
-        style: &'a Targets,
-        content: &'a Targets,
+        style: &'a StyleTargets,
+        content: &'a ContentTargets,
         hold: Option<&'a Hold>,
-    ) -> Self {
-        let mut taps: Vec<_> = style.taps().chain(content.taps()).collect();
-        taps.sort();
-        taps.dedup();
-        Self { network, recipe, taps, style, content, hold }
+    ) -> Result<Self> {
+        let (style_taps, content_taps) = (recipe.style.taps(network)?, recipe.content.taps(network)?);
+        Ok(Self { network, recipe, style, content, hold, style_taps, content_taps })
     }
 
     /// The weighted sum of the losses of a picture, or of what the network is fed itself if there is no `input` that makes it
-    /// from a picture, with style compared in each tile of `grid`; its gradient; and the losses apart.
-    pub fn evaluate(
-        &self,
-        variable: &Tensor,
-        grid: &Grid,
-        input: Option<&Normalisation>,
-    ) -> Result<(Evaluation, Losses)> {
-        let Recipe { style: for_style, content: for_content, total_variation, tv_weight, .. } = self.recipe;
-        let ([style, content], mut gradient) = match input {
-            Some(input) => {
-                let (losses, gradient) = self.pull(&input.apply(variable)?, grid)?;
-                (losses, input.back(&gradient)?)
-            }
-            None => self.pull(variable, grid)?,
+    /// from a picture; its gradient; and the losses apart.
+    pub fn evaluate(&self, variable: &Tensor, input: Option<&Normalisation>) -> Result<(Evaluation, Losses)> {
+        let Recipe { style: for_style, content: for_content, total_variation, .. } = self.recipe;
+        let share = self.share();
+        let mut losses = [Vec::new(), Vec::new()];
+        let mut gradient = match input {
+            Some(input) => input.back(&self.add_levels(0, &input.apply(variable)?, &mut losses)?)?,
+            None => self.add_levels(0, variable, &mut losses)?,
         };
-        let tv = total_variation.pull(variable, *tv_weight, &gradient)?;
-        let of_features = style.f_mul_scalar(for_style.weight)?.f_add(&content.f_mul_scalar(for_content.weight)?)?;
-        let mut loss = of_features.f_add(&tv.f_mul_scalar(*tv_weight)?)?;
-        if let Some(Hold { moved, drawn, frozen }) = self.hold {
+        let zero = Tensor::f_zeros([], (Kind::Float, variable.device()))?;
+        let sum = |losses: &[Tensor]| losses.iter().try_fold(zero.shallow_clone(), |sum, loss| sum.f_add(loss));
+        let [style, content] = [sum(&losses[0])?, sum(&losses[1])?];
+
+        let tv_weight = self.recipe.tv_weight * share;
+        let tv = total_variation.pull(variable, tv_weight, &gradient)?;
+        let content_weight = for_content.weight * share;
+        let of_features = style.f_mul_scalar(for_style.weight)?.f_add(&content.f_mul_scalar(content_weight)?)?;
+        let mut loss = of_features.f_add(&tv.f_mul_scalar(tv_weight)?)?;
+        if let Some(Hold { moved, drawn, frozen, .. }) = self.hold {
             // The sum over what is seen, over all elements (M. Ruder, A. Dosovitskiy, T. Brox, GCPR 2016, equation 8).
             let apart = variable.f_sub(moved)?;
-            let pulled = apart.f_mul(drawn)?.f_mul_scalar(2.0 * self.recipe.temporal_weight / apart.numel() as f64)?;
+            let slope = 2.0 * self.recipe.temporal_weight * share / apart.numel() as f64;
+            let pulled = apart.f_mul(drawn)?.f_mul_scalar(slope)?;
             loss = loss.f_add(&apart.f_mul(&pulled)?.f_sum(Kind::Float)?.f_div_scalar(2)?)?;
             gradient = gradient.f_add_(&pulled)?.f_masked_fill_(frozen, 0.0)?;
         }
         Ok((Evaluation { loss, gradient }, Losses { style, content, tv }))
     }
 
-    /// The losses of style and of content, and the gradient of their weighted sum at what the network is fed.
-    fn pull(&self, fed: &Tensor, grid: &Grid) -> Result<([Tensor; 2], Tensor)> {
-        let Recipe { style, content, gram, pooling, .. } = self.recipe;
-        let mut losses = [0, 1].map(|_| Vec::new());
-        let trace = self.network.trace(fed, &self.taps, *pooling)?;
-        let gradient = trace.back(|index, features, gradient| {
-            let Some(&tap) = self.taps.get(index) else { return Ok(()) };
-            if let Some(target) = self.style.at(tap) {
-                let weight = style.weight * self.style.share;
-                losses[0].push(pull_grams(features, grid, *gram, target, weight, gradient)?);
+    /// The share of the frame's positions that is painted: losses that are means over these count by it.
+    fn share(&self) -> f64 {
+        self.outside().map_or(1.0, |outside| outside.share)
+    }
+
+    fn outside(&self) -> Option<&Outside> {
+        self.hold.and_then(|hold| hold.outside.as_ref())
+    }
+
+    /// Adds the losses of style and of content at this level and the smaller ones, without their weights; the gradient of
+    /// their weighted sum at `fed`, what the network is fed at this level.
+    fn add_levels(&self, level: usize, fed: &Tensor, losses: &mut [Vec<Tensor>; 2]) -> Result<Tensor> {
+        let gradient = self.add_level(level, fed, losses)?;
+        if level + 1 >= self.style.levels.len() {
+            return Ok(gradient);
+        }
+        let at_half = self.add_levels(level + 1, &halve(fed)?, losses)?;
+        Ok(gradient.f_add(&halve_gradient(fed, &at_half)?)?)
+    }
+
+    /// The same at one level.
+    fn add_level(&self, level: usize, fed: &Tensor, losses: &mut [Vec<Tensor>; 2]) -> Result<Tensor> {
+        let Recipe { style, content, statistics, pooling, .. } = self.recipe;
+        let (Some(style_targets), Some(content_targets)) =
+            (self.style.levels.get(level), self.content.levels.get(level))
+        else {
+            return Ok(fed.f_zeros_like()?);
+        };
+        let weights = self.recipe.levels_at(self.style.size);
+        let own = weights.get(level).copied().unwrap_or_default();
+        let of_all: f64 = weights.iter().map(|level| level.style).sum();
+        let style_share = own.style / of_all * style.sum.share(self.style_taps.len());
+        let content_share = own.content * content.sum.share(self.content_taps.len());
+        let share = self.share();
+        let outside = self.outside().and_then(|outside| outside.sums.0.get(level));
+
+        let has_content = !content_targets.is_empty();
+        let mut taps = self.style_taps.clone();
+        taps.extend(self.content_taps.iter().filter(|_| has_content));
+        taps.sort();
+        taps.dedup();
+        let trace = self.network.trace(fed, &taps, *pooling)?;
+        trace.back(|index, features, gradient| {
+            let Some(tap) = taps.get(index) else { return Ok(()) };
+            if let Some(at) = self.style_taps.iter().position(|own| own == tap)
+                && let Some(targets) = style_targets.get(at)
+            {
+                let outside = outside.and_then(|outside| outside.get(at));
+                let weight = style.weight * style_share;
+                let loss = style_loss(*statistics, targets, features, outside, weight, gradient)?;
+                losses[0].push(loss.f_mul_scalar(style_share)?);
             }
-            if let Some(target) = self.content.at(tap) {
-                losses[1].push(target.pull(features, content.weight * self.content.share, gradient)?);
+            if let Some(at) = self.content_taps.iter().position(|own| own == tap)
+                && let Some(target) = content_targets.get(at)
+            {
+                let loss = target.pull(features, content.weight * share * content_share, gradient)?;
+                losses[1].push(loss.f_mul_scalar(content_share)?);
             }
             Ok(())
-        })?;
-        let [style, content] = losses;
-        let sum = |losses: Vec<Tensor>, share: f64| -> Result<Tensor> {
-            Ok(Tensor::f_stack(&losses, 0)?.f_sum(Kind::Float)?.f_mul_scalar(share)?)
-        };
-        Ok(([sum(style, self.style.share)?, sum(content, self.content.share)?], gradient))
+        })
     }
 }
 
@@ -185,42 +277,49 @@ mod tests {
         crate::random::Random(seed).uniform(size.iter().product()).unwrap().view(&size[..])
     }
 
-    /// The losses of features as libtorch's tape goes back through them.
-    fn taped(network: &Vgg, recipe: &Recipe, grid: &Grid, pictures: [&Tensor; 3]) -> Tensor {
-        let [fed, style, content] = pictures;
-        let features = |fed: &Tensor, term: &crate::recipe::Term| {
-            network.features(fed, &term.taps(network).unwrap(), recipe.pooling).unwrap()
-        };
+    /// The loss of features as libtorch's tape goes back through it, of a picture that `outside` lies to the right of.
+    fn taped(
+        network: &Vgg,
+        recipe: &Recipe,
+        size: [i64; 2],
+        pictures: [&Tensor; 3],
+        outside: Option<&Tensor>,
+    ) -> Tensor {
         let relative = |x: &Tensor, target: &Tensor| {
             let apart: Tensor = x - target;
-            apart.square().sum(Kind::Float) / x.size()[0] / target.square().sum(Kind::Float)
+            apart.square().sum(Kind::Float) / target.square().sum(Kind::Float)
         };
-        // Tile by tile, each of rows and columns that are picked one by one.
-        let picked = |grid: &Grid, axis: usize, length: i64, tile: i64| {
-            let side = length / grid.tiles[axis];
-            let even = side * grid.tiles[axis];
-            let begin = (grid.shift[axis] * (length - even + 1) as f64) as i64;
-            let shift = (grid.shift[axis] * side as f64) as i64;
-            let lines = (0..side).map(|line| begin + (tile * side + line - shift).rem_euclid(even));
-            Tensor::from_slice(&lines.collect::<Vec<_>>())
+        let statistics = |rows: &Tensor| {
+            let mean = rows.mean_dim([0].as_slice(), false, Kind::Float);
+            let centered = rows - &mean;
+            (centered.transpose(0, 1).matmul(&centered) / rows.size()[0], mean)
         };
-        let gram = |features: &Tensor, grid: &Grid| {
-            let (_, channels, height, width) = features.size4().unwrap();
-            let [down, across] = grid.tiles;
-            let tiles = (0..down * across).map(|tile| {
-                let rows = features.index_select(2, &picked(grid, 0, height, tile / across));
-                let flat = rows.index_select(3, &picked(grid, 1, width, tile % across)).reshape([channels, -1]);
-                flat.matmul(&flat.transpose(0, 1)) / flat.size()[1]
-            });
-            Tensor::stack(&tiles.collect::<Vec<_>>(), 0)
-        };
+        let rows = |features: &Tensor| features.squeeze_dim(0).flatten(1, 2).transpose(0, 1);
         let mut loss = Tensor::from(0f32);
-        let (of_fed, of_style) = (features(fed, &recipe.style), features(style, &recipe.style));
-        for (x, style) in of_fed.iter().zip(&of_style) {
-            loss += relative(&gram(x, grid), &gram(style, &Grid::WHOLE)) * recipe.style.weight / of_fed.len() as f64;
-        }
-        for (x, content) in features(fed, &recipe.content).iter().zip(&features(content, &recipe.content)) {
-            loss += relative(x, content) * recipe.content.weight;
+        let levels = recipe.levels_at(size);
+        let of_all: f64 = levels.iter().map(|level| level.style).sum();
+        let mut pictures = pictures.map(Tensor::shallow_clone);
+        let mut outside = outside.map(Tensor::shallow_clone);
+        for level in levels {
+            let features = |fed: &Tensor, term: &crate::recipe::Term| {
+                network.features(fed, &term.taps(network).unwrap(), recipe.pooling).unwrap()
+            };
+            let [fed, style, content] = &pictures;
+            let of_outside = outside.as_ref().map(|fed| features(fed, &recipe.style));
+            let (of_fed, of_style) = (features(fed, &recipe.style), features(style, &recipe.style));
+            for (index, (x, style)) in of_fed.iter().zip(&of_style).enumerate() {
+                let beside = of_outside.as_ref().map(|outside| rows(&outside[index]));
+                let x = beside.map_or_else(|| rows(x), |beside| Tensor::cat(&[rows(x), beside], 0));
+                let ((covariance, mean), (of_style, mean_of_style)) = (statistics(&x), statistics(&rows(style)));
+                let distance = relative(&mean, &mean_of_style) + relative(&covariance, &of_style);
+                loss += distance * recipe.style.weight * level.style / of_all / of_fed.len() as f64;
+            }
+            let share = if outside.is_some() { 0.5 } else { 1.0 };
+            for (x, content) in features(fed, &recipe.content).iter().zip(&features(content, &recipe.content)) {
+                loss += relative(x, content) * recipe.content.weight * level.content * share;
+            }
+            let half = |picture: &Tensor| halve(picture).unwrap();
+            (pictures, outside) = (pictures.each_ref().map(half), outside.as_ref().map(half));
         }
         loss
     }
@@ -228,26 +327,31 @@ mod tests {
     #[test]
     fn the_way_back_gives_the_gradient_that_libtorch_s_tape_gives() {
         let network = builtin::network(Device::Cpu).unwrap();
-        let [fed, style, content] = [1, 2, 3].map(|seed| noise(seed, [1, 3, 61, 83]));
-        // Tiles that fill the features, do not, and lie around the corner.
-        let grids = [Grid::WHOLE, Grid { tiles: [3, 4], shift: [0.0, 0.0] }, Grid { tiles: [3, 4], shift: [0.4, 0.9] }];
-        for pooling in [Pooling::Max, Pooling::Average] {
-            let recipe = Recipe { pooling, ..Recipe::new(&Parameters::default(), "conv2_1", "").unwrap() };
-            let recipe = Recipe { tv_weight: 0.0, ..recipe };
-            let of_style = style_targets(&network, &recipe, &[(style.shallow_clone(), 1.0)], 1).unwrap();
-            for grid in grids {
-                let of_content = content_targets(&network, &recipe, &content).unwrap();
-                let objective = Objective::new(&network, &recipe, &of_style, &of_content, None);
-                let (own, _) = objective.evaluate(&fed, &grid, None).unwrap();
+        let [fed, style, content, beside] = [1, 2, 3, 4].map(|seed| noise(seed, [1, 3, 131, 152]));
+        let size = [131, 304];
+        for (pooling, is_part) in [(Pooling::Max, false), (Pooling::Average, false), (Pooling::Max, true)] {
+            let recipe = Recipe::new(&Parameters::default(), "conv2_1", "").unwrap();
+            let recipe = Recipe { pooling, tv_weight: 0.0, temporal_weight: 0.0, ..recipe };
+            assert_eq!(recipe.levels_at(size).len(), 3);
+            let of_style = style_targets(&network, &recipe, &[(style.shallow_clone(), 1.0)], size).unwrap();
+            let of_content = content_targets(&network, &recipe, &content, size).unwrap();
+            let hold = Hold {
+                moved: fed.shallow_clone(),
+                drawn: Tensor::zeros([1, 1, 131, 152], (Kind::Float, Device::Cpu)),
+                frozen: Tensor::zeros([1, 1, 131, 152], (Kind::Bool, Device::Cpu)),
+                outside: Some(Outside { sums: StyleSums::of(&network, &recipe, &beside, 3).unwrap(), share: 0.5 }),
+            };
+            let objective =
+                Objective::new(&network, &recipe, &of_style, &of_content, is_part.then_some(&hold)).unwrap();
+            let (own, _) = objective.evaluate(&fed, None).unwrap();
 
-                let leaf = fed.copy().set_requires_grad(true);
-                let loss = taped(&network, &recipe, &grid, [&leaf, &style, &content]);
-                let gradient = Tensor::run_backward(&[&loss], &[&leaf], false, false).remove(0);
-                assert!(own.loss.allclose(&loss.detach(), 1e-4, 0.0, false), "{grid:?} {} {loss}", own.loss);
-                let apart = f64::try_from((&own.gradient - &gradient).abs().max()).unwrap();
-                let largest = f64::try_from(gradient.abs().max()).unwrap();
-                assert!(apart < 1e-4 * largest, "{pooling:?} {grid:?}: {apart} of {largest}");
-            }
+            let leaf = fed.copy().set_requires_grad(true);
+            let loss = taped(&network, &recipe, size, [&leaf, &style, &content], is_part.then_some(&beside));
+            let gradient = Tensor::run_backward(&[&loss], &[&leaf], false, false).remove(0);
+            assert!(own.loss.allclose(&loss.detach(), 1e-4, 0.0, false), "{is_part} {} {loss}", own.loss);
+            let apart = f64::try_from((&own.gradient - &gradient).abs().max()).unwrap();
+            let largest = f64::try_from(gradient.abs().max()).unwrap();
+            assert!(apart < 1e-4 * largest, "{pooling:?} {is_part}: {apart} of {largest}");
         }
     }
 }

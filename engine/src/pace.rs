@@ -15,13 +15,13 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// As many of `wanted` steps, on so many places, as fit in a frame of this time; at least one, and just one as long as
+    /// As many of `wanted` steps, on so many places, as fit in this time with all else that a frame takes; one as long as
     /// nothing is known.
     pub fn fit(&self, wanted: u32, places: i64, time: Option<Duration>) -> u32 {
         let Some(time) = time else { return wanted };
         let left = time.as_secs_f64() - self.rest.unwrap_or(0.0);
         let fitting = self.step.map_or(1.0, |step| left / (step * places as f64));
-        (fitting as u32).max(1).min(wanted)
+        (fitting as u32).min(wanted)
     }
 
     /// Hears what so many steps took.
@@ -61,7 +61,7 @@ mod tests {
         assert_eq!(pace.fit(80, 1000, Some(40 * MILLISECOND)), 3);
         assert_eq!(pace.fit(80, 500, Some(40 * MILLISECOND)), 6, "of a part of the frame");
         assert_eq!(pace.fit(2, 1000, Some(40 * MILLISECOND)), 2, "no more are wanted");
-        assert_eq!(pace.fit(80, 1000, Some(5 * MILLISECOND)), 1);
+        assert_eq!(pace.fit(80, 1000, Some(5 * MILLISECOND)), 0);
         assert_eq!(pace.fit(0, 1000, Some(40 * MILLISECOND)), 0);
     }
 

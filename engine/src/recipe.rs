@@ -5,7 +5,7 @@ use style_engine_interface::{Parameters, optimizer, pooling, precision, recipe};
 use tch::Kind;
 
 use crate::input::Input;
-use crate::losses::{Distance, GramDivisor, TotalVariation};
+use crate::losses::{Distance, GramDivisor, Statistics, TotalVariation};
 use crate::optimizers::{Decay, Method, StepRule};
 use crate::pooling::Pooling;
 use crate::vgg::{Tap, Vgg};
@@ -28,12 +28,12 @@ pub struct Recipe {
     pub pooling: Pooling,
     /// What holds the frame's content: distances of features.
     pub content: Term,
-    /// What draws to the style: distances of Gram matrices.
+    /// What draws to the style: distances of statistics of features.
     pub style: Term,
-    /// What these are divided by.
-    pub gram: GramDivisor,
-    /// So many tiles along the picture's shorter side have a Gram matrix each; 1: the picture has one.
-    pub tiles: i64,
+    /// The statistics.
+    pub statistics: Statistics,
+    /// The picture, half of it and so on: where features are compared. Small frames have fewer.
+    pub levels: Vec<Level>,
     /// The weight of what smooths.
     pub tv_weight: f64,
     /// What smooths.
@@ -66,6 +66,8 @@ pub enum Variable {
 pub enum Start {
     /// Its content.
     Content,
+    /// Its content in the style's colours: with their mean and covariance.
+    MatchedColors,
     /// Uniform noise in what the network is fed.
     Noise {
         /// The smallest value.
@@ -75,6 +77,20 @@ pub enum Start {
     },
 }
 
+/// What the losses at a level of the picture's pyramid count.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Level {
+    /// The style's: as a share of that of all levels.
+    pub style: f64,
+    /// The content's: times the content's weight.
+    pub content: f64,
+}
+
+impl Level {
+    /// The picture itself as the only level.
+    const WHOLE: Self = Self { style: 1.0, content: 1.0 };
+}
+
 /// A loss over some layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Term {
@@ -82,7 +98,7 @@ pub struct Term {
     pub layers: String,
     /// Whether it does without those that the network lacks; where it lacks all, its last is taken.
     pub optional: bool,
-    /// How features, or Gram matrices, are compared.
+    /// How features, or their statistics, are compared.
     pub distance: Distance,
     /// What becomes of the layers' distances.
     pub sum: Sum,
@@ -98,6 +114,9 @@ pub enum Sum {
     /// Their mean.
     Mean,
 }
+
+/// The shorter side of the smallest level, in pixels.
+const LEAST_SIDE: i64 = 32;
 
 const ADAM: Method = Method::Adam {
     rate: 0.03,
@@ -115,7 +134,7 @@ impl Recipe {
         Self {
             input: None,
             variable: Variable::BoundedPicture,
-            start: Start::Content,
+            start: Start::MatchedColors,
             scales: 3,
             kind: None,
             pooling: Pooling::Max,
@@ -124,14 +143,18 @@ impl Recipe {
                 optional: true,
                 ..Term::new(100.0, "relu1_1, relu2_1, relu3_1, relu4_1, relu5_1", Distance::Relative, Sum::Mean)
             },
-            gram: GramDivisor::Positions,
-            tiles: 3,
+            statistics: Statistics::MeanCovariance,
+            levels: vec![
+                Level { style: 1.0, content: 1.0 },
+                Level { style: 0.5, content: 1.0 },
+                Level { style: 0.25, content: 0.0 },
+            ],
             tv_weight: 4.0,
             total_variation: TotalVariation::MeanSquare,
             temporal_weight: 7000.0,
             method: ADAM,
             held_rate: 2.0 / 3.0,
-            first_iterations: 80,
+            first_iterations: 120,
             iterations: 4,
             patience: None,
         }
@@ -149,8 +172,8 @@ impl Recipe {
             pooling: Pooling::Max,
             content: Term::new(1.0, "conv2_2", Distance::MeanSquare, Sum::Total),
             style: Term::new(1e6, style_layers, Distance::MeanSquare, Sum::Total),
-            gram: GramDivisor::Features,
-            tiles: 1,
+            statistics: Statistics::Gram(GramDivisor::Features),
+            levels: vec![Level::WHOLE],
             tv_weight: 0.0,
             total_variation: TotalVariation::MeanSquare,
             temporal_weight: 0.0,
@@ -176,8 +199,8 @@ impl Recipe {
             content: Term::new(1.0, content_layer, Distance::MeanSquare, Sum::Total),
             // A weight of 1000, counted ten times.
             style: Term::new(1e4, style_layers, Distance::MeanSquare, Sum::Total),
-            gram: GramDivisor::Features,
-            tiles: 1,
+            statistics: Statistics::Gram(GramDivisor::Features),
+            levels: vec![Level::WHOLE],
             tv_weight: 10.0,
             total_variation: TotalVariation::HalfMeanAbsolute,
             temporal_weight: 0.0,
@@ -201,8 +224,8 @@ impl Recipe {
             pooling: Pooling::Max,
             content: Term::new(0.025, "relu4_2", Distance::SumSquare, Sum::Total),
             style: Term::new(1.0, style_layers, Distance::Gatys, Sum::Mean),
-            gram: GramDivisor::One,
-            tiles: 1,
+            statistics: Statistics::Gram(GramDivisor::One),
+            levels: vec![Level::WHOLE],
             tv_weight: 1.0,
             total_variation: TotalVariation::Power,
             temporal_weight: 0.0,
@@ -229,8 +252,8 @@ impl Recipe {
             pooling: Pooling::Max,
             content: Term::new(content_factor.powi(2), "conv5_2", Distance::MeanSquare, Sum::Total),
             style: Term::new(style_factor.powi(4), style_layers, Distance::MeanSquare, Sum::Total),
-            gram: GramDivisor::Features,
-            tiles: 1,
+            statistics: Statistics::Gram(GramDivisor::Features),
+            levels: vec![Level::WHOLE],
             tv_weight: 0.0,
             total_variation: TotalVariation::MeanSquare,
             temporal_weight: 0.0,
@@ -297,19 +320,34 @@ impl Recipe {
 }
 
 impl Recipe {
-    /// Whether what is painted in one place hardly depends on what is far away, so that parts of a frame can be painted
-    /// by themselves.
+    /// Whether a part of a frame can be painted by itself, its style compared as that of the whole frame.
     pub fn is_local(&self) -> bool {
-        self.tiles > 1 && matches!(self.method, Method::Adam { .. })
+        self.statistics == Statistics::MeanCovariance && matches!(self.method, Method::Adam { .. })
+    }
+
+    /// The levels of a frame of this height and width: as many as leave enough to see.
+    pub fn levels_at(&self, size: [i64; 2]) -> &[Level] {
+        let halvings = (1..self.levels.len()).take_while(|halvings| size[0].min(size[1]) >> halvings >= LEAST_SIDE);
+        self.levels.get(..=halvings.count()).unwrap_or(&self.levels)
     }
 
     /// Whether the other's style targets serve this one.
     pub fn has_style_of(&self, other: &Self) -> bool {
         let what = |recipe: &Self| {
-            let Self { input, kind, pooling, gram, style, .. } = recipe;
-            (*input, *kind, *pooling, *gram, style.distance, style.layers.clone(), style.optional)
+            let Self { input, kind, pooling, statistics, levels, style, .. } = recipe;
+            (*input, *kind, *pooling, *statistics, levels.clone(), style.distance, style.layers.clone(), style.optional)
         };
         what(self) == what(other)
+    }
+}
+
+impl Sum {
+    /// What each of so many distances counts.
+    pub fn share(self, layers: usize) -> f64 {
+        match self {
+            Self::Total => 1.0,
+            Self::Mean => 1.0 / layers.max(1) as f64,
+        }
     }
 }
 

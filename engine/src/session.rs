@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use style_engine_interface::{Parameters, Stats, original_colors, warm_start};
 use tch::{Device, Kind, Tensor};
 
-use crate::carry::{Motion, Painted, unchanged};
+use crate::carry::{Motion, Painted, STEPS_OF_YOUTH, Surroundings, unchanged};
 use crate::colour::{Palette, grey, keep_chroma};
 use crate::input::Normalisation;
-use crate::losses::Grid;
-use crate::objective::{Hold, Losses, Objective, Targets, content_targets, style_targets};
+use crate::objective::StyleSums;
+use crate::objective::{Hold, Losses, Objective, Outside, StyleTargets, content_targets, style_targets};
 use crate::optimizers::Optimizer;
 use crate::pace::Pace;
 use crate::random::Random;
@@ -21,13 +21,13 @@ use crate::window::Window;
 use crate::{Error, Result, builtin, device, memory, weights};
 
 /// At a first frame's coarsest size, it and the style have at least this longer side: what is painted smaller loses its content.
-const LEAST_SIDE: i64 = 192;
+const LEAST_SIDE: i64 = 96;
 
 /// Where all of a frame is just uncovered, it gets so many times as many steps more.
 const MORE_STEPS: f64 = 2.0;
 
-/// After so many steps, what is new is painted as well as it will be.
-const STEPS_OF_YOUTH: u32 = 40;
+/// A frame of which less than this share has changed stands still.
+const MOST_MOVING: f64 = 0.1;
 
 /// A network on a device, with a style and the last result.
 pub struct Session {
@@ -40,13 +40,13 @@ pub struct Session {
     input: Normalisation,
     /// Pictures `(1, 3, H, W)` in 0..1, and their shares of 1.
     styles: Vec<(Tensor, f64)>,
-    /// What the style losses compare with, and the size of the frames that it was made for.
-    style_targets: Option<([i64; 2], Targets)>,
+    /// What the style losses compare with.
+    style_targets: Option<StyleTargets>,
+    /// The styles' own colors.
+    style_palette: Option<Palette>,
     /// The colours that the styles are matched to.
     palette: Option<Palette>,
     previous: Option<Painted>,
-    /// Where tiles are laid.
-    random: Random,
     /// Since what is painted over, or how, is another.
     steps_since_change: u32,
     time_limit: Option<Duration>,
@@ -110,9 +110,9 @@ impl Session {
             recipe,
             styles: Vec::new(),
             style_targets: None,
+            style_palette: None,
             palette: None,
             previous: None,
-            random: Random(parameters.seed),
             steps_since_change: 0,
             time_limit: None,
             pace: Pace::default(),
@@ -160,6 +160,11 @@ impl Session {
         let others = (self.parameters.style_scale, self.parameters.original_colors);
         if !recipe.has_style_of(&self.recipe) || others != (parameters.style_scale, parameters.original_colors) {
             self.style_targets = None;
+        }
+        if !recipe.has_style_of(&self.recipe)
+            && let Some(previous) = &mut self.previous
+        {
+            previous.surroundings = None;
         }
         if recipe.kind != self.recipe.kind {
             self.quick = self.network.to_kind(kind(&recipe, self.network.device))?;
@@ -249,14 +254,21 @@ impl Session {
 
     /// Takes the last result over to a frame.
     fn follow(&mut self, content: &Tensor, flow: Option<[Tensor; 2]>) -> Result<Start> {
-        let Some(previous) = self.previous.take().filter(|previous| previous.picture.size() == content.size()) else {
+        let Some(mut previous) = self.previous.take().filter(|previous| previous.picture.size() == content.size())
+        else {
             return Ok(Start::Afresh);
         };
         match self.parameters.warm_start {
             warm_start::PREVIOUS => Ok(Start::Carried(previous.onto(content)?, None)),
             warm_start::FLOW => {
                 let is_settled = self.steps_since_change >= STEPS_OF_YOUTH;
-                let finished = previous.youth.f_eq(0.0)?.f_logical_and(&unchanged(&previous.content, content)?)?;
+                let unchanged = unchanged(&previous.content, content)?;
+                let is_still =
+                    1.0 - unchanged.f_to_kind(Kind::Float)?.f_mean(Kind::Float)?.f_double_value(&[])? < MOST_MOVING;
+                if is_still && self.parameters.scene_threshold < 1.0 && previous.is_outdated()? {
+                    return Ok(Start::Afresh);
+                }
+                let finished = previous.is_done()?.f_logical_and(&unchanged)?;
                 if is_settled && finished.f_all()?.f_int64_value(&[])? == 1 {
                     return Ok(Start::Finished(previous));
                 }
@@ -264,9 +276,12 @@ impl Session {
                 if motion.uncovered()? > self.parameters.scene_threshold {
                     return Ok(Start::Afresh);
                 }
-                let painted = previous.along(&motion, content)?;
+                let surroundings = if is_settled { self.surroundings(&mut previous, &motion.still)? } else { None };
+                let painted = Painted { surroundings, ..previous.along(&motion, content)? };
                 let Motion { visible, still, .. } = motion;
-                let hold = Hold { moved: self.variable_of(&painted.picture)?, drawn: visible, frozen: still };
+                let moved = self.variable_of(&painted.picture)?;
+                let drawn = visible.f_mul(&painted.outdated()?.f_rsub_scalar(1)?)?;
+                let hold = Hold { moved, drawn, frozen: still, outside: None };
                 // Another style is to replace what is there.
                 Ok(Start::Carried(painted, is_settled.then_some(hold)))
             }
@@ -275,31 +290,32 @@ impl Session {
     }
 
     /// Paints from what was taken over.
-    fn paint_next(&mut self, carried: Painted, hold: Option<&Hold>, watch: &mut Watch) -> Result<Painted> {
-        let Painted { content, picture, youth, method: last_method, mut optimizer } = carried;
+    fn paint_next(&mut self, mut carried: Painted, hold: Option<&Hold>, watch: &mut Watch) -> Result<Painted> {
+        let unpainted = carried.unpainted()?;
+        let Painted { ref content, ref picture, method: last_method, ref mut optimizer, .. } = carried;
         let method = self.recipe.method;
         if last_method.with_rate(method.rate()) != method {
-            optimizer = method.begin(&picture)?;
+            *optimizer = method.begin(picture)?;
         }
         optimizer.renew(method.rate() * hold.map_or(1.0, |_| self.recipe.held_rate));
-        let size = size_of(&content)?;
-        self.choose_palette(&content, false)?;
+        let size = size_of(content)?;
+        self.choose_palette(content, false)?;
         self.prepare_style(size)?;
 
-        let window = match hold {
-            Some(hold) if self.recipe.is_local() => Window::around(&hold.frozen.f_logical_not()?)?,
-            _ => Window::whole(size),
+        let (window, outside) = match carried.surroundings.take() {
+            Some(Surroundings { window, outside }) => (window, Some(outside)),
+            None => (Window::whole(size), None),
         };
-        let more = MORE_STEPS * window.of(&youth)?.f_mean(Kind::Float)?.f_double_value(&[])?;
+        let more = MORE_STEPS * window.of(&unpainted)?.f_mean(Kind::Float)?.f_double_value(&[])?;
         let wanted = (f64::from(self.recipe.iterations) * (1.0 + more)).round() as u32;
-        watch.steps = self.pace.fit(wanted, window.places(), self.time_limit);
-        let start = self.variable_of(&window.of(&picture)?)?;
-        let within = hold.map(|hold| hold.within(&window)).transpose()?;
+        watch.steps = self.pace.fit(wanted, window.places(), self.time_limit).max(1).min(wanted);
+        let start = self.variable_of(&window.of(picture)?)?;
+        let within = hold.map(|hold| hold.within(&window, outside)).transpose()?;
         let moments: Vec<Tensor> = optimizer.moments().into_iter().map(|moment| moment.shallow_clone()).collect();
         for moment in optimizer.moments() {
             *moment = window.of(moment)?;
         }
-        let part = self.optimise(&window.of(&content)?, start, within.as_ref(), &mut *optimizer, watch.steps, watch)?;
+        let part = self.optimise(&window.of(content)?, start, within.as_ref(), &mut **optimizer, watch.steps, watch)?;
         for (moment, before) in optimizer.moments().into_iter().zip(moments) {
             *moment = window.put(moment, &before)?;
             if let Some(Hold { frozen, .. }) = hold {
@@ -307,36 +323,43 @@ impl Session {
                 *moment = before.f_where_self(frozen, moment)?;
             }
         }
-        let picture = window.put(&part, &picture)?;
-        let youth = youth.f_sub_scalar(f64::from(watch.steps) / f64::from(STEPS_OF_YOUTH))?.f_clamp_min(0.0)?;
-        Ok(Painted { content, picture, youth, method, optimizer })
+        carried.picture = window.put(&part, picture)?;
+        carried.method = method;
+        carried.age(watch.steps)?;
+        let outside = within.and_then(|hold| hold.outside);
+        carried.surroundings = outside.map(|outside| Surroundings { window, outside });
+        Ok(carried)
     }
 
     /// Paints from nothing but the content: small at first, then ever larger, as the recipe says and there is time.
     fn paint_first(&mut self, content: &Tensor, watch: &mut Watch) -> Result<Painted> {
-        self.random = Random(self.parameters.seed);
         self.choose_palette(content, true)?;
         let size = size_of(content)?;
-        watch.steps = self.pace.fit(self.recipe.first_iterations, size.iter().product(), self.time_limit);
-        let is_short = watch.steps < self.recipe.first_iterations;
-        let scales = if is_short { 1 } else { self.recipe.scales };
-        let sizes = pyramid(size, self.parameters.style_scale.min(1.0), scales);
-        let steps = shares(watch.steps, sizes.len());
-        // What there was no time for is made up for in the frames that follow.
-        let youth = if is_short { 1.0 - f64::from(watch.steps) / f64::from(STEPS_OF_YOUTH) } else { 0.0 };
+        let begin = Instant::now();
+        watch.steps = self.recipe.first_iterations;
+        let sizes = pyramid(size, self.parameters.style_scale.min(1.0), self.recipe.scales);
+        let shares = shares(watch.steps, sizes.len());
         let method = self.recipe.method;
         let mut painted: Option<Painted> = None;
-        for (size, steps) in sizes.into_iter().zip(steps) {
+        for (size, share) in sizes.into_iter().zip(shares) {
+            let time = self.time_limit.map(|limit| limit.saturating_sub(begin.elapsed()));
+            let fitting = self.pace.fit(share, size.iter().product(), time);
+            // At the smallest size a step is taken in any case.
+            let steps = if painted.is_none() { fitting.max(1).min(share) } else { fitting };
+            // What there was no time for is made up for in the frames that follow.
+            let youth = if steps < share { 1.0 - f64::from(steps) / f64::from(STEPS_OF_YOUTH) } else { 0.0 };
             let content = resize(content, size)?;
+            self.prepare_style(size)?;
             let start = match &painted {
                 Some(smaller) => self.variable_of(&smaller.laid_over(&content, 1.0)?)?,
                 None => self.first_variable(&content)?,
             };
             let mut optimizer = method.begin(&start)?;
-            self.prepare_style(size)?;
             let picture = self.optimise(&content, start, None, &mut *optimizer, steps, watch)?;
             let youth = Tensor::f_full([1, 1, size[0], size[1]], youth.max(0.0), (Kind::Float, content.device()))?;
-            painted = Some(Painted { content, picture, youth, method, optimizer });
+            let drift = content.f_zeros_like()?;
+            let surroundings = None;
+            painted = Some(Painted { content, picture, youth, drift, method, optimizer, surroundings });
         }
         painted.ok_or(Error::NoStyle)
     }
@@ -356,6 +379,10 @@ impl Session {
     fn first_variable(&self, content: &Tensor) -> Result<Tensor> {
         match self.recipe.start {
             recipe::Start::Content => self.variable_of(content),
+            recipe::Start::MatchedColors => match &self.style_palette {
+                Some(style) => self.variable_of(&style.apply_to(content)?),
+                None => self.variable_of(content),
+            },
             recipe::Start::Noise { from, to } => {
                 let noise = Random(self.parameters.seed).uniform(content.numel() as i64)?.f_view_as(content)?;
                 let fed = noise.f_mul_scalar(to - from)?.f_add_scalar(from)?.f_to_device(content.device())?;
@@ -367,6 +394,26 @@ impl Session {
         }
     }
 
+    /// What lies around the part of a frame that is painted, where things are not still: nothing if that is all of it.
+    fn surroundings(&self, previous: &mut Painted, still: &Tensor) -> Result<Option<Surroundings>> {
+        let window = Window::around(&still.f_logical_not()?)?;
+        if !self.recipe.is_local() || window.is_whole() {
+            return Ok(None);
+        }
+        let sums = |window: &Window| -> Result<StyleSums> {
+            let levels = self.recipe.levels_at(size_of(still)?).len();
+            let fed = self.input.apply(&window.of(&previous.picture)?)?;
+            StyleSums::of(&self.quick, &self.recipe, &fed, levels)
+        };
+        let whole = match previous.surroundings.take() {
+            Some(known) if known.window == window => return Ok(Some(known)),
+            Some(Surroundings { window, outside }) => outside.sums.plus(&sums(&window)?)?,
+            None => sums(&Window::whole(size_of(still)?))?,
+        };
+        let outside = Outside { sums: whole.minus(&sums(&window)?)?, share: window.share() };
+        Ok(Some(Surroundings { window, outside }))
+    }
+
     fn optimise(
         &mut self,
         content: &Tensor,
@@ -376,26 +423,19 @@ impl Session {
         steps: u32,
         watch: &mut Watch,
     ) -> Result<Tensor> {
-        let Some((frame, style)) = &self.style_targets else { return Err(Error::NoStyle) };
-        let content = content_targets(&self.quick, &self.recipe, &self.input.apply(content)?)?;
-        let objective = Objective::new(&self.quick, &self.recipe, style, &content, hold);
+        if steps == 0 {
+            return self.picture_of(&variable);
+        }
+        let Some(style) = &self.style_targets else { return Err(Error::NoStyle) };
+        let content = content_targets(&self.quick, &self.recipe, &self.input.apply(content)?, style.size)?;
+        let objective = Objective::new(&self.quick, &self.recipe, style, &content, hold)?;
         let size = size_of(&variable)?;
-        let mut grid = Grid::new(size, *frame, self.recipe.tiles);
-        // Losses are means: as part of the frame's, those of a part count less.
-        let [area, of_frame] = [size, *frame].map(|[height, width]| (height * width) as f64);
         let bounded = self.recipe.variable == Variable::BoundedPicture;
         let mut last_losses = None;
         let mut lowest = f64::INFINITY;
         let (begin, begun_at) = (Instant::now(), watch.step);
         for step in 1..=steps {
-            if self.recipe.is_local() && grid != Grid::WHOLE {
-                // Else the tiles' edges would show.
-                grid.shift = [0, 1].map(|_| f64::from(self.random.draw()));
-            }
-            let (mut evaluation, losses) = objective.evaluate(&variable, &grid, bounded.then_some(&self.input))?;
-            if area < of_frame {
-                evaluation.gradient = evaluation.gradient.f_mul_scalar_(area / of_frame)?;
-            }
+            let (evaluation, losses) = objective.evaluate(&variable, bounded.then_some(&self.input))?;
             last_losses = Some(losses);
             watch.step(&evaluation.loss)?;
             if self.recipe.patience.is_some_and(|patience| step % patience == 0) {
@@ -427,19 +467,20 @@ impl Session {
     /// Makes what the style losses compare with for frames of this size, unless it is there. The style's longer side is
     /// that of the frames times style-scale, so that strokes keep their size.
     fn prepare_style(&mut self, size: [i64; 2]) -> Result<()> {
-        if self.style_targets.as_ref().is_some_and(|(for_size, _)| *for_size == size) {
+        if self.style_targets.as_ref().is_some_and(|targets| targets.size == size) {
             return Ok(());
         }
         let longest = (size[0].max(size[1]) as f64 * self.parameters.style_scale).round() as i64;
-        let fed = |(picture, share): &(Tensor, f64)| {
+        let prepared = |(picture, share): &(Tensor, f64)| {
             let picture = resize(picture, scaled(size_of(picture)?, longest.max(1)))?;
             let picture =
                 self.palette.as_ref().map_or(Ok(picture.shallow_clone()), |palette| palette.apply_to(&picture))?;
-            Ok((self.input.apply(&picture)?, *share))
+            Ok((Palette::of(&picture)?, self.input.apply(&picture)?, *share))
         };
-        let styles = self.styles.iter().map(fed).collect::<Result<Vec<_>>>()?;
-        let targets = style_targets(&self.quick, &self.recipe, &styles, size.iter().product())?;
-        self.style_targets = Some((size, targets));
+        let styles = self.styles.iter().map(prepared).collect::<Result<Vec<_>>>()?;
+        self.style_palette = Palette::blend(styles.iter().map(|(palette, _, share)| (palette, *share)))?;
+        let styles: Vec<_> = styles.into_iter().map(|(_, fed, share)| (fed, share)).collect();
+        self.style_targets = Some(style_targets(&self.quick, &self.recipe, &styles, size)?);
         Ok(())
     }
 
@@ -512,11 +553,12 @@ fn pyramid(size: [i64; 2], style_scale: f64, scales: u32) -> Vec<[i64; 2]> {
     (0..=halvings).rev().map(|halving| if halving == 0 { size } else { scaled(size, longest >> halving) }).collect()
 }
 
-/// `steps` for each of so many scales, of which the last gets half, and all the others as many as it.
+/// `steps`, shared among so many scales; the last gets what is left over.
 fn shares(steps: u32, scales: usize) -> Vec<u32> {
-    let others = scales.saturating_sub(1);
-    let each = (steps / 2).checked_div(others as u32).unwrap_or(0);
-    let mut shares = vec![each; others];
-    shares.push(steps - each * others as u32);
+    let each = steps.checked_div(scales as u32).unwrap_or(steps);
+    let mut shares = vec![each; scales];
+    if let Some(last) = shares.last_mut() {
+        *last += steps - each * scales as u32;
+    }
     shares
 }

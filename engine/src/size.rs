@@ -28,3 +28,13 @@ pub(crate) fn stretch(values: &Tensor, size: [i64; 2]) -> Result<Tensor> {
     }
     Ok(values.f_internal_upsample_bicubic2d_aa(size, false, None, None)?)
 }
+
+/// A picture of half the size, rounded up: the means of 2 x 2, at the edge of those that are there.
+pub(crate) fn halve(picture: &Tensor) -> Result<Tensor> {
+    Ok(picture.f_avg_pool2d([2, 2], [2, 2], [0, 0], true, false, None::<i64>)?)
+}
+
+/// The gradient at a picture, from that at its half.
+pub(crate) fn halve_gradient(picture: &Tensor, at_half: &Tensor) -> Result<Tensor> {
+    Ok(picture.f_avg_pool2d_backward(at_half, [2, 2], [2, 2], [0, 0], true, false, None::<i64>)?)
+}

@@ -48,9 +48,19 @@ impl Window {
         })
     }
 
+    /// Whether it is the frame.
+    pub fn is_whole(&self) -> bool {
+        self.size() == self.frame
+    }
+
     /// Height and width.
     fn size(&self) -> [i64; 2] {
         [self.end[0] - self.begin[0], self.end[1] - self.begin[1]]
+    }
+
+    /// Its share of the frame's places.
+    pub fn share(&self) -> f64 {
+        self.places() as f64 / self.frame.iter().product::<i64>() as f64
     }
 
     /// How many places it has.
@@ -66,7 +76,7 @@ impl Window {
 
     /// `whole` with `part` in its place.
     pub fn put(&self, part: &Tensor, whole: &Tensor) -> Result<Tensor> {
-        if self.size() == self.frame {
+        if self.is_whole() {
             return Ok(part.shallow_clone());
         }
         let Self { begin, end, .. } = self;

@@ -6,7 +6,6 @@ use std::cmp::Ordering;
 
 use common::picture;
 use style_engine::input::Input;
-use style_engine::losses::Grid;
 use style_engine::objective::{Objective, content_targets, style_targets};
 use style_engine::recipe::Recipe;
 use style_engine::session::Session;
@@ -83,12 +82,11 @@ fn evaluate(recipe: &Recipe, device: Device) -> ([f64; 4], Tensor) {
     let (height, width) = (135, 240);
     let input = recipe.input.unwrap_or(Input::ImageNet).on(device).unwrap();
     let fed = |seed| input.apply(&picture(seed, height, width).to_device(device)).unwrap();
-    let style = style_targets(&network, recipe, &[(fed(9), 1.0)], height * width).unwrap();
-    let content = content_targets(&network, recipe, &fed(1)).unwrap();
-    let objective = Objective::new(&network, recipe, &style, &content, None);
-    let grid = Grid::new([height, width], [height, width], recipe.tiles);
+    let style = style_targets(&network, recipe, &[(fed(9), 1.0)], [height, width]).unwrap();
+    let content = content_targets(&network, recipe, &fed(1), [height, width]).unwrap();
+    let objective = Objective::new(&network, recipe, &style, &content, None).unwrap();
     let start = picture(5, height, width).to_device(device);
-    let (evaluation, losses) = objective.evaluate(&start, &grid, Some(&input)).unwrap();
+    let (evaluation, losses) = objective.evaluate(&start, Some(&input)).unwrap();
     let losses = [evaluation.loss, losses.style, losses.content, losses.tv].map(|loss| loss.double_value(&[]));
     (losses, evaluation.gradient.to_device(Device::Cpu).to_kind(Kind::Double))
 }

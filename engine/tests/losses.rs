@@ -5,7 +5,7 @@ mod common;
 use common::picture;
 use style_engine::builtin;
 use style_engine::input::Input;
-use style_engine::losses::{Distance, GramDivisor, Grid, Target, TotalVariation, grams};
+use style_engine::losses::{Distance, FeatureSums, GramDivisor, Statistics, Target, TotalVariation, gram};
 use style_engine::pooling::Pooling;
 use style_engine::vgg::Tap;
 use tch::{Device, Kind, Tensor};
@@ -19,7 +19,7 @@ fn a_gram_matrix_is_divided_as_asked() {
     let features = Tensor::from_slice(&[1f32, 2., 3., 4., 0., 1., 0., 2.]).view([1, 2, 2, 2]);
     let products = Tensor::from_slice(&[30f32, 10., 10., 5.]).view([2, 2]);
     for (divisor, by) in [(GramDivisor::One, 1), (GramDivisor::Positions, 4), (GramDivisor::Features, 8)] {
-        assert!(grams(&features, &Grid::WHOLE, divisor).unwrap().allclose(&(&products / by), 1e-6, 1e-6, false));
+        assert!(gram(&features, divisor).unwrap().allclose(&(&products / by), 1e-6, 1e-6, false));
     }
 }
 
@@ -27,7 +27,7 @@ fn a_gram_matrix_is_divided_as_asked() {
 fn gram_matrices_of_16_bits_are_as_exact_as_these() {
     // Their sums reach 4 million: more than f16 holds.
     let features = (picture(1, 64, 96) * 30.0).to_kind(Kind::BFloat16);
-    let of = |kind| grams(&features.to_kind(kind), &Grid::WHOLE, GramDivisor::One).unwrap();
+    let of = |kind| gram(&features.to_kind(kind), GramDivisor::One).unwrap();
     let exact = of(Kind::Float);
     assert!(of(Kind::BFloat16).allclose(&exact, 1.0 / 256.0, 0.0, false));
     assert!(of(Kind::Half).allclose(&exact, 1.0 / 256.0, 0.0, false));
@@ -93,18 +93,18 @@ fn a_style_loss_does_not_grow_with_the_picture() {
     // One period of an endless picture, and `periods` x `periods` of them: the same style. What lies within a period of
     // the border is cut away, since zero padding is seen there.
     let losses = |x: &Tensor, style: &Tensor, periods: i64| -> Vec<f64> {
-        let gram = |picture: &Tensor, tap: usize| {
+        let inside = |picture: &Tensor, tap: usize| {
             let picture = picture.repeat([1, 1, periods + 2, periods + 2]);
             let features = &network.features(&input.apply(&picture).unwrap(), &taps, Pooling::Max).unwrap()[tap];
             let inside = [2, 3].into_iter().fold(features.shallow_clone(), |features, axis| {
                 let period = features.size()[axis] / (periods + 2);
                 features.narrow(axis as i64, period, periods * period)
             });
-            grams(&inside, &Grid::WHOLE, GramDivisor::Positions).unwrap()
+            gram(&inside, GramDivisor::Positions).unwrap()
         };
         let distance = |kind, tap| {
-            let target = Target::new(gram(style, tap), kind, 1).unwrap();
-            number(&target.distance(&gram(x, tap)).unwrap())
+            let target = Target::new(inside(style, tap), kind, 1).unwrap();
+            number(&target.distance(&inside(x, tap)).unwrap())
         };
         let kinds = [Distance::MeanSquare, Distance::Relative];
         kinds.into_iter().flat_map(|kind| (0..taps.len()).map(move |tap| distance(kind, tap))).collect()
@@ -116,23 +116,29 @@ fn a_style_loss_does_not_grow_with_the_picture() {
 }
 
 #[test]
-fn tiles_keep_their_size_in_a_part_of_a_frame() {
-    let frame = [270, 480];
-    assert_eq!(Grid::new(frame, frame, 1), Grid::WHOLE);
-    assert_eq!(Grid::new(frame, frame, 3).tiles, [3, 5]);
-    assert_eq!(Grid::new([90, 270], frame, 3).tiles, [1, 3]);
+fn mean_and_covariance_are_those_of_the_positions() {
+    // Two channels at four positions.
+    let features = Tensor::from_slice(&[1f32, 2., 3., 4., 0., 1., 0., 2.]).view([1, 2, 2, 2]);
+    let statistics = Statistics::MeanCovariance.of(&FeatureSums::of(&features).unwrap()).unwrap();
+    let expected = [Tensor::from_slice(&[2.5f32, 0.75]), Tensor::from_slice(&[1.25f32, 0.625, 0.625, 0.6875])];
+    for (statistic, expected) in statistics.iter().zip(expected) {
+        assert!(statistic.flatten(0, -1).allclose(&expected, 1e-6, 1e-6, false), "{statistic}");
+    }
 }
 
 #[test]
-fn a_shifted_grid_counts_every_place_once() {
+fn sums_of_parts_add_up() {
     let features = Tensor::randn([1, 4, 12, 20], (Kind::Float, Device::Cpu));
-    let whole = grams(&features, &Grid::WHOLE, GramDivisor::One).unwrap();
-    for shift in [[0.0, 0.0], [0.4, 0.7], [0.99, 0.01]] {
-        let tiles = grams(&features, &Grid { tiles: [3, 4], shift }, GramDivisor::One).unwrap();
-        assert_eq!(tiles.size(), [12, 4, 4]);
-        assert!(
-            tiles.sum_dim_intlist([0].as_slice(), true, Kind::Float).allclose(&whole, 1e-4, 1e-3, false),
-            "{shift:?}"
-        );
-    }
+    let of = |features: &Tensor| FeatureSums::of(features).unwrap();
+    let [left, right] = [of(&features.narrow(3, 0, 7)), of(&features.narrow(3, 7, 13))];
+    let kinds = [Statistics::MeanCovariance, Statistics::Gram(GramDivisor::Features)];
+    let alike = |a: &FeatureSums, b: &FeatureSums| {
+        kinds.iter().all(|kind| {
+            let [a, b] = [a, b].map(|sums| kind.of(sums).unwrap());
+            a.iter().zip(&b).all(|(a, b)| a.allclose(b, 1e-4, 1e-5, false))
+        })
+    };
+    assert!(alike(&left.plus(&right).unwrap(), &of(&features)));
+    assert!(alike(&of(&features).minus(&left).unwrap(), &right));
+    assert!(!alike(&left, &right));
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use common::{picture, scratch, write_network};
 use style_engine::input::Input;
-use style_engine::losses::{GramDivisor, Grid, grams};
+use style_engine::losses::{GramDivisor, gram};
 use style_engine::pooling::Pooling;
 use style_engine::vgg::{Tap, Vgg};
 use style_engine::{Error, weights};
@@ -42,7 +42,7 @@ fn features_and_gram_matrices_are_numpys() {
     let taps: Vec<Tap> = network.taps().filter(|tap| tap.rectified).collect();
     let fed = Input::ImageNet.on(Device::Cpu).unwrap().apply(&x).unwrap();
     for (tap, features) in taps.iter().zip(network.features(&fed, &taps, Pooling::Max).unwrap()) {
-        for result in [&features, &grams(&features, &Grid::WHOLE, GramDivisor::Positions).unwrap()] {
+        for result in [&features, &gram(&features, GramDivisor::Positions).unwrap()] {
             let size = result.size();
             let expected =
                 Tensor::from_slice(&expected.by_ref().take(result.numel()).collect::<Vec<_>>()).view(&size[..]);

@@ -3,7 +3,7 @@
 mod common;
 
 use common::picture;
-use style_engine::losses::{Distance, GramDivisor, Grid, Target, grams};
+use style_engine::losses::{Distance, GramDivisor, Target, gram};
 use style_engine::pooling::Pooling;
 use style_engine::random::Random;
 use style_engine::session::Session;
@@ -61,7 +61,7 @@ fn style_loss(session: &Session, painted: &Tensor) -> f64 {
     let taps: Vec<_> = ["relu1_1", "relu2_1", "relu3_1"].map(|name| network.tap(name).unwrap()).into();
     let matrices = |picture: &Tensor| -> Vec<Tensor> {
         let features = network.features(&input.apply(picture).unwrap(), &taps, Pooling::Max).unwrap();
-        features.iter().map(|features| grams(features, &Grid::WHOLE, GramDivisor::Positions).unwrap()).collect()
+        features.iter().map(|features| gram(features, GramDivisor::Positions).unwrap()).collect()
     };
     let loss = |(wanted, painted): (Tensor, Tensor)| {
         Target::new(wanted, Distance::Relative, 1).unwrap().distance(&painted).unwrap().double_value(&[])

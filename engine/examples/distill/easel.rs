@@ -1,8 +1,8 @@
 //! Pictures that the student is painting: what it must see rightly are pictures that its own gradients made. On photographs
 //! alone it learns less where it is wrong, and an optimiser finds just those places.
 
-use style_engine::losses::Grid;
-use style_engine::objective::{Objective, Targets, content_targets, style_targets};
+use style_engine::losses::{GramDivisor, Statistics};
+use style_engine::objective::{ContentTargets, Objective, StyleTargets, content_targets, style_targets};
 use style_engine::optimizers::Optimizer;
 use style_engine::random::Random;
 use style_engine::recipe::Recipe;
@@ -30,8 +30,8 @@ struct Canvas {
     /// `(1, 3, side, side)` in 0..1.
     picture: Tensor,
     recipe: Recipe,
-    style: Targets,
-    content: Targets,
+    style: StyleTargets,
+    content: ContentTargets,
     optimizer: Box<dyn Optimizer>,
     steps_left: i64,
 }
@@ -76,12 +76,15 @@ impl Canvas {
         let mut recipe = Recipe::new(&Parameters::default(), "", "")?;
         let exponent = CONTENT[0] + (CONTENT[1] - CONTENT[0]) * f64::from(random.draw());
         recipe.content.weight *= 10f64.powf(exponent);
+        // The losses that the built-in network was taught with.
+        recipe.statistics = Statistics::Gram(GramDivisor::Positions);
+        recipe.levels.truncate(1);
         let [content, style] = [pictures.draw(side, random)?, pictures.draw(side, random)?];
         let [content, style] = [content, style].map(|picture| picture.unsqueeze(0).to_device(student.device));
         let input = student.input.on(student.device)?;
         Ok(Self {
-            style: style_targets(student, &recipe, &[(input.apply(&style)?, 1.0)], side * side)?,
-            content: content_targets(student, &recipe, &input.apply(&content)?)?,
+            style: style_targets(student, &recipe, &[(input.apply(&style)?, 1.0)], [side, side])?,
+            content: content_targets(student, &recipe, &input.apply(&content)?, [side, side])?,
             optimizer: recipe.method.begin(&content)?,
             recipe,
             picture: content,
@@ -90,9 +93,9 @@ impl Canvas {
     }
 
     fn paint(&mut self, student: &Vgg) -> Outcome<()> {
-        let objective = Objective::new(student, &self.recipe, &self.style, &self.content, None);
+        let objective = Objective::new(student, &self.recipe, &self.style, &self.content, None)?;
         let input = student.input.on(student.device)?;
-        let (evaluation, _) = objective.evaluate(&self.picture, &Grid::WHOLE, Some(&input))?;
+        let (evaluation, _) = objective.evaluate(&self.picture, Some(&input))?;
         self.picture = self.optimizer.step(&self.picture, &evaluation)?.clamp(0.0, 1.0);
         self.steps_left -= 1;
         Ok(())

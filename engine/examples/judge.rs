@@ -1,0 +1,171 @@
+//! Judges painted pictures, with a network that did not paint them: a line of JSON for each. `scripts/bench` uses it.
+//!
+//! `judge WIDTH HEIGHT PAINTED CONTENT STYLE_WIDTH STYLE_HEIGHT STYLE [weights=FILE] [every=N] [uncovered=FILE]`: files hold
+//! R, G, B bytes without headers, PAINTED and CONTENT a frame or more. Of every Nth frame the line has
+//!
+//! - `gram`, `moments`, `sliced`: distances from the style, means over relu1_1, relu2_1 and relu3_1. Of Gram matrices, and
+//!   of means and of covariances, the squared differences over the style's squares; of features' projections on random
+//!   directions the squared Wasserstein distances (F. Pitie, A. Kokaram, R. Dahyot, ICCV 2005) over the style's squares;
+//! - `content`: the squared difference from the content at relu3_1, over its square;
+//! - `nearest`: the median, over places at relu3_1, of the cosine distance to the style's nearest features, less the
+//!   style's mean.
+//!
+//! `uncovered` holds a byte a pixel for each frame, 1 for places to be looked at: then the line also has
+//! `uncovered`: how many there are at relu3_1; `as_near`: the share of them that are as near to the style as 95 of 100
+//! other places; `uncovered_nearest`: their median.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use style_engine::builtin;
+use style_engine::losses::{Distance, FeatureSums, GramDivisor, Statistics, Target};
+use style_engine::pooling::Pooling;
+use style_engine::random::Random;
+use style_engine::vgg::{Tap, Vgg};
+use style_engine::weights;
+use tch::{Device, Kind, Tensor};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+const LAYERS: [&str; 3] = ["relu1_1", "relu2_1", "relu3_1"];
+const DIRECTIONS: i64 = 64;
+/// The share of other places that a place must be as near as.
+const OTHERS: f64 = 0.95;
+/// Places are compared with so many features of the style at most.
+const MOST_FEATURES: i64 = 8192;
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [width, height, painted, content, style_width, style_height, style, options @ ..] = arguments.as_slice() else {
+        return Err("see the head of engine/examples/judge.rs".into());
+    };
+    let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
+    let every = options.get("every").map_or(Ok(1), |every| every.parse())?;
+    let (width, height) = (width.parse::<i64>()?, height.parse::<i64>()?);
+    let (painted, content, style) = (fs::read(painted)?, fs::read(content)?, fs::read(style)?);
+    let uncovered = options.get("uncovered").map(fs::read).transpose()?;
+
+    let _no_gradients = tch::no_grad_guard();
+    let network = match options.get("weights") {
+        Some(path) => weights::load(Path::new(path), Device::Cpu)?,
+        None => builtin::network(Device::Cpu)?,
+    };
+    let judge = Judge::new(network, &picture(&style, style_height.parse()?, style_width.parse()?))?;
+    let size = (3 * height * width) as usize;
+    let frames = painted.chunks_exact(size).zip(content.chunks_exact(size));
+    for (index, (painted, content)) in frames.enumerate().skip(every - 1).step_by(every) {
+        let features = judge.features(&picture(painted, height, width))?;
+        let mut line = format!("\"frame\": {}", index + 1);
+        for (name, value) in judge.losses(&features, &judge.features(&picture(content, height, width))?)? {
+            line += &format!(", \"{name}\": {value:.6}");
+        }
+        let pixels = size / 3;
+        let mask = uncovered.as_ref().and_then(|bytes| bytes.get(index * pixels..(index + 1) * pixels));
+        for (name, value) in judge.nearest(&features[2], mask.map(|mask| (mask, height, width)))? {
+            line += &format!(", \"{name}\": {value:.4}");
+        }
+        println!("{{{line}}}");
+    }
+    Ok(())
+}
+
+struct Judge {
+    network: Vgg,
+    taps: Vec<Tap>,
+    style: Vec<Tensor>,
+}
+
+impl Judge {
+    fn new(network: Vgg, style: &Tensor) -> Outcome<Self> {
+        let taps = LAYERS.iter().filter_map(|name| network.tap(name)).collect();
+        let mut judge = Self { network, taps, style: Vec::new() };
+        judge.style = judge.features(style)?;
+        if judge.style.len() < LAYERS.len() {
+            return Err(format!("the judge must have {}", LAYERS.join(", ")).into());
+        }
+        Ok(judge)
+    }
+
+    fn features(&self, picture: &Tensor) -> Outcome<Vec<Tensor>> {
+        let fed = self.network.input.on(self.network.device)?.apply(picture)?;
+        Ok(self.network.features(&fed, &self.taps, Pooling::Max)?)
+    }
+
+    fn losses(&self, painted: &[Tensor], content: &[Tensor]) -> Outcome<Vec<(&'static str, f64)>> {
+        let share = 1.0 / self.taps.len() as f64;
+        let (mut gram, mut moments, mut projected) = (0.0, 0.0, 0.0);
+        for (painted, style) in painted.iter().zip(&self.style) {
+            let sums = [FeatureSums::of(painted)?, FeatureSums::of(style)?];
+            let distance = |statistics: Statistics| -> Outcome<f64> {
+                let [painted, style] = [statistics.of(&sums[0])?, statistics.of(&sums[1])?];
+                style.iter().zip(&painted).map(|(style, painted)| apart(painted, style)).sum()
+            };
+            gram += distance(Statistics::Gram(GramDivisor::Positions))? * share;
+            moments += distance(Statistics::MeanCovariance)? * share;
+            projected += sliced(painted, style)? * share;
+        }
+        let content = apart(&painted[2], &content[2])?;
+        Ok(vec![("gram", gram), ("moments", moments), ("sliced", projected), ("content", content)])
+    }
+
+    /// How near places are to the style, and those of a mask, with its height and width.
+    fn nearest(&self, painted: &Tensor, mask: Option<(&[u8], i64, i64)>) -> Outcome<Vec<(&'static str, f64)>> {
+        let style = rows(&self.style[2]);
+        let mean = style.mean_dim([0].as_slice(), true, Kind::Float);
+        let unit = |rows: &Tensor| {
+            let centered = rows - &mean;
+            let norm = centered.square().sum_dim_intlist([1].as_slice(), true, Kind::Float).sqrt() + 1e-6;
+            centered / norm
+        };
+        let stride = style.size()[0] / MOST_FEATURES + 1;
+        let style = unit(&style.slice(0, 0, None, stride));
+        let parts: Vec<_> = unit(&rows(painted)).split(4096, 0);
+        let nearest = |part: &Tensor| 1.0 - part.matmul(&style.transpose(0, 1)).amax([1i64].as_slice(), false);
+        let distances = Tensor::cat(&parts.iter().map(nearest).collect::<Vec<_>>(), 0);
+        let mut values = vec![("nearest", distances.median().double_value(&[]))];
+        if let Some((mask, height, width)) = mask {
+            let (_, _, rows, columns) = painted.size4()?;
+            let mask = Tensor::from_slice(mask).view([1, 1, height, width]).to_kind(Kind::Float);
+            let mask = mask.adaptive_avg_pool2d([rows, columns]).flatten(0, -1).ge(0.5);
+            let count = mask.sum(Kind::Int64).int64_value(&[]);
+            let (of_mask, others) = (distances.masked_select(&mask), distances.masked_select(&mask.logical_not()));
+            values.push(("uncovered", count as f64));
+            if count > 0 {
+                let limit = others.quantile_scalar(OTHERS, 0, false, "linear");
+                let as_near = of_mask.le_tensor(&limit).mean(Kind::Float);
+                values.push(("as_near", as_near.double_value(&[])));
+                values.push(("uncovered_nearest", of_mask.median().double_value(&[])));
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// The squared difference over the square of what is aimed at.
+fn apart(x: &Tensor, target: &Tensor) -> Outcome<f64> {
+    Ok(Target::new(target.shallow_clone(), Distance::Relative, 1)?.distance(x)?.double_value(&[]))
+}
+
+/// The sliced Wasserstein distance of features, squared, over the mean square of the style's projections.
+fn sliced(painted: &Tensor, style: &Tensor) -> Outcome<f64> {
+    let (_, channels, _, _) = style.size4()?;
+    let directions = Random(1).normal(channels * DIRECTIONS)?.view([channels, DIRECTIONS]);
+    let norm = directions.square().sum_dim_intlist([0].as_slice(), true, Kind::Float).sqrt();
+    let sorted = |features: &Tensor| rows(features).matmul(&(&directions / &norm)).transpose(0, 1).sort(1, false).0;
+    let [painted, style] = [sorted(painted), sorted(style)];
+    let positions = painted.size()[1];
+    let style = style.unsqueeze(0).upsample_linear1d([positions], true, None).squeeze_dim(0);
+    apart(&painted, &style)
+}
+
+/// Features `(1, C, H, W)` as `(H W, C)`.
+fn rows(features: &Tensor) -> Tensor {
+    features.squeeze_dim(0).flatten(1, 2).transpose(0, 1).contiguous()
+}
+
+/// `(1, 3, H, W)` in 0..1.
+fn picture(bytes: &[u8], height: i64, width: i64) -> Tensor {
+    Tensor::from_slice(bytes).view([1, height, width, 3]).permute([0, 3, 1, 2]).to_kind(Kind::Float) / 255
+}

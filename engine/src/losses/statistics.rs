@@ -1,0 +1,177 @@
+//! Style as statistics of features over all positions of a picture.
+//!
+//! All of them follow from sums over positions. Sums of parts of a picture add up, so that a frame of which only a part
+//! is painted is still compared as a whole.
+
+use tch::{Kind, Tensor};
+
+use super::Target;
+use crate::Result;
+
+/// What a Gram matrix is divided by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum GramDivisor {
+    /// Nothing.
+    One,
+    /// The positions that it sums over, `H W`.
+    Positions,
+    /// The features, `C H W`.
+    Features,
+}
+
+/// The statistics of a layer's features that make up a style.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Statistics {
+    /// The Gram matrix `F F^T` (L. Gatys, A. Ecker, M. Bethge, CVPR 2016, equation 3), divided.
+    Gram(GramDivisor),
+    /// Mean and covariance, apart. In a Gram matrix a ReLU's large means hide the covariance, and flat places are hatched
+    /// to reach it (E. Risser, P. Wilmot, C. Barnes, arXiv:1701.08893, section 3).
+    MeanCovariance,
+}
+
+/// Sums over the positions of features, in 32 bits.
+#[derive(Debug)]
+pub struct FeatureSums {
+    positions: i64,
+    /// `(C)`.
+    features: Tensor,
+    /// `F F^T`, `(C, C)`.
+    products: Tensor,
+}
+
+impl FeatureSums {
+    /// Of features `(1, C, H, W)`.
+    pub fn of(features: &Tensor) -> Result<Self> {
+        Self::of_rows(&rows(features)?)
+    }
+
+    /// Of features `(H W, C)`.
+    fn of_rows(rows: &Tensor) -> Result<Self> {
+        let (positions, _) = rows.size2()?;
+        // bf16 reaches as far as 32 bits do, and its sums are rounded once; f16 would overflow.
+        let factors = if rows.kind() == Kind::BFloat16 { rows.shallow_clone() } else { rows.f_to_kind(Kind::Float)? };
+        Ok(Self {
+            positions,
+            features: rows.f_sum_dim_intlist([0].as_slice(), false, Kind::Float)?,
+            products: product(&factors.f_transpose(0, 1)?, &factors)?.f_to_kind(Kind::Float)?,
+        })
+    }
+
+    /// With those of another part of the picture.
+    pub fn plus(&self, other: &Self) -> Result<Self> {
+        Ok(Self {
+            positions: self.positions + other.positions,
+            features: self.features.f_add(&other.features)?,
+            products: self.products.f_add(&other.products)?,
+        })
+    }
+
+    /// Without those of a part of the picture.
+    pub fn minus(&self, part: &Self) -> Result<Self> {
+        Ok(Self {
+            positions: self.positions - part.positions,
+            features: self.features.f_sub(&part.features)?,
+            products: self.products.f_sub(&part.products)?,
+        })
+    }
+}
+
+impl GramDivisor {
+    fn of(self, sums: &FeatureSums) -> f64 {
+        match self {
+            Self::One => 1.0,
+            Self::Positions => sums.positions as f64,
+            Self::Features => (sums.positions * sums.features.numel() as i64) as f64,
+        }
+    }
+}
+
+impl Statistics {
+    /// The statistics themselves: `[Gram matrix (C, C)]`, or `[mean (C), covariance (C, C)]`.
+    pub fn of(self, sums: &FeatureSums) -> Result<Vec<Tensor>> {
+        match self {
+            Self::Gram(divisor) => Ok(vec![sums.products.f_div_scalar(divisor.of(sums))?]),
+            Self::MeanCovariance => {
+                let positions = sums.positions as f64;
+                let mean = sums.features.f_div_scalar(positions)?;
+                let covariance = sums.products.f_div_scalar(positions)?.f_sub(&mean.f_outer(&mean)?)?;
+                Ok(vec![mean, covariance])
+            }
+        }
+    }
+
+    /// The gradient at features, from that at their statistics: `F A + b` for features `F` of `(H W, C)`, with `A`
+    /// `(C, C)` and `b` `(C)`.
+    fn gradient(self, sums: &FeatureSums, at_statistics: &[Tensor]) -> Result<Option<(Tensor, Option<Tensor>)>> {
+        // A change of F changes F F^T by dF F^T + F dF^T, and the gradient at it is symmetric.
+        match (self, at_statistics) {
+            (Self::Gram(divisor), [at_gram]) => Ok(Some((at_gram.f_mul_scalar(2.0 / divisor.of(sums))?, None))),
+            (Self::MeanCovariance, [at_mean, at_covariance]) => {
+                let positions = sums.positions as f64;
+                let factor = at_covariance.f_mul_scalar(2.0 / positions)?;
+                let of_mean = factor.f_mv(&sums.features.f_div_scalar(positions)?)?;
+                Ok(Some((factor, Some(at_mean.f_div_scalar(positions)?.f_sub(&of_mean)?))))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The Gram matrix of features `(1, C, H, W)`: `F F^T`, `(C, C)`, divided; in 32 bits.
+pub fn gram(features: &Tensor, divisor: GramDivisor) -> Result<Tensor> {
+    let sums = FeatureSums::of(features)?;
+    Ok(sums.products.f_div_scalar(divisor.of(&sums))?)
+}
+
+/// The distance of a picture's statistics to their targets, one for each. The features `(1, C, H, W)` are those of the
+/// picture, or of a part of it where the rest has the sums `outside`. Adds `weight` times the gradient at them.
+pub(crate) fn style_loss(
+    statistics: Statistics,
+    targets: &[Target],
+    features: &Tensor,
+    outside: Option<&FeatureSums>,
+    weight: f64,
+    gradient: &mut Tensor,
+) -> Result<Tensor> {
+    let features = rows(features)?;
+    let mut sums = FeatureSums::of_rows(&features)?;
+    if let Some(outside) = outside {
+        sums = sums.plus(outside)?;
+    }
+    let mut loss = Tensor::f_zeros([], (Kind::Float, features.device()))?;
+    let mut at_statistics = Vec::with_capacity(targets.len());
+    for (statistic, target) in statistics.of(&sums)?.iter().zip(targets) {
+        let mut at_statistic = statistic.f_zeros_like()?;
+        loss = loss.f_add(&target.pull(statistic, weight, &mut at_statistic)?)?;
+        at_statistics.push(at_statistic);
+    }
+    if let Some((factor, offset)) = statistics.gradient(&sums, &at_statistics)? {
+        let (_, channels, height, width) = gradient.size4()?;
+        let mut sum = rows(gradient)?.f_unsqueeze(0)?;
+        sum = add_product(sum, &features, &factor.f_to_kind(features.kind())?)?;
+        if let Some(offset) = offset {
+            // As a product: a sum of 16 bits and few channels takes longer than all else here.
+            let (positions, _) = features.size2()?;
+            let ones = Tensor::f_ones([positions, 1], (features.kind(), features.device()))?;
+            sum = add_product(sum, &ones, &offset.f_unsqueeze(0)?.f_to_kind(features.kind())?)?;
+        }
+        *gradient = sum.f_view([1, height, width, channels])?.f_permute([0, 3, 1, 2])?;
+    }
+    Ok(loss)
+}
+
+/// A product of matrices. That of a batch is the same every time, whatever memory the factors lie in.
+fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    Ok(a.f_unsqueeze(0)?.f_bmm(&b.f_unsqueeze(0)?)?.f_squeeze_dim(0)?)
+}
+
+/// The same, added to a batch of one.
+fn add_product(mut sum: Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    Ok(sum.f_baddbmm_(&a.f_unsqueeze(0)?, &b.f_unsqueeze(0)?)?)
+}
+
+/// Features `(1, C, H, W)` as `(H W, C)`: in place where channels lie side by side.
+fn rows(features: &Tensor) -> Result<Tensor> {
+    let (_, channels, height, width) = features.size4()?;
+    Ok(features.f_permute([0, 2, 3, 1])?.f_reshape([height * width, channels])?)
+}

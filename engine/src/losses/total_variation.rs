@@ -1,0 +1,64 @@
+//! Total variation: how rough a picture is.
+
+use tch::{Kind, Tensor};
+
+use crate::Result;
+
+/// The dimensions of a picture.
+const HEIGHT: i64 = 2;
+const WIDTH: i64 = 3;
+
+/// How rough a picture `(1, C, H, W)` is, from the differences `dx` and `dy` between neighbours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TotalVariation {
+    /// `mean(dx^2) + mean(dy^2)`.
+    MeanSquare,
+    /// `(mean(|dx|) + mean(|dy|)) / 2`.
+    HalfMeanAbsolute,
+    /// `sum((dx^2 + dy^2)^1.25)`, over the positions that have both neighbours.
+    Power,
+}
+
+impl TotalVariation {
+    /// Of `picture`; 0 where it has no neighbours. So many times its gradient is added.
+    pub fn pull(self, picture: &Tensor, weight: f64, gradient: &Tensor) -> Result<Tensor> {
+        // What lies after each place, and each place that something lies after, along an axis.
+        let after = |values: &Tensor, axis: i64| values.f_slice(axis, 1, None, 1);
+        let before = |values: &Tensor, axis: i64| values.f_slice(axis, 0, -1, 1);
+        let difference = |axis: i64| -> Result<Tensor> { Ok(after(picture, axis)?.f_sub(&before(picture, axis)?)?) };
+        let differences = [difference(HEIGHT)?, difference(WIDTH)?];
+        // A mean of nothing is not a number.
+        let count = |values: &Tensor| values.numel().max(1) as f64;
+        let (degree, slopes) = match self {
+            Self::MeanSquare => {
+                let slope = |difference: &Tensor| difference.f_mul_scalar(2.0 / count(difference));
+                (2.0, [slope(&differences[0])?, slope(&differences[1])?])
+            }
+            Self::HalfMeanAbsolute => {
+                let slope = |difference: &Tensor| difference.f_sign()?.f_div_scalar(2.0 * count(difference));
+                (1.0, [slope(&differences[0])?, slope(&differences[1])?])
+            }
+            Self::Power => {
+                let at_both = [before(&differences[0], WIDTH)?, before(&differences[1], HEIGHT)?];
+                let square = at_both[0].f_square()?.f_add(&at_both[1].f_square()?)?;
+                let share = square.f_pow_tensor_scalar(0.25)?.f_mul_scalar(2.5)?;
+                let slope = |difference: &Tensor, at_both: &Tensor, other: i64| -> Result<Tensor> {
+                    let slope = difference.f_zeros_like()?;
+                    before(&slope, other)?.f_copy_(&at_both.f_mul(&share)?)?;
+                    Ok(slope)
+                };
+                let of_height = slope(&differences[0], &at_both[0], WIDTH)?;
+                (2.5, [of_height, slope(&differences[1], &at_both[1], HEIGHT)?])
+            }
+        };
+        // What grows with a power of the differences is the sum of their slopes times themselves, by that power (Euler).
+        let mut value = Tensor::f_zeros([], (Kind::Float, picture.device()))?;
+        for (axis, (difference, slope)) in [HEIGHT, WIDTH].into_iter().zip(differences.iter().zip(&slopes)) {
+            value = value.f_add(&difference.f_mul(slope)?.f_sum(Kind::Float)?.f_div_scalar(degree)?)?;
+            let slope = slope.f_mul_scalar(weight)?;
+            let _ = after(gradient, axis)?.f_add_(&slope)?;
+            let _ = before(gradient, axis)?.f_sub_(&slope)?;
+        }
+        Ok(value)
+    }
+}
