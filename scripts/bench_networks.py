@@ -8,17 +8,13 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-import bench_stability as stability
 import numpy as np
 from bench_style import STEPS, run
-from PIL import Image
+from painting import COMPACT, ROOT, SHARED, judge, picture, repaint, sheet
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
 OUT = ROOT / "target/bench-networks"
 DISTILL = ROOT / "target/release/examples/distill"
 JUDGE = SHARED / "weights/vgg19-conv3_1.safetensors"
-COMPACT = SHARED / "weights/vgg19-compact16.safetensors"
 # None of these pictures is among those that the built-in network was trained with.
 PAIRS = [(content, style) for content in ["golden_gate.jpg", "chelsea.png", "tubingen.jpg"]
          for style in ["starry_night.jpg", "the_scream.jpg"]]
@@ -36,9 +32,9 @@ class Painted(NamedTuple):
 
 
 def paint(network: Path, content: np.ndarray, style: np.ndarray, factor: float) -> Painted:
-    settings = [f"weights={network}", f"judge={JUDGE}", "measure=1", f"content-weight={2 * factor}"]
-    result = stability.repaint(content[None], style, *settings)
-    return Painted(result.film[0], result.lines[0]["style"], result.lines[0]["content"])
+    painted = repaint(content[None], style, f"weights={network}", f"content-weight={2 * factor}").film
+    judged = judge(painted, content[None], style, f"weights={JUDGE}")[0]
+    return Painted(painted[0], judged["moments"], judged["content"])
 
 
 def paint_to(content_loss: float, network: Path, content: np.ndarray, style: np.ndarray) -> Painted:
@@ -68,8 +64,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer pictures, and smaller ones")
     options = parser.parse_args()
     pairs, longest = (PAIRS[::3], 256) if options.quick else (PAIRS, 384)
-    for folder in (OUT, stability.OUT):
-        folder.mkdir(parents=True, exist_ok=True)
+    OUT.mkdir(parents=True, exist_ok=True)
     seeded, built_in = OUT / "seeded.safetensors", OUT / "built-in.safetensors"
     topology = ["channels=24/48/96,96/96", "start=seed", "steps=0"]
     subprocess.run([DISTILL, SHARED / "images/content", seeded, JUDGE, COMPACT, *topology], check=True)
@@ -85,15 +80,15 @@ def main() -> None:
     style_losses: dict[str, list[float]] = {name: [] for name in networks}
     rows = []
     for content_name, style_name in pairs:
-        content = stability.picture(SHARED / "images/content" / content_name, longest)
-        style = stability.picture(SHARED / "images/style" / style_name, longest)
+        content = picture(SHARED / "images/content" / content_name, longest)
+        style = picture(SHARED / "images/style" / style_name, longest)
         judged = paint(JUDGE, content, style, 1)
         row = [content]
         for name, network in networks.items():
             painted = judged if network == JUDGE else paint_to(judged.content_loss, network, content, style)
             style_losses[name].append(painted.style_loss)
             row.append(painted.picture)
-        rows.append(np.concatenate(row, 1))
+        rows.append(row)
     print("| network | " + " | ".join(f"{Path(c).stem}, {Path(s).stem}" for c, s in pairs)
           + " | times VGG19's | times the seeded one's | ms a step |")
     print("| --- |" + " ---: |" * (len(pairs) + 3))
@@ -103,9 +98,7 @@ def main() -> None:
         took = f"{statistics.median(times[name]):.1f} ({min(times[name]):.1f} to {max(times[name]):.1f})"
         print(f"| {name} | " + " | ".join(f"{loss:.4f}" for loss in losses)
               + f" | {ratios[0]:.2f} | {ratios[1]:.3f} | {took} |")
-    width = max(row.shape[1] for row in rows)
-    padded = [np.pad(row, ((0, 4), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows]
-    Image.fromarray(np.concatenate(padded)).save(OUT / "side-by-side.png")
+    sheet(OUT / "side-by-side.png", rows)
     print(f"\nFrom left to right: the content, {', '.join(networks)}.")
 
 

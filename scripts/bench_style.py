@@ -18,6 +18,7 @@ from pathlib import Path
 
 import bench_stability as stability
 import numpy as np
+import painting
 
 ROOT = Path(__file__).resolve().parent.parent
 WEIGHTS = ROOT.parent / "shared/weights"
@@ -149,7 +150,7 @@ def element(device: str, weights: Path, sizes: list[tuple[int, int]], frames: in
 
 def write_film(path: Path, width: int, height: int, frames: int, standing: bool) -> None:
     """The clip's first frames; standing: only the middle third of them, before the first frame."""
-    film = stability.clip(CLIP, frames, width, height)
+    film = painting.clip(CLIP, frames, width, height)
     if standing:
         outside = np.abs(np.arange(width) - width / 2) > width / 6
         film = np.where(outside[:, None], film[0], film)
@@ -158,21 +159,21 @@ def write_film(path: Path, width: int, height: int, frames: int, standing: bool)
 
 def reached(frames: int) -> None:
     """The table of what K steps reach."""
-    stability.OUT.mkdir(parents=True, exist_ok=True)
-    film = stability.clip(CLIP, frames)
-    style = stability.picture(STYLE, stability.WIDTH)
+    film = painting.clip(CLIP, frames, stability.WIDTH, stability.HEIGHT)
+    style = painting.picture(STYLE, stability.WIDTH)
     flow = stability.found(film, style)
     print(f"\n## What steps reach: {len(film)} frames of 480x270, compact network\n")
-    print("| warm-start | K | E_warp, own flow | style loss | content loss | steps | ms a frame |")
+    print("| warm-start | K | E_warp, own flow | mean + covariance | content | steps | ms a frame |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     compact = f"weights={WEIGHTS / 'vgg19-compact16.safetensors'}"
     for warm_start, k in [("flow", 1), ("flow", 4), ("flow", 8), ("previous", 4), ("none", 4)]:
         settings = [f"warm-start={warm_start}", f"iterations={k}"]
         if warm_start == "none":
             settings.append(f"first-iterations={k}")
-        result = stability.repaint(film, style, compact, "measure=10", *settings)
-        measured = result.measured()
-        style_loss, content_loss = (statistics.mean(line[name] for line in measured) for name in ("style", "content"))
+        result = painting.repaint(film, style, compact, *settings)
+        # By the built-in network.
+        measured = painting.judge(result.film[9::10], film[9::10], style)
+        style_loss, content_loss = (statistics.mean(line[name] for line in measured) for name in ("moments", "content"))
         print(
             f"| {warm_start} | {k} | {stability.e_warp(result.film, flow):.5f} | {style_loss:.4f} | {content_loss:.2f} | "
             f"{result.mean('steps'):.1f} | {statistics.median(line['ms'] for line in result.lines[1:]):.0f} |",

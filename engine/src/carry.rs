@@ -35,7 +35,7 @@ const SAMPLES_CHANGE: f64 = 0.03;
 
 /// Where content has changed by more than the first of these since it was painted, its paint is outdated, and as good as none
 /// where it has by the second.
-const OUTDATED: [f64; 2] = [0.04, 0.12];
+const OUTDATED: [f64; 2] = [0.03, 0.09];
 
 /// Less than this share of it is not worth a step.
 const DONE: f64 = 0.3;
@@ -200,11 +200,6 @@ impl Painted {
         let lasting = lasting.f_upsample_nearest2d(size_of(&content)?, None, None)?;
         let drift = seen.f_narrow(1, first + 1, 3)?.f_add(&lasting)?;
         Ok(Self { content, picture, youth, drift, ..self })
-    }
-
-    /// How much of each place's paint is outdated, 0..1, `(1, 1, H, W)`.
-    pub fn outdated(&self) -> Result<Tensor> {
-        outdated(&self.drift)
     }
 
     /// How much each place lacks paint, 0..1, `(1, 1, H, W)`: it was not seen before, or it has changed since.

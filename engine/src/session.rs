@@ -280,8 +280,7 @@ impl Session {
                 let painted = Painted { surroundings, ..previous.along(&motion, content)? };
                 let Motion { visible, still, .. } = motion;
                 let moved = self.variable_of(&painted.picture)?;
-                let drawn = visible.f_mul(&painted.outdated()?.f_rsub_scalar(1)?)?;
-                let hold = Hold { moved, drawn, frozen: still, outside: None };
+                let hold = Hold { moved, drawn: visible, frozen: still, outside: None };
                 // Another style is to replace what is there.
                 Ok(Start::Carried(painted, is_settled.then_some(hold)))
             }

@@ -102,16 +102,17 @@ fn as_many_steps_are_taken_as_there_is_time_for() {
 #[test]
 fn without_time_a_still_picture_is_painted_in_the_end() {
     let still = picture(1, 48, 64);
-    let apart = |a: &Tensor, b: &Tensor| (a - b).square().mean(tch::Kind::Float).double_value(&[]);
     let mut unhurried = session();
-    let painted = apart(&paint(&mut unhurried, &still), &still);
+    let _ = paint(&mut unhurried, &still);
     let mut session = session();
     session.set_time_limit(Some(Duration::from_nanos(1)));
-    let first = paint(&mut session, &still);
-    let last = (0..60).map(|_| paint(&mut session, &still)).last().unwrap();
-    assert!(apart(&first, &still) < 0.3 * painted, "one step is not much");
-    assert!(apart(&last, &still) > apart(&first, &still));
+    let _ = paint(&mut session, &still);
+    let first = session.stats().style_loss;
+    for _ in 0..60 {
+        let _ = paint(&mut session, &still);
+    }
     let [own, other] = [&session, &unhurried].map(|session| session.stats().style_loss);
+    assert!(first > 2.0 * other, "one step is not much: {first}, {other}");
     assert!(own < other, "as well painted as with time: {own}, {other}");
     assert_eq!(session.stats().steps, 0, "then it is finished");
 }
@@ -162,13 +163,13 @@ fn a_large_first_frame_is_painted_small_at_first() {
     };
     let coarse_to_fine = losses(&mut session);
     assert_eq!(coarse_to_fine.len(), FIRST as usize);
-    // Of 30 steps each of the smaller sizes, 200 and 400, gets 7: then the loss is another one, and higher.
+    // Of 30 steps each size, 200, 400 and 800, gets 10: then the loss is another one, and higher.
     let parameters = Parameters { style_scale: 0.2, ..parameters() };
     session.set_parameters(parameters, "", "").unwrap();
     session.reset();
     let at_once = losses(&mut session);
     let jump = |losses: &[f64], step: usize| losses[step] / losses[step - 1];
-    for step in [7, 14] {
+    for step in [10, 20] {
         assert!(jump(&coarse_to_fine, step) > 1.0 && jump(&at_once, step) < 1.0, "{step}");
     }
     assert!(at_once.windows(2).skip(3).all(|pair| pair[1] < pair[0] * 1.1), "a style too small is painted at one size");

@@ -267,7 +267,7 @@ pub struct StyleTransfer {
         default = Settings::default().strength, nick = "Strength",
         blurb = "The repainted frame's share of the result; the rest is the original", controllable, mutable_playing)]
     #[property(name = "seed", get, set, type = u64, member = seed, default = Settings::default().seed, nick = "Seed",
-        blurb = "What random numbers are made from: where recipe=video lays its tiles, and the noise that recipe=keras starts with", mutable_playing)]
+        blurb = "The seed of the noise that recipe=keras starts with", mutable_playing)]
     #[property(name = "stats-interval", get, set, type = u32, member = stats_interval,
         default = Settings::default().stats_interval, nick = "Statistics interval",
         blurb = "Post the statistics as an element message after every so many frames (0 = never)", mutable_playing)]

@@ -162,7 +162,7 @@ pub struct Parameters {
     pub original_colors: u32,
     /// The repainted frame's share of the result, 0 to 1; the rest is the original.
     pub strength: f64,
-    /// What random numbers are made from: where tiles are laid, and the noise that some recipes start with.
+    /// The seed of the noise that some recipes start with.
     pub seed: u64,
 }
 
