@@ -9,8 +9,7 @@ use tch::{Device, Kind, Tensor};
 use crate::carry::{Motion, Painted, STEPS_OF_YOUTH, Surroundings, unchanged};
 use crate::colour::{Palette, grey, keep_chroma};
 use crate::input::Normalisation;
-use crate::objective::StyleSums;
-use crate::objective::{Hold, Losses, Objective, Outside, StyleTargets, content_targets, style_targets};
+use crate::objective::{Hold, Losses, Objective, Outside, StyleSums, StyleTargets, content_targets, style_targets};
 use crate::optimizers::Optimizer;
 use crate::pace::Pace;
 use crate::random::Random;
@@ -377,11 +376,11 @@ impl Session {
     /// What the recipe begins with.
     fn first_variable(&self, content: &Tensor) -> Result<Tensor> {
         match self.recipe.start {
-            recipe::Start::Content => self.variable_of(content),
-            recipe::Start::MatchedColors => match &self.style_palette {
+            recipe::Start::MatchedColors if self.recipe.first_iterations > 0 => match &self.style_palette {
                 Some(style) => self.variable_of(&style.apply_to(content)?),
                 None => self.variable_of(content),
             },
+            recipe::Start::Content | recipe::Start::MatchedColors => self.variable_of(content),
             recipe::Start::Noise { from, to } => {
                 let noise = Random(self.parameters.seed).uniform(content.numel() as i64)?.f_view_as(content)?;
                 let fed = noise.f_mul_scalar(to - from)?.f_add_scalar(from)?.f_to_device(content.device())?;
