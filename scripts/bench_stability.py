@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from painting import COMPACT, FILES, ROOT, SHARED, Result, clip, judge, picture, repaint, second_peak, sheet, table
+from painting import COMPACT, FILES, ROOT, SHARED, clip, judge, picture, repaint, sheet, table
 
 OUT = ROOT / "target/bench-stability"
 WIDTH, HEIGHT = 480, 270
-APART = 120  # steps
+APART = 60  # steps
 EVERY = 10  # frames
 SHOWN = [1, 20, 40, 60, 90, 120]
 EXACT_FRAMES, EXACT_STEPS, NOISE = 40, 4, 0.01

@@ -17,8 +17,6 @@ CELL = (288, 162)
 # So large are frames painted; on the sheets they are as large as a cell.
 PAINTED = (480, 270)
 GAP, LABEL = 6, 20
-# What most of the sheets are painted with, for the scene is small.
-RECOGNISABLE = "content-weight=10"
 
 
 def launch(line):
@@ -53,14 +51,14 @@ class Film:
         [frame] = self.through(f"convfilter {settings}", (640, 360), format=format)
         return settings.removeprefix("filter=kernel "), frame.crop(part)
 
-    def painted(self, settings, common=RECOGNISABLE):
+    def painted(self, settings):
         """The frame as styletransfer paints it, labelled with the settings."""
-        [frame] = self.through(f"styletransfer style={STYLE} {common} {settings}", PAINTED)
+        [frame] = self.through(f"styletransfer style={STYLE} {settings}", PAINTED)
         return settings, frame
 
     def last_and_change(self, settings, frames):
         """The last of some frames as they are painted, and what differs from the one before it, four times as strong."""
-        before, after = self.through(f"styletransfer style={STYLE} {RECOGNISABLE} {settings}", PAINTED, frames)[-2:]
+        before, after = self.through(f"styletransfer style={STYLE} {settings}", PAINTED, frames)[-2:]
         change = ImageChops.difference(before, after).point(lambda value: min(4 * value, 255))
         return (settings, after), ("its change", change)
 
@@ -110,23 +108,22 @@ def styletransfer(film):
     painted = film.painted
     [frame] = film.through("identity", PAINTED)
     _, plain = painted("")
-    _, untouched = painted("", "")
     write("styles", [("the frame", frame), ("the style", Image.open(STYLE).convert("RGB")),
-                     ("content-weight=2, the default", untouched),
-                     painted("content-weight=5", ""), (RECOGNISABLE, plain), painted("content-weight=20", ""),
+                     painted("content-weight=0.5"),
+                     ("content-weight=2, the default", plain), painted("content-weight=5"), painted("content-weight=20"),
                      painted("style-scale=0.5"), ("style-scale=1, the default", plain), painted("style-scale=2")])
     write("colours", [painted("strength=0.3"), painted("strength=0.6"), ("strength=1, the default", plain),
                       ("original-colors=none, the default", plain), painted("original-colors=match"),
                       painted("original-colors=luma")])
     write("steps", [painted("first-iterations=5"), painted("first-iterations=20"),
-                    ("first-iterations=80, the default", plain),
+                    ("first-iterations=120, the default", plain),
                     painted("size=120"), painted("size=240"), ("size=480, the frame's own", plain)])
     # Without a warm start, no frame depends on those before it.
     ways = [("warm-start=flow", 25), ("warm-start=previous", 25), ("warm-start=none", 2)]
     lasts, changes = zip(*(film.last_and_change(*way) for way in ways))
     write("warm-starts", [*lasts, *changes])
     presets = ["live @preset=clear", "film @preset=clear", "clear", "bold", "fine", "gentle"]
-    write("styletransfer-presets", [painted(f"@preset={preset}", "") for preset in presets])
+    write("styletransfer-presets", [painted(f"@preset={preset}") for preset in presets])
 
 
 if __name__ == "__main__":
