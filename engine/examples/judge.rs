@@ -33,7 +33,7 @@ const LAYERS: [&str; 3] = ["relu1_1", "relu2_1", "relu3_1"];
 const DIRECTIONS: i64 = 64;
 /// The share of other places that a place must be as near as.
 const OTHERS: f64 = 0.95;
-/// Places are compared with so many features of the style at most.
+/// The maximum number of style features that a position is compared with.
 const MOST_FEATURES: i64 = 8192;
 
 fn main() -> Outcome<()> {

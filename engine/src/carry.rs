@@ -16,7 +16,7 @@ const PAINT_KEPT: f64 = 0.98;
 /// The same where the paint stays where it was, while things move on beneath it.
 const UNMOVED_PAINT_KEPT: f64 = 0.9;
 
-/// After so many steps, what is new is painted as well as it will be.
+/// The number of steps after which a place that came into view counts as painted.
 pub(crate) const STEPS_OF_YOUTH: u32 = 40;
 
 /// Changes in a sample up to this are a camera's noise, but for what they share with their neighbours in windows of so many
@@ -33,14 +33,14 @@ const BLOCK: i64 = 8;
 const MEAN_CHANGE: f64 = 0.015;
 const SAMPLES_CHANGE: f64 = 0.03;
 
-/// Where content has changed by more than the first of these since it was painted, its paint is outdated, and as good as none
-/// where it has by the second.
+/// Paint starts to be outdated where the content has changed by the first value since it was painted, and is entirely
+/// outdated from the second value on. Samples are 0..1.
 const OUTDATED: [f64; 2] = [0.03, 0.09];
 
-/// Less than this share of it is not worth a step.
+/// A place counts as done if its outdated map is below this.
 const DONE: f64 = 0.3;
 
-/// Where more than this is outdated, in the mean, in a frame that stands still, it is painted afresh: as after a fade.
+/// If the mean of the outdated map of a still frame exceeds this, as after a fade, the frame is painted from scratch.
 const OUTDATED_SHARE: f64 = 0.3;
 
 /// What moves less, in pixels, stands still, where it has not changed.
@@ -64,7 +64,7 @@ pub(crate) struct Painted {
     pub method: Method,
     /// Its state.
     pub optimizer: Box<dyn Optimizer>,
-    /// What lay around the part that was painted, if it was a part.
+    /// The rest of the frame, if only a part was painted.
     pub surroundings: Option<Surroundings>,
 }
 
@@ -212,12 +212,12 @@ impl Painted {
         Ok(self.youth.f_eq(0.0)?.f_logical_and(&outdated(&self.drift)?.f_lt(DONE)?)?)
     }
 
-    /// Whether so much of its paint is outdated that it had better be painted afresh.
+    /// Whether the frame must be painted from scratch, because too much of its paint is outdated.
     pub fn is_outdated(&self) -> Result<bool> {
         Ok(outdated(&self.drift)?.f_mean(Kind::Float)?.f_double_value(&[])? > OUTDATED_SHARE)
     }
 
-    /// Takes note of so many steps.
+    /// Lowers youth and drift by the progress of this number of steps.
     pub fn age(&mut self, steps: u32) -> Result<()> {
         let progress = f64::from(steps) / f64::from(STEPS_OF_YOUTH);
         self.youth = self.youth.f_sub_scalar(progress)?.f_clamp_min(0.0)?;

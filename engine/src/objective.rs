@@ -1,7 +1,7 @@
-//! What is brought down: a recipe's losses, for one frame at one size.
+//! The objective that the optimizer minimizes: a recipe's losses, for one frame at one size.
 //!
-//! Features are compared at each level of a pyramid of the picture, each half the size of the one before: what a shallow
-//! network cannot see in the picture, as it is too large, it sees in a smaller one.
+//! Features are compared at each level of a pyramid of the picture, each half the size of the one before. A shape that is too
+//! large for a shallow network's receptive field fits into it at a smaller level.
 
 use tch::{Kind, Tensor};
 
@@ -131,9 +131,9 @@ pub struct Hold {
     pub outside: Option<Outside>,
 }
 
-/// What a part of a frame must know of the rest, so that its style is compared as the whole frame's.
+/// The rest of a frame of which a part is painted: with its sums the style is compared as the whole frame's.
 pub struct Outside {
-    /// Those of the rest.
+    /// The sums of the rest's features.
     pub sums: StyleSums,
     /// The part's share of the frame's positions.
     pub share: f64,

@@ -22,15 +22,15 @@ pub enum Distance {
     Gatys,
 }
 
-/// What a distance is measured to.
+/// A value to compare with, and the distance's divisor.
 pub struct Target {
     value: Tensor,
-    /// What sums of squares are divided by.
+    /// The divisor of the sum of squared differences.
     divisor: Tensor,
 }
 
 impl Target {
-    /// Measures to `value`, for a picture of so many positions.
+    /// Compares with `value`; `positions` is the number of the picture's positions.
     pub fn new(value: Tensor, distance: Distance, positions: i64) -> Result<Self> {
         let number = |number: f64| Tensor::f_full([], number, (Kind::Float, value.device()));
         let divisor = match distance {
@@ -47,7 +47,7 @@ impl Target {
         Ok(self.measure(x)?.0)
     }
 
-    /// The same; so many times its gradient at `x` is added.
+    /// The same. Adds `weight` times its gradient at `x` to `gradient`.
     pub(crate) fn pull(&self, x: &Tensor, weight: f64, gradient: &mut Tensor) -> Result<Tensor> {
         let (distance, apart) = self.measure(x)?;
         let _ = gradient.f_addcmul_(&apart, &self.divisor.f_reciprocal()?.f_mul_scalar(2.0 * weight)?)?;

@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 use super::Target;
 use crate::Result;
 
-/// What a Gram matrix is divided by.
+/// The divisor of a Gram matrix.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum GramDivisor {
     /// Nothing.
@@ -57,6 +57,11 @@ impl FeatureSums {
         })
     }
 
+    /// The Gram matrix, `(C, C)`, divided.
+    fn gram(&self, divisor: GramDivisor) -> Result<Tensor> {
+        Ok(self.products.f_div_scalar(divisor.of(self))?)
+    }
+
     /// With those of another part of the picture.
     pub fn plus(&self, other: &Self) -> Result<Self> {
         Ok(Self {
@@ -90,7 +95,7 @@ impl Statistics {
     /// The statistics themselves: `[Gram matrix (C, C)]`, or `[mean (C), covariance (C, C)]`.
     pub fn of(self, sums: &FeatureSums) -> Result<Vec<Tensor>> {
         match self {
-            Self::Gram(divisor) => Ok(vec![sums.products.f_div_scalar(divisor.of(sums))?]),
+            Self::Gram(divisor) => Ok(vec![sums.gram(divisor)?]),
             Self::MeanCovariance => {
                 let positions = sums.positions as f64;
                 let mean = sums.features.f_div_scalar(positions)?;
@@ -119,8 +124,7 @@ impl Statistics {
 
 /// The Gram matrix of features `(1, C, H, W)`: `F F^T`, `(C, C)`, divided; in 32 bits.
 pub fn gram(features: &Tensor, divisor: GramDivisor) -> Result<Tensor> {
-    let sums = FeatureSums::of(features)?;
-    Ok(sums.products.f_div_scalar(divisor.of(&sums))?)
+    FeatureSums::of(features)?.gram(divisor)
 }
 
 /// The distance of a picture's statistics to their targets, one for each. The features `(1, C, H, W)` are those of the

@@ -20,7 +20,7 @@ pub enum TotalVariation {
 }
 
 impl TotalVariation {
-    /// Of `picture`; 0 where it has no neighbours. So many times its gradient is added.
+    /// The total variation of `picture`, 0 if no pixel has a neighbor. Adds `weight` times its gradient to `gradient`.
     pub fn pull(self, picture: &Tensor, weight: f64, gradient: &Tensor) -> Result<Tensor> {
         // What lies after each place, and each place that something lies after, along an axis.
         let after = |values: &Tensor, axis: i64| values.f_slice(axis, 1, None, 1);
