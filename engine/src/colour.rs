@@ -53,6 +53,11 @@ impl Palette {
         Ok(blend)
     }
 
+    /// The root of the channels' mean variance: about 0.2 to 0.3 for most pictures, 0 for one color.
+    pub fn contrast(&self) -> Result<f64> {
+        Ok(self.covariance.f_diagonal(0, 0, 1)?.f_mean(Kind::Double)?.f_double_value(&[])?.sqrt())
+    }
+
     /// `picture`, moved linearly to this mean and covariance: L. Gatys, M. Bethge, A. Hertzmann, E. Shechtman, "Preserving
     /// Color in Neural Artistic Style Transfer" (arXiv:1606.05897), section 3, with the roots of Image Analogies.
     pub fn apply_to(&self, picture: &Tensor) -> Result<Tensor> {

@@ -35,6 +35,8 @@ pub struct StyleTargets {
 /// What content is compared with: at each level, at each of the content's taps; nothing where it has no weight.
 pub struct ContentTargets {
     levels: Vec<Vec<Target>>,
+    /// The content loss's weight: the recipe's, unless it is changed.
+    pub weight: f64,
 }
 
 /// The sums over the positions of a picture's features, or a part's, at each level, at each of the style's taps.
@@ -76,9 +78,13 @@ fn pyramid(fed: &Tensor, levels: usize) -> Result<Vec<Tensor>> {
     Ok(pyramid)
 }
 
-/// The style of pictures, what the network is fed for each, in these shares of 1, for frames of this height and width.
+/// The style of pictures, what the network is fed for each, in these shares of 1, for frames of this height and width. There
+/// are as many levels as the frames and each of the pictures have.
 pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], size: [i64; 2]) -> Result<StyleTargets> {
-    let levels = recipe.levels_at(size).len();
+    let mut levels = recipe.levels_at(size).len();
+    for (style, _) in styles {
+        levels = levels.min(recipe.levels_at(size_of(style)?).len());
+    }
     let positions = size.iter().product();
     // For each level and tap, the styles' statistics, each multiplied by its share.
     let mut blends: Vec<Vec<Vec<Tensor>>> = Vec::new();
@@ -116,7 +122,7 @@ pub fn content_targets(network: &Vgg, recipe: &Recipe, fed: &Tensor, size: [i64;
         features.into_iter().map(|features| Target::new(features, recipe.content.distance, positions)).collect()
     };
     let levels = pyramid(fed, levels.len())?.iter().zip(levels).map(at_level).collect::<Result<_>>()?;
-    Ok(ContentTargets { levels })
+    Ok(ContentTargets { levels, weight: recipe.content.weight })
 }
 
 /// What holds a picture to the last result.
@@ -127,6 +133,8 @@ pub struct Hold {
     pub drawn: Tensor,
     /// Where it stays, true or false, `(1, 1, H, W)`.
     pub frozen: Tensor,
+    /// The weight of the mean square distance to it.
+    pub weight: f64,
     /// The rest of the frame, where this is a part of it.
     pub outside: Option<Outside>,
 }
@@ -142,8 +150,8 @@ pub struct Outside {
 impl Hold {
     /// That of a part of the frame.
     pub(crate) fn within(&self, window: &Window, outside: Option<Outside>) -> Result<Self> {
-        let Self { moved, drawn, frozen, .. } = self;
-        Ok(Self { moved: window.of(moved)?, drawn: window.of(drawn)?, frozen: window.of(frozen)?, outside })
+        let [moved, drawn, frozen] = [&self.moved, &self.drawn, &self.frozen].map(|values| window.of(values));
+        Ok(Self { moved: moved?, drawn: drawn?, frozen: frozen?, weight: self.weight, outside })
     }
 }
 
@@ -174,7 +182,7 @@ impl<'a> Objective<'a> {
     /// The weighted sum of the losses of a picture, or of what the network is fed itself if there is no `input` that makes it
     /// from a picture; its gradient; and the losses apart.
     pub fn evaluate(&self, variable: &Tensor, input: Option<&Normalisation>) -> Result<(Evaluation, Losses)> {
-        let Recipe { style: for_style, content: for_content, total_variation, .. } = self.recipe;
+        let Recipe { style: for_style, total_variation, .. } = self.recipe;
         let share = self.share();
         let mut losses = [Vec::new(), Vec::new()];
         let mut gradient = match input {
@@ -187,13 +195,13 @@ impl<'a> Objective<'a> {
 
         let tv_weight = self.recipe.tv_weight * share;
         let tv = total_variation.pull(variable, tv_weight, &gradient)?;
-        let content_weight = for_content.weight * share;
+        let content_weight = self.content.weight * share;
         let of_features = style.f_mul_scalar(for_style.weight)?.f_add(&content.f_mul_scalar(content_weight)?)?;
         let mut loss = of_features.f_add(&tv.f_mul_scalar(tv_weight)?)?;
-        if let Some(Hold { moved, drawn, frozen, .. }) = self.hold {
+        if let Some(Hold { moved, drawn, frozen, weight, .. }) = self.hold {
             // The sum over what is seen, over all elements (M. Ruder, A. Dosovitskiy, T. Brox, GCPR 2016, equation 8).
             let apart = variable.f_sub(moved)?;
-            let slope = 2.0 * self.recipe.temporal_weight * share / apart.numel() as f64;
+            let slope = 2.0 * weight * share / apart.numel() as f64;
             let pulled = apart.f_mul(drawn)?.f_mul_scalar(slope)?;
             loss = loss.f_add(&apart.f_mul(&pulled)?.f_sum(Kind::Float)?.f_div_scalar(2)?)?;
             gradient = gradient.f_add_(&pulled)?.f_masked_fill_(frozen, 0.0)?;
@@ -214,7 +222,8 @@ impl<'a> Objective<'a> {
     /// their weighted sum at `fed`, what the network is fed at this level.
     fn add_levels(&self, level: usize, fed: &Tensor, losses: &mut [Vec<Tensor>; 2]) -> Result<Tensor> {
         let gradient = self.add_level(level, fed, losses)?;
-        if level + 1 >= self.style.levels.len() {
+        // The content's levels are all that the frame has; the style may have fewer.
+        if level + 1 >= self.content.levels.len() {
             return Ok(gradient);
         }
         let at_half = self.add_levels(level + 1, &halve(fed)?, losses)?;
@@ -224,21 +233,21 @@ impl<'a> Objective<'a> {
     /// The same at one level.
     fn add_level(&self, level: usize, fed: &Tensor, losses: &mut [Vec<Tensor>; 2]) -> Result<Tensor> {
         let Recipe { style, content, statistics, pooling, .. } = self.recipe;
-        let (Some(style_targets), Some(content_targets)) =
-            (self.style.levels.get(level), self.content.levels.get(level))
-        else {
+        let style_targets = self.style.levels.get(level).map(Vec::as_slice).unwrap_or_default();
+        let content_targets = self.content.levels.get(level).map(Vec::as_slice).unwrap_or_default();
+        if style_targets.is_empty() && content_targets.is_empty() {
             return Ok(fed.f_zeros_like()?);
-        };
+        }
         let weights = self.recipe.levels_at(self.style.size);
         let own = weights.get(level).copied().unwrap_or_default();
-        let of_all: f64 = weights.iter().map(|level| level.style).sum();
+        let of_all: f64 = weights.iter().take(self.style.levels.len()).map(|level| level.style).sum();
         let style_share = own.style / of_all * style.sum.share(self.style_taps.len());
         let content_share = own.content * content.sum.share(self.content_taps.len());
         let share = self.share();
         let outside = self.outside().and_then(|outside| outside.sums.0.get(level));
 
-        let has_content = !content_targets.is_empty();
-        let mut taps = self.style_taps.clone();
+        let (has_style, has_content) = (!style_targets.is_empty(), !content_targets.is_empty());
+        let mut taps: Vec<Tap> = self.style_taps.iter().filter(|_| has_style).copied().collect();
         taps.extend(self.content_taps.iter().filter(|_| has_content));
         taps.sort();
         taps.dedup();
@@ -256,7 +265,7 @@ impl<'a> Objective<'a> {
             if let Some(at) = self.content_taps.iter().position(|own| own == tap)
                 && let Some(target) = content_targets.get(at)
             {
-                let loss = target.pull(features, content.weight * share * content_share, gradient)?;
+                let loss = target.pull(features, self.content.weight * share * content_share, gradient)?;
                 losses[1].push(loss.f_mul_scalar(content_share)?);
             }
             Ok(())
@@ -292,27 +301,28 @@ mod tests {
         let statistics = |rows: &Tensor| {
             let mean = rows.mean_dim([0].as_slice(), false, Kind::Float);
             let centered = rows - &mean;
-            (centered.transpose(0, 1).matmul(&centered) / rows.size()[0], mean)
+            (mean, centered.transpose(0, 1).matmul(&centered) / rows.size()[0])
         };
         let rows = |features: &Tensor| features.squeeze_dim(0).flatten(1, 2).transpose(0, 1);
         let mut loss = Tensor::from(0f32);
-        let levels = recipe.levels_at(size);
-        let of_all: f64 = levels.iter().map(|level| level.style).sum();
+        let (levels, style_levels) = (recipe.levels_at(size), recipe.levels_at(size_of(pictures[1]).unwrap()).len());
+        let of_all: f64 = levels.iter().take(style_levels).map(|level| level.style).sum();
         let mut pictures = pictures.map(Tensor::shallow_clone);
         let mut outside = outside.map(Tensor::shallow_clone);
-        for level in levels {
+        for (at, level) in levels.iter().enumerate() {
+            let of_style = if at < style_levels { level.style / of_all } else { 0.0 };
             let features = |fed: &Tensor, term: &crate::recipe::Term| {
                 network.features(fed, &term.taps(network).unwrap(), recipe.pooling).unwrap()
             };
             let [fed, style, content] = &pictures;
             let of_outside = outside.as_ref().map(|fed| features(fed, &recipe.style));
-            let (of_fed, of_style) = (features(fed, &recipe.style), features(style, &recipe.style));
-            for (index, (x, style)) in of_fed.iter().zip(&of_style).enumerate() {
+            let both = [features(fed, &recipe.style), features(style, &recipe.style)];
+            for (index, (x, style)) in both[0].iter().zip(&both[1]).enumerate() {
                 let beside = of_outside.as_ref().map(|outside| rows(&outside[index]));
                 let x = beside.map_or_else(|| rows(x), |beside| Tensor::cat(&[rows(x), beside], 0));
-                let ((covariance, mean), (of_style, mean_of_style)) = (statistics(&x), statistics(&rows(style)));
-                let distance = relative(&mean, &mean_of_style) + relative(&covariance, &of_style);
-                loss += distance * recipe.style.weight * level.style / of_all / of_fed.len() as f64;
+                let (own, target) = (statistics(&x), statistics(&rows(style)));
+                let distance = relative(&own.0, &target.0) + relative(&own.1, &target.1);
+                loss += distance * recipe.style.weight * of_style / both[0].len() as f64;
             }
             let share = if outside.is_some() { 0.5 } else { 1.0 };
             for (x, content) in features(fed, &recipe.content).iter().zip(&features(content, &recipe.content)) {
@@ -327,11 +337,14 @@ mod tests {
     #[test]
     fn the_way_back_gives_the_gradient_that_libtorch_s_tape_gives() {
         let network = builtin::network(Device::Cpu).unwrap();
-        let [fed, style, content, beside] = [1, 2, 3, 4].map(|seed| noise(seed, [1, 3, 131, 152]));
+        let [fed, large, content, beside] = [1, 2, 3, 4].map(|seed| noise(seed, [1, 3, 131, 152]));
+        // It has two levels, the frame three.
+        let small = noise(5, [1, 3, 70, 152]);
         let size = [131, 304];
-        for (pooling, is_part) in [(Pooling::Max, false), (Pooling::Average, false), (Pooling::Max, true)] {
+        let cases = [(Pooling::Max, &large, false), (Pooling::Average, &small, false), (Pooling::Max, &large, true)];
+        for (pooling, style, is_part) in cases {
             let recipe = Recipe::new(&Parameters::default(), "conv2_1", "").unwrap();
-            let recipe = Recipe { pooling, tv_weight: 0.0, temporal_weight: 0.0, ..recipe };
+            let recipe = Recipe { pooling, tv_weight: 0.0, ..recipe };
             assert_eq!(recipe.levels_at(size).len(), 3);
             let of_style = style_targets(&network, &recipe, &[(style.shallow_clone(), 1.0)], size).unwrap();
             let of_content = content_targets(&network, &recipe, &content, size).unwrap();
@@ -339,6 +352,7 @@ mod tests {
                 moved: fed.shallow_clone(),
                 drawn: Tensor::zeros([1, 1, 131, 152], (Kind::Float, Device::Cpu)),
                 frozen: Tensor::zeros([1, 1, 131, 152], (Kind::Bool, Device::Cpu)),
+                weight: 0.0,
                 outside: Some(Outside { sums: StyleSums::of(&network, &recipe, &beside, 3).unwrap(), share: 0.5 }),
             };
             let objective =
@@ -346,7 +360,7 @@ mod tests {
             let (own, _) = objective.evaluate(&fed, None).unwrap();
 
             let leaf = fed.copy().set_requires_grad(true);
-            let loss = taped(&network, &recipe, size, [&leaf, &style, &content], is_part.then_some(&beside));
+            let loss = taped(&network, &recipe, size, [&leaf, style, &content], is_part.then_some(&beside));
             let gradient = Tensor::run_backward(&[&loss], &[&leaf], false, false).remove(0);
             assert!(own.loss.allclose(&loss.detach(), 1e-4, 0.0, false), "{is_part} {} {loss}", own.loss);
             let apart = f64::try_from((&own.gradient - &gradient).abs().max()).unwrap();

@@ -138,10 +138,11 @@ impl Recipe {
             scales: 3,
             kind: None,
             pooling: Pooling::Max,
-            content: Term { optional: true, ..Term::new(2.0, "relu4_2", Distance::Relative, Sum::Total) },
+            // No deeper: larger shapes come from the smaller levels, while relu4_1 and relu5_1 bring the style's own figures.
+            content: Term { optional: true, ..Term::new(2.0, "relu3_1", Distance::Relative, Sum::Total) },
             style: Term {
                 optional: true,
-                ..Term::new(100.0, "relu1_1, relu2_1, relu3_1, relu4_1, relu5_1", Distance::Relative, Sum::Mean)
+                ..Term::new(100.0, "relu1_1, relu2_1, relu3_1", Distance::Relative, Sum::Mean)
             },
             statistics: Statistics::MeanCovariance,
             levels: vec![
@@ -151,7 +152,7 @@ impl Recipe {
             ],
             tv_weight: 4.0,
             total_variation: TotalVariation::MeanSquare,
-            temporal_weight: 7000.0,
+            temporal_weight: 9000.0,
             method: ADAM,
             held_rate: 2.0 / 3.0,
             first_iterations: 120,

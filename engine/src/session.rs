@@ -9,6 +9,7 @@ use tch::{Device, Kind, Tensor};
 use crate::carry::{Motion, Painted, STEPS_OF_YOUTH, Surroundings, unchanged};
 use crate::colour::{Palette, grey, keep_chroma};
 use crate::input::Normalisation;
+use crate::losses::Distance;
 use crate::objective::{Hold, Losses, Objective, Outside, StyleSums, StyleTargets, content_targets, style_targets};
 use crate::optimizers::Optimizer;
 use crate::pace::Pace;
@@ -22,8 +23,22 @@ use crate::{Error, Result, builtin, device, memory, weights};
 /// At a first frame's coarsest size, it and the style have at least this longer side: what is painted smaller loses its content.
 const LEAST_SIDE: i64 = 96;
 
+/// A style picture is enlarged by at most this factor: enlarged more, it has blur where strokes should be.
+const MAX_ENLARGEMENT: i64 = 2;
+
+/// A style of less contrast, as [`Palette::contrast`] gives it, has its content's weight raised by up to the second value:
+/// the relative distance from it would draw so hard that no content was left.
+const LOW_CONTRAST: f64 = 0.15;
+const MAX_CONTENT_FACTOR: f64 = 16.0;
+
 /// Where all of a frame is just uncovered, it gets so many times as many steps more.
 const MORE_STEPS: f64 = 2.0;
+
+/// Frames are held less to the last result once the style loss exceeds the least one by this factor, and never by a smaller
+/// share of the temporal weight than the second value: paint that has left the frame takes its colors with it, and others
+/// must be free to take their place.
+const GROWN_STYLE_LOSS: f64 = 2.1;
+const LEAST_HOLD: f64 = 0.3;
 
 /// A frame of which less than this share has changed stands still.
 const MOST_MOVING: f64 = 0.1;
@@ -48,6 +63,8 @@ pub struct Session {
     previous: Option<Painted>,
     /// Since what is painted over, or how, is another.
     steps_since_change: u32,
+    /// The least style loss since then.
+    least_style_loss: f64,
     time_limit: Option<Duration>,
     pace: Pace,
     stats: Stats,
@@ -113,6 +130,7 @@ impl Session {
             palette: None,
             previous: None,
             steps_since_change: 0,
+            least_style_loss: f64::INFINITY,
             time_limit: None,
             pace: Pace::default(),
             stats: Stats::default(),
@@ -172,7 +190,7 @@ impl Session {
             self.input = recipe.input.unwrap_or(self.network.input).on(self.network.device)?;
         }
         if recipe != self.recipe || self.style_targets.is_none() {
-            self.steps_since_change = 0;
+            self.begin_change();
         }
         (self.parameters, self.recipe) = (parameters, recipe);
         Ok(())
@@ -188,7 +206,7 @@ impl Session {
         let to_device = |(picture, share): &(Tensor, f64)| Ok((picture.f_to_device(self.network.device)?, share / all));
         self.styles = styles.iter().map(to_device).collect::<Result<_>>()?;
         self.style_targets = None;
-        self.steps_since_change = 0;
+        self.begin_change();
         Ok(())
     }
 
@@ -233,13 +251,14 @@ impl Session {
             Start::Carried(painted, hold) => self.paint_next(painted, hold.as_ref(), &mut watch)?,
             Start::Afresh => {
                 watch.is_first = true;
-                self.steps_since_change = 0;
+                self.begin_change();
                 self.paint_first(&content, &mut watch)?
             }
         };
         let result = self.finished(&painted.picture, &content, &frame)?;
         self.steps_since_change = self.steps_since_change.saturating_add(watch.step);
         self.previous = Some(painted);
+        self.least_style_loss = self.least_style_loss.min(self.stats.style_loss);
         self.stats.frames += 1;
         self.stats.steps = watch.step;
         let took = begin.elapsed();
@@ -249,6 +268,16 @@ impl Session {
         self.stats.milliseconds = took.as_secs_f64() * 1e3;
         memory::next_frame();
         Ok(result)
+    }
+
+    /// What is painted over, or how, is another from now on.
+    fn begin_change(&mut self) {
+        (self.steps_since_change, self.least_style_loss) = (0, f64::INFINITY);
+    }
+
+    /// The temporal weight, or a share of it.
+    fn hold_weight(&self) -> f64 {
+        self.recipe.temporal_weight * held_share(self.stats.style_loss, self.least_style_loss)
     }
 
     /// Takes the last result over to a frame.
@@ -279,7 +308,7 @@ impl Session {
                 let painted = Painted { surroundings, ..previous.along(&motion, content)? };
                 let Motion { visible, still, .. } = motion;
                 let moved = self.variable_of(&painted.picture)?;
-                let hold = Hold { moved, drawn: visible, frozen: still, outside: None };
+                let hold = Hold { moved, drawn: visible, frozen: still, weight: self.hold_weight(), outside: None };
                 // Another style is to replace what is there.
                 Ok(Start::Carried(painted, is_settled.then_some(hold)))
             }
@@ -425,7 +454,12 @@ impl Session {
             return self.picture_of(&variable);
         }
         let Some(style) = &self.style_targets else { return Err(Error::NoStyle) };
-        let content = content_targets(&self.quick, &self.recipe, &self.input.apply(content)?, style.size)?;
+        let mut content = content_targets(&self.quick, &self.recipe, &self.input.apply(content)?, style.size)?;
+        if self.recipe.style.distance == Distance::Relative
+            && let Some(palette) = &self.style_palette
+        {
+            content.weight *= content_factor(palette.contrast()?);
+        }
         let objective = Objective::new(&self.quick, &self.recipe, style, &content, hold)?;
         let size = size_of(&variable)?;
         let bounded = self.recipe.variable == Variable::BoundedPicture;
@@ -463,14 +497,15 @@ impl Session {
     }
 
     /// Makes what the style losses compare with for frames of this size, unless it is there. The style's longer side is
-    /// that of the frames times style-scale, so that strokes keep their size.
+    /// that of the frames times style-scale, so that strokes keep their size, if the style is not too small for it.
     fn prepare_style(&mut self, size: [i64; 2]) -> Result<()> {
         if self.style_targets.as_ref().is_some_and(|targets| targets.size == size) {
             return Ok(());
         }
         let longest = (size[0].max(size[1]) as f64 * self.parameters.style_scale).round() as i64;
         let prepared = |(picture, share): &(Tensor, f64)| {
-            let picture = resize(picture, scaled(size_of(picture)?, longest.max(1)))?;
+            let own = size_of(picture)?;
+            let picture = resize(picture, scaled(own, longest.clamp(1, MAX_ENLARGEMENT * own[0].max(own[1]))))?;
             let picture =
                 self.palette.as_ref().map_or(Ok(picture.shallow_clone()), |palette| palette.apply_to(&picture))?;
             Ok((Palette::of(&picture)?, self.input.apply(&picture)?, *share))
@@ -533,6 +568,17 @@ impl Losses {
     }
 }
 
+/// What multiplies the content's weight for a style of this contrast: as the relative distance grows, by the square.
+fn content_factor(contrast: f64) -> f64 {
+    (LOW_CONTRAST / contrast).powi(2).clamp(1.0, MAX_CONTENT_FACTOR)
+}
+
+/// The share of the temporal weight that holds a frame, by the style losses of the last one and of the best one.
+fn held_share(last: f64, least: f64) -> f64 {
+    let limit = GROWN_STYLE_LOSS * least;
+    if last > limit { (limit / last).powi(2).max(LEAST_HOLD) } else { 1.0 }
+}
+
 /// What features are computed in.
 fn kind(recipe: &Recipe, device: Device) -> Kind {
     recipe.kind.unwrap_or_else(|| device::quick_kind(device))
@@ -559,4 +605,25 @@ fn shares(steps: u32, scales: usize) -> Vec<u32> {
         *last += steps - each * scales as u32;
     }
     shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hold_loosens_as_the_style_loss_grows() {
+        assert_eq!(held_share(0.01, f64::INFINITY), 1.0, "nothing is known yet");
+        assert_eq!(held_share(0.0, 0.0), 1.0);
+        assert_eq!(held_share(0.02, 0.01), 1.0);
+        assert!((held_share(0.03, 0.01) - 0.49).abs() < 1e-9);
+        assert_eq!(held_share(1.0, 0.01), LEAST_HOLD);
+    }
+
+    #[test]
+    fn content_weighs_more_beside_a_style_of_little_contrast() {
+        assert_eq!([0.3, 0.15].map(content_factor), [1.0; 2]);
+        assert!((content_factor(0.075) - 4.0).abs() < 1e-9);
+        assert_eq!([0.01, 0.0].map(content_factor), [MAX_CONTENT_FACTOR; 2]);
+    }
 }
