@@ -10,7 +10,7 @@ fn main() {
     }
     let libtorch = std::env::var("LIBTORCH").unwrap_or("/usr".into());
     let libtorch = Path::new(&libtorch);
-    // The folder behind scripts/setup's links: libtorch_cpu.so finds its own neighbours from there.
+    // The folder behind scripts/setup's links: libtorch_cpu.so finds its own neighbors from there.
     if let Ok(library) = libtorch.join("lib/libtorch_cpu.so").canonicalize()
         && let Some(folder) = library.parent()
     {

@@ -266,12 +266,18 @@ fn options_change_the_paint() {
     let paint =
         |settings: &str| Line::playing(&element(&format!("first-iterations=20 {settings}"))).push_pull(&frame).bytes;
     let plain = paint("");
-    for settings in
-        ["style-scale=0.5", "pooling=average", "optimizer=lbfgs", "style-layers=relu1_1", "content-layers=6"]
-    {
+    for settings in [
+        "style-scale=0.5",
+        "style-loss=gram",
+        "style-loss=sliced-wasserstein",
+        "pooling=average",
+        "optimizer=lbfgs",
+        "style-layers=relu1_1",
+        "content-layers=6",
+    ] {
         assert_ne!(paint(settings), plain, "{settings}");
     }
-    assert_eq!(paint("pooling=max optimizer=adam style-scale=1"), plain);
+    assert_eq!(paint("pooling=max optimizer=adam style-scale=1 style-loss=mean-covariance"), plain);
     let keras = "recipe=keras content-layers=relu2_1 style-layers=relu1_1,relu2_1";
     assert_eq!(paint(&format!("{keras} seed=1")), paint(&format!("{keras} seed=1")));
     assert_ne!(paint(&format!("{keras} seed=1")), paint(&format!("{keras} seed=2")));

@@ -38,10 +38,10 @@ use std::str::FromStr;
 use easel::Easel;
 use pictures::Pictures;
 use style_engine::device;
-use style_engine::input::Input;
+use style_engine::networks::vgg::{Conv, Tap, Vgg};
+use style_engine::normalization::Input;
 use style_engine::pooling::Pooling;
 use style_engine::random::Random;
-use style_engine::vgg::{Conv, Tap, Vgg};
 use style_engine::weights;
 use tch::nn::{Adam, OptimizerConfig, VarStore};
 use tch::{Device, Kind, Tensor};
@@ -122,7 +122,7 @@ fn train(settings: &Settings, teachers: &[Vgg], pictures: &Pictures, device: Dev
     let probes = Tensor::cat(&draw(PROBES, &mut random)?, 0);
     let lessons = lessons(teachers, settings)?;
     let student = Student::new(settings, teachers, &lessons, &probes, device)?;
-    let quick = |teacher: &Vgg| teacher.to_kind(device::quick_kind(device));
+    let quick = |teacher: &Vgg| teacher.to_kind(device::preferred_kind(device));
     let teachers = teachers.iter().map(quick).collect::<Result<Vec<_>, _>>()?;
     let mut optimizer = Adam { beta2: 0.99, ..Adam::default() }.build(&student.store, settings.rate)?;
     let mut easel = Easel::new(CANVASES, settings.side, &student.painter()?, pictures, &mut random)?;
@@ -261,7 +261,7 @@ impl Student {
 
     /// It as the engine paints with it.
     fn painter(&self) -> Outcome<Vgg> {
-        Ok(self.balanced()?.to_kind(device::quick_kind(self.store.device()))?)
+        Ok(self.balanced()?.to_kind(device::preferred_kind(self.store.device()))?)
     }
 
     fn features(&self, lessons: &[Lesson], pictures: &Tensor) -> Outcome<Vec<Tensor>> {

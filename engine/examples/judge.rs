@@ -19,11 +19,11 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use style_engine::builtin;
 use style_engine::losses::{Distance, FeatureSums, GramDivisor, Statistics, Target};
+use style_engine::networks::builtin;
+use style_engine::networks::vgg::{Tap, Vgg};
 use style_engine::pooling::Pooling;
 use style_engine::random::Random;
-use style_engine::vgg::{Tap, Vgg};
 use style_engine::weights;
 use tch::{Device, Kind, Tensor};
 
@@ -145,7 +145,7 @@ impl Judge {
 
 /// The squared difference over the square of what is aimed at.
 fn apart(x: &Tensor, target: &Tensor) -> Outcome<f64> {
-    Ok(Target::new(target.shallow_clone(), Distance::Relative, 1)?.distance(x)?.double_value(&[]))
+    Ok(Target::new(target.shallow_clone(), Distance::Normalized, 1)?.distance(x)?.double_value(&[]))
 }
 
 /// The sliced Wasserstein distance of features, squared, over the mean square of the style's projections.

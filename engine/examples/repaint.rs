@@ -1,7 +1,7 @@
 //! Repaints a film of raw RGB frames and tells how, a line of JSON a frame: `scripts/bench` measures the engine with it.
 //!
 //! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE]
-//! [weights=FILE] [device=NAME] [NAME=NUMBER ...]`: files hold R, G, B bytes without headers; `flow`, for each frame but the
+//! [weights=FILE] [device=NAME] [NAME=VALUE ...]`: files hold R, G, B bytes without headers; `flow`, for each frame but the
 //! first, 32-bit floats as [`style_engine::session::Session::stylize_along`] takes them; `found` is written, the same as the
 //! engine finds it.
 
@@ -13,7 +13,7 @@ use std::path::Path;
 
 use style_engine::flow;
 use style_engine::session::Session;
-use style_engine_interface::{Parameters, original_colors, warm_start};
+use style_engine_interface::{Parameters, original_colors, style_loss, warm_start};
 use tch::{Kind, Tensor};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -42,6 +42,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(&"match") => original_colors::MATCH,
         Some(&"luma") => original_colors::LUMA,
         _ => original_colors::NONE,
+    };
+    parameters.style_loss = match options.get("style-loss") {
+        Some(&"gram") => style_loss::GRAM,
+        Some(&"sliced-wasserstein") => style_loss::SLICED_WASSERSTEIN,
+        _ => style_loss::AUTO,
     };
     parameters.warm_start = match options.get("warm-start") {
         Some(&"none") => warm_start::NONE,

@@ -35,7 +35,7 @@ pub fn find(name: &str) -> Result<Device> {
 }
 
 /// What convolutions are quickest in: 16 bits where the device has instructions for them that are quicker than those for 32.
-pub fn quick_kind(device: Device) -> Kind {
+pub fn preferred_kind(device: Device) -> Kind {
     static ON_CPU: OnceLock<bool> = OnceLock::new();
     let is_quick_at_bf16 = match device {
         Device::Cuda(index) => cuda_major(index).is_some_and(|major| major >= FIRST_MAJOR_WITH_BF16),

@@ -222,7 +222,7 @@ unsafe fn handle<'a>(session: *mut interface::Session) -> &'a mut Handle {
     unsafe { &mut *session.cast::<Handle>() }
 }
 
-/// A picture's colours, `(1, 3, H, W)` in 0..1, and its alpha, `(H, W, 1)` in 0..=255.
+/// A picture's colors, `(1, 3, H, W)` in 0..1, and its alpha, `(H, W, 1)` in 0..=255.
 ///
 /// # Safety
 /// Each of the picture's rows can be read.
@@ -244,7 +244,7 @@ unsafe fn tensors(picture: &Picture) -> Result<(Tensor, Tensor)> {
     Ok((rgb.f_to_kind(Kind::Float)?.f_div_scalar(255)?.f_contiguous()?, rgba.f_narrow(2, 3, 1)?))
 }
 
-/// Writes colours and alpha, as from [`tensors`], as rows like those of `frame`.
+/// Writes colors and alpha, as from [`tensors`], as rows like those of `frame`.
 ///
 /// # Safety
 /// `result` has room for the frame's rows at the frame's stride.

@@ -1,4 +1,4 @@
-//! Style transfer on video frames by optimising the picture against VGG features.
+//! Style transfer on video frames by optimizing the picture against VGG features.
 //!
 //! L. Gatys, A. Ecker, M. Bethge, "Image Style Transfer Using Convolutional Neural Networks" (CVPR 2016), made to
 //! follow a film: each frame starts from the result of the last. Tensors are `(N, C, H, W)`; pictures are RGB in 0..1.
@@ -19,28 +19,32 @@
     )
 )]
 
-pub mod builtin;
-mod carry;
-pub mod colour;
+pub mod color;
 mod convolution;
 pub mod device;
 mod error;
 mod ffi;
 pub mod flow;
-pub mod input;
 pub mod losses;
 pub mod memory;
+pub mod networks;
+pub mod normalization;
 pub mod objective;
 pub mod optimizers;
-mod pace;
+mod output;
+mod painters;
 mod parallel;
 pub mod pooling;
+mod progress;
 pub mod random;
-pub mod recipe;
+pub mod recipes;
+mod region;
 pub mod session;
 mod size;
-pub mod vgg;
+mod step_budget;
+mod styles;
+pub mod targets;
+mod warm_start;
 pub mod weights;
-mod window;
 
 pub use error::{Error, Result};

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use common::{picture, scratch, write_network};
 use serde_json::{Map, Value};
+use style_engine::networks::vgg::{Tap, Vgg};
 use style_engine::pooling::Pooling;
-use style_engine::vgg::{Tap, Vgg};
-use style_engine::{builtin, weights};
+use style_engine::{networks::builtin, weights};
 use tch::{Device, Kind, Tensor};
 
 /// The tensors and the metadata that a safetensors file describes.

@@ -5,11 +5,12 @@ mod common;
 use std::cmp::Ordering;
 
 use common::picture;
-use style_engine::input::Input;
-use style_engine::objective::{Objective, content_targets, style_targets};
-use style_engine::recipe::Recipe;
+use style_engine::normalization::Input;
+use style_engine::objective::{Context, Objective};
+use style_engine::recipes::Recipe;
 use style_engine::session::Session;
-use style_engine::{builtin, device, weights};
+use style_engine::targets::{content_targets, style_targets};
+use style_engine::{device, networks::builtin, weights};
 use style_engine_interface::{Parameters, precision, recipe};
 use tch::{Device, Kind, Tensor};
 
@@ -84,7 +85,7 @@ fn evaluate(recipe: &Recipe, device: Device) -> ([f64; 4], Tensor) {
     let fed = |seed| input.apply(&picture(seed, height, width).to_device(device)).unwrap();
     let style = style_targets(&network, recipe, &[(fed(9), 1.0)], [height, width]).unwrap();
     let content = content_targets(&network, recipe, &fed(1), [height, width]).unwrap();
-    let objective = Objective::new(&network, recipe, &style, &content, None).unwrap();
+    let objective = Objective::new(&network, recipe, &style, &content, Context::default()).unwrap();
     let start = picture(5, height, width).to_device(device);
     let (evaluation, losses) = objective.evaluate(&start, Some(&input)).unwrap();
     let losses = [evaluation.loss, losses.style, losses.content, losses.tv].map(|loss| loss.double_value(&[]));

@@ -30,8 +30,8 @@ fn scene(seed: u64, positions: &Tensor) -> Tensor {
         let phase = &x * (pace * direction.cos()) + &y * (pace * direction.sin()) + std::f64::consts::TAU * of[2];
         phase.sin() * (0.03 * (length / 6.0).powf(0.4))
     };
-    let grey = random.chunks(3).map(wave).fold(x.zeros_like() + 0.5, |sum, wave| sum + wave);
-    grey.unsqueeze(1).expand([1, 3, -1, -1], false).clamp(0.0, 1.0)
+    let gray = random.chunks(3).map(wave).fold(x.zeros_like() + 0.5, |sum, wave| sum + wave);
+    gray.unsqueeze(1).expand([1, 3, -1, -1], false).clamp(0.0, 1.0)
 }
 
 /// The motion between two pictures, there and back.
@@ -169,8 +169,8 @@ fn what_stands_still_does_not_move() {
 
 #[test]
 fn a_picture_of_one_colour_does_not_move_at_all() {
-    let grey = Tensor::full([1, 3, 40, 60], 0.3, (Kind::Float, Device::Cpu));
-    for motion in between(&grey, &grey) {
+    let gray = Tensor::full([1, 3, 40, 60], 0.3, (Kind::Float, Device::Cpu));
+    for motion in between(&gray, &gray) {
         assert_eq!(length(&motion).max().double_value(&[]), 0.0);
     }
 }
@@ -229,7 +229,7 @@ fn a_warp_between_pixels() {
 #[test]
 fn what_leads_out_of_the_picture_is_led_back() {
     let flow = Tensor::from_slice(&[-10f32, 4.0]).view([1, 2, 1, 1]).expand([1, 2, HEIGHT, WIDTH], false);
-    let led = flow::led_back(&flow, 64.0).unwrap();
+    let led = flow::clamped_into_frame(&flow, 64.0).unwrap();
     let at = |x: i64, y: i64| [0, 1].map(|part| led.double_value(&[0, part, y, x]));
     assert_eq!(at(100, 50), [-10.0, 4.0]);
     assert_eq!(at(9, 50), [54.0, 4.0]);

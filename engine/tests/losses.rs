@@ -3,11 +3,11 @@
 mod common;
 
 use common::picture;
-use style_engine::builtin;
-use style_engine::input::Input;
 use style_engine::losses::{Distance, FeatureSums, GramDivisor, Statistics, Target, TotalVariation, gram};
+use style_engine::networks::builtin;
+use style_engine::networks::vgg::Tap;
+use style_engine::normalization::Input;
 use style_engine::pooling::Pooling;
-use style_engine::vgg::Tap;
 use tch::{Device, Kind, Tensor};
 
 fn number(tensor: &Tensor) -> f64 {
@@ -36,10 +36,10 @@ fn gram_matrices_of_16_bits_are_as_exact_as_these() {
 #[test]
 fn total_variations() {
     let ramp = Tensor::arange(4, (Kind::Float, Device::Cpu)).view([1, 1, 1, 4]).expand([1, 3, 5, 4], false) * 0.1;
-    let of = |kind: TotalVariation, x: &Tensor| number(&kind.pull(x, 0.0, &x.zeros_like()).unwrap());
+    let of = |kind: TotalVariation, x: &Tensor| number(&kind.accumulate(x, 0.0, &x.zeros_like()).unwrap());
     assert!((of(TotalVariation::MeanSquare, &ramp) - 0.01).abs() < 1e-7);
     assert!((of(TotalVariation::HalfMeanAbsolute, &ramp) - 0.05).abs() < 1e-7);
-    // 3 channels of 4 x 3 positions with two neighbours.
+    // 3 channels of 4 x 3 positions with two neighbors.
     assert!((of(TotalVariation::Power, &ramp) / (36.0 * 0.01f64.powf(1.25)) - 1.0).abs() < 1e-5);
     for (height, width) in [(1, 1), (1, 5), (5, 1)] {
         let flat = Tensor::ones([1, 3, height, width], (Kind::Float, Device::Cpu));
@@ -54,9 +54,9 @@ fn total_variations_gradients() {
     let (x, direction) = (picture(1, 7, 9), picture(2, 7, 9) - 0.5);
     for kind in [TotalVariation::MeanSquare, TotalVariation::HalfMeanAbsolute, TotalVariation::Power] {
         let gradient = x.zeros_like();
-        let _ = kind.pull(&x, 3.0, &gradient).unwrap();
+        let _ = kind.accumulate(&x, 3.0, &gradient).unwrap();
         let along = number(&(&gradient * &direction).sum(Kind::Double));
-        let at = |step: f64| number(&kind.pull(&(&x + &direction * step), 0.0, &x.zeros_like()).unwrap());
+        let at = |step: f64| number(&kind.accumulate(&(&x + &direction * step), 0.0, &x.zeros_like()).unwrap());
         let difference = 3.0 * (at(2e-4) - at(-2e-4)) / 4e-4;
         assert!((along - difference).abs() < 0.02 * along.abs(), "{kind:?}: {along}, not {difference}");
     }
@@ -70,13 +70,13 @@ fn distances() {
         |kind, positions| number(&Target::new(t.shallow_clone(), kind, positions).unwrap().distance(&x).unwrap());
     assert_eq!(distance(Distance::SumSquare, 10), 14.0);
     assert_eq!(distance(Distance::MeanSquare, 10), 3.5);
-    assert_eq!(distance(Distance::Relative, 10), 3.5);
+    assert_eq!(distance(Distance::Normalized, 10), 3.5);
     assert!((distance(Distance::Gatys, 10) - 14.0 / (4.0 * 9.0 * 100.0)).abs() < 1e-9);
 }
 
 #[test]
 fn a_relative_distance_is_a_share_of_its_target() {
-    let target = |x: Tensor| Target::new(x, Distance::Relative, 64).unwrap();
+    let target = |x: Tensor| Target::new(x, Distance::Normalized, 64).unwrap();
     assert_eq!(number(&target(picture(1, 8, 8)).distance(&picture(1, 8, 8)).unwrap()), 0.0);
     assert!((number(&target(picture(1, 8, 8)).distance(&(picture(1, 8, 8) * 0.0)).unwrap()) - 1.0).abs() < 1e-6);
     // A network whose features are a thousand times larger changes nothing.
@@ -106,7 +106,7 @@ fn a_style_loss_does_not_grow_with_the_picture() {
             let target = Target::new(inside(style, tap), kind, 1).unwrap();
             number(&target.distance(&inside(x, tap)).unwrap())
         };
-        let kinds = [Distance::MeanSquare, Distance::Relative];
+        let kinds = [Distance::MeanSquare, Distance::Normalized];
         kinds.into_iter().flat_map(|kind| (0..taps.len()).map(move |tap| distance(kind, tap))).collect()
     };
     let (x, style) = (picture(1, 64, 96), picture(5, 64, 96).square());

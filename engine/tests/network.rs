@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{picture, scratch, write_network};
-use style_engine::input::Input;
 use style_engine::losses::{GramDivisor, gram};
+use style_engine::networks::vgg::{Tap, Vgg};
+use style_engine::normalization::Input;
 use style_engine::pooling::Pooling;
-use style_engine::vgg::{Tap, Vgg};
 use style_engine::{Error, weights};
 use tch::{Device, Kind, Tensor};
 

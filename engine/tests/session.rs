@@ -247,9 +247,9 @@ fn detail_that_a_smaller_size_lost_comes_back() {
     };
     // The brightness that no picture of half the size can hold.
     let detail = |x: &Tensor| {
-        let grey = x.mean_dim([1].as_slice(), true, tch::Kind::Float);
-        let small = grey.adaptive_avg_pool2d([height / 2, width / 2]);
-        grey - small.upsample_bilinear2d([height, width], false, None, None)
+        let gray = x.mean_dim([1].as_slice(), true, tch::Kind::Float);
+        let small = gray.adaptive_avg_pool2d([height / 2, width / 2]);
+        gray - small.upsample_bilinear2d([height, width], false, None, None)
     };
     let length = |x: &Tensor| x.square().sum(tch::Kind::Float).sqrt().double_value(&[]);
     let (of_frame, of_small) = (detail(&frame), detail(&painted(64)));

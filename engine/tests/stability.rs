@@ -64,7 +64,7 @@ fn style_loss(session: &Session, painted: &Tensor) -> f64 {
         features.iter().map(|features| gram(features, GramDivisor::Positions).unwrap()).collect()
     };
     let loss = |(wanted, painted): (Tensor, Tensor)| {
-        Target::new(wanted, Distance::Relative, 1).unwrap().distance(&painted).unwrap().double_value(&[])
+        Target::new(wanted, Distance::Normalized, 1).unwrap().distance(&painted).unwrap().double_value(&[])
     };
     matrices(&style(9)).into_iter().zip(matrices(painted)).map(loss).sum()
 }
@@ -104,9 +104,9 @@ fn what_is_uncovered_is_painted_like_the_rest() {
     let mut other = session(warm_start::FLOW);
     let afresh = paint(&mut other, &frame(13));
     let half = |painted: &Tensor, x: i64| style_loss(&other, &painted.narrow(3, x, WIDTH / 2));
-    let (uncovered, reference) = (half(&last, WIDTH / 2), half(&afresh, WIDTH / 2));
+    let (disoccluded, reference) = (half(&last, WIDTH / 2), half(&afresh, WIDTH / 2));
     let bare = half(&frame(13), WIDTH / 2);
-    assert!(uncovered < 0.25 * bare, "{uncovered}, afresh {reference}, as filmed {bare}");
+    assert!(disoccluded < 0.25 * bare, "{disoccluded}, afresh {reference}, as filmed {bare}");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn after_a_fade_the_scene_is_painted_as_if_there_had_been_none() {
 
 #[test]
 fn a_part_is_painted_as_part_of_the_whole() {
-    // A window's worth of a frame moves; the rest's sums stand for the rest.
+    // A region's worth of a frame moves; the rest's sums stand for the rest.
     let (behind, front) = (scene(1).narrow(3, 0, 320), scene(3));
     let frame = |index: i64| {
         let frame = behind.copy();

@@ -12,9 +12,9 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use common::{picture, scratch, write_network};
-use style_engine::input::Input;
+use style_engine::networks::vgg::{Layer, Vgg};
+use style_engine::normalization::Input;
 use style_engine::pooling::Pooling;
-use style_engine::vgg::{Layer, Vgg};
 use style_engine::{Error, weights};
 use tch::{Device, Kind, Tensor};
 use zip::CompressionMethod::{self, Deflated, Stored};

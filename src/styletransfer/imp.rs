@@ -32,7 +32,7 @@ use super::engine::{Engine, EngineError, Rgba};
 use super::latency::Latency;
 use super::rgba::RgbaFrames;
 use super::style_image::{self, StyleError};
-use super::{Optimizer, OriginalColors, Pooling, Precision, Recipe, WarmStart};
+use super::{Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
 use crate::frame;
 use crate::guard::guarded;
 use crate::sync::lock;
@@ -64,6 +64,7 @@ struct Settings {
     style_weight: f64,
     tv_weight: f64,
     temporal_weight: f64,
+    style_loss: StyleLoss,
     optimizer: Optimizer,
     learning_rate: f64,
     iterations: i32,
@@ -96,6 +97,7 @@ impl Default for Settings {
             style_weight: engine.style_weight,
             tv_weight: engine.tv_weight,
             temporal_weight: engine.temporal_weight,
+            style_loss: StyleLoss::default(),
             optimizer: Optimizer::default(),
             learning_rate: engine.learning_rate,
             iterations: engine.iterations,
@@ -123,6 +125,7 @@ impl Settings {
             style_weight: self.style_weight,
             tv_weight: self.tv_weight,
             temporal_weight: self.temporal_weight,
+            style_loss: self.style_loss as u32,
             optimizer: self.optimizer as u32,
             learning_rate: self.learning_rate,
             first_iterations: self.first_iterations,
@@ -226,6 +229,8 @@ pub struct StyleTransfer {
         maximum = Parameters::MOST_WEIGHT, default = Settings::default().temporal_weight, nick = "Temporal weight",
         blurb = "With warm-start=flow, how much each frame is held to the last result, moved (-1 = the recipe's)",
         controllable, mutable_playing)]
+    #[property(name = "style-loss", get, set, type = StyleLoss, member = style_loss, nick = "Style loss",
+        blurb = "How features are compared with the style's", mutable_playing, builder(Settings::default().style_loss))]
     #[property(name = "optimizer", get, set, type = Optimizer, member = optimizer, nick = "Optimizer",
         blurb = "What brings the losses down", mutable_playing, builder(Settings::default().optimizer))]
     #[property(name = "learning-rate", get, set, type = f64, member = learning_rate, minimum = -1.0,

@@ -2,7 +2,7 @@
 
 use gst::glib;
 use gst::prelude::*;
-use style_engine_interface::{optimizer, original_colors, pooling, precision, recipe, warm_start};
+use style_engine_interface::{optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
 
 mod engine;
 mod imp;
@@ -50,6 +50,22 @@ pub enum Optimizer {
     Adam = optimizer::ADAM as i32,
     #[enum_value(name = "L-BFGS", nick = "lbfgs")]
     Lbfgs = optimizer::LBFGS as i32,
+}
+
+/// The `style-loss` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstStyleTransferStyleLoss")]
+#[repr(i32)]
+pub enum StyleLoss {
+    #[default]
+    #[enum_value(name = "The recipe's", nick = "auto")]
+    Auto = style_loss::AUTO as i32,
+    #[enum_value(name = "Gram matrices of features", nick = "gram")]
+    Gram = style_loss::GRAM as i32,
+    #[enum_value(name = "Means and covariances of features", nick = "mean-covariance")]
+    MeanCovariance = style_loss::MEAN_COVARIANCE as i32,
+    #[enum_value(name = "Whole distributions of features: slow", nick = "sliced-wasserstein")]
+    SlicedWasserstein = style_loss::SLICED_WASSERSTEIN as i32,
 }
 
 /// The `pooling` property's values.

@@ -1,12 +1,13 @@
 //! Pictures that the student is painting: what it must see rightly are pictures that its own gradients made. On photographs
-//! alone it learns less where it is wrong, and an optimiser finds just those places.
+//! alone it learns less where it is wrong, and an optimizer finds just those places.
 
-use style_engine::losses::{GramDivisor, Statistics};
-use style_engine::objective::{ContentTargets, Objective, StyleTargets, content_targets, style_targets};
+use style_engine::losses::{GramDivisor, Statistics, StyleLossKind};
+use style_engine::networks::vgg::Vgg;
+use style_engine::objective::{Context, Objective};
 use style_engine::optimizers::Optimizer;
 use style_engine::random::Random;
-use style_engine::recipe::Recipe;
-use style_engine::vgg::Vgg;
+use style_engine::recipes::Recipe;
+use style_engine::targets::{ContentTargets, StyleTargets, content_targets, style_targets};
 use style_engine_interface::Parameters;
 use tch::Tensor;
 
@@ -77,7 +78,7 @@ impl Canvas {
         let exponent = CONTENT[0] + (CONTENT[1] - CONTENT[0]) * f64::from(random.draw());
         recipe.content.weight *= 10f64.powf(exponent);
         // The losses that the built-in network was taught with.
-        recipe.statistics = Statistics::Gram(GramDivisor::Positions);
+        recipe.style_loss = StyleLossKind::Statistics(Statistics::Gram(GramDivisor::Positions));
         recipe.levels.truncate(1);
         let [content, style] = [pictures.draw(side, random)?, pictures.draw(side, random)?];
         let [content, style] = [content, style].map(|picture| picture.unsqueeze(0).to_device(student.device));
@@ -85,7 +86,7 @@ impl Canvas {
         Ok(Self {
             style: style_targets(student, &recipe, &[(input.apply(&style)?, 1.0)], [side, side])?,
             content: content_targets(student, &recipe, &input.apply(&content)?, [side, side])?,
-            optimizer: recipe.method.begin(&content)?,
+            optimizer: recipe.method.build(&content)?,
             recipe,
             picture: content,
             steps_left: STEPS[0] + below(STEPS[1] - STEPS[0], random),
@@ -93,7 +94,7 @@ impl Canvas {
     }
 
     fn paint(&mut self, student: &Vgg) -> Outcome<()> {
-        let objective = Objective::new(student, &self.recipe, &self.style, &self.content, None)?;
+        let objective = Objective::new(student, &self.recipe, &self.style, &self.content, Context::default())?;
         let input = student.input.on(student.device)?;
         let (evaluation, _) = objective.evaluate(&self.picture, Some(&input))?;
         self.picture = self.optimizer.step(&self.picture, &evaluation)?.clamp(0.0, 1.0);

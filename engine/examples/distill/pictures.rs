@@ -30,7 +30,7 @@ impl Pictures {
         if pictures.is_empty() { Err(format!("{}: no pictures", folder.display()).into()) } else { Ok(Self(pictures)) }
     }
 
-    /// A part of a picture, of another size and shape, turned over, in other colours; or something generated:
+    /// A part of a picture, of another size and shape, turned over, in other colors; or something generated:
     /// `(3, side, side)` in 0..1.
     pub fn draw(&self, side: i64, random: &mut Random) -> Outcome<Tensor> {
         let kind = random.draw();
@@ -95,8 +95,8 @@ fn strokes(side: i64, random: &mut Random) -> Tensor {
         let (along, across) = (&right * cos + &down * sin, down * cos - right * sin);
         let inside: Tensor = 1.0 - (along / length).square() - (&across / width).square();
         let light = 1.0 + 0.3 * (across * stripes).sin();
-        let colour = Tensor::from_slice(&palette[below(palette.len() as i64, random) as usize]).view([3, 1, 1]);
-        picture = picture.lerp_tensor(&(colour * light), &(inside * sharpness).sigmoid());
+        let color = Tensor::from_slice(&palette[below(palette.len() as i64, random) as usize]).view([3, 1, 1]);
+        picture = picture.lerp_tensor(&(color * light), &(inside * sharpness).sigmoid());
     }
     picture.clamp(0.0, 1.0)
 }

@@ -1,9 +1,9 @@
 //! What a student starts from: the teacher's own layers with fewer channels, or weights from a seed.
 
-use style_engine::input::Input;
+use style_engine::networks::vgg::{Layer, Vgg};
+use style_engine::normalization::Input;
 use style_engine::pooling::Pooling;
 use style_engine::random::Random;
-use style_engine::vgg::{Layer, Vgg};
 use tch::{Device, Kind, Tensor};
 
 use crate::Outcome;
@@ -116,7 +116,7 @@ fn orthogonal(random: &mut Random, out: i64, input: i64) -> Outcome<Tensor> {
     Ok(q.contiguous().view([out, input, 3, 3]))
 }
 
-/// A picture `(1, 3, SIDE, SIDE)`, as the network sees it after VGG's normalisation: Gaussian noise summed over octaves,
+/// A picture `(1, 3, SIDE, SIDE)`, as the network sees it after VGG's normalization: Gaussian noise summed over octaves,
 /// which gives photographs' 1/f spectrum.
 fn photograph_like(random: &mut Random) -> Outcome<Tensor> {
     let mut picture = Tensor::zeros([1, 3, SIDE, SIDE], FLOAT);

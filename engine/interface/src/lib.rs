@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_char, c_void};
 
 /// Raised with every change to this file that an older engine or plugin would misread.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
@@ -93,6 +93,18 @@ pub mod optimizer {
     pub const LBFGS: u32 = 2;
 }
 
+/// The kind of style loss.
+pub mod style_loss {
+    /// The recipe's.
+    pub const AUTO: u32 = 0;
+    /// Gram matrices.
+    pub const GRAM: u32 = 1;
+    /// Means and covariances.
+    pub const MEAN_COVARIANCE: u32 = 2;
+    /// The sliced Wasserstein distance.
+    pub const SLICED_WASSERSTEIN: u32 = 3;
+}
+
 /// What the network halves its features by.
 pub mod pooling {
     /// What it was trained with: the largest value.
@@ -137,6 +149,8 @@ pub struct Parameters {
     pub tv_weight: f64,
     /// The weight of what holds each frame to the last result, moved; negative: the recipe's.
     pub temporal_weight: f64,
+    /// One of [`style_loss`].
+    pub style_loss: u32,
     /// One of [`optimizer`].
     pub optimizer: u32,
     /// The optimiser's step size, at most 100; negative: the recipe's.
@@ -174,6 +188,7 @@ impl Default for Parameters {
             style_weight: -1.0,
             tv_weight: -1.0,
             temporal_weight: -1.0,
+            style_loss: style_loss::AUTO,
             optimizer: optimizer::AUTO,
             learning_rate: -1.0,
             first_iterations: -1,

@@ -2,10 +2,10 @@
 //!
 //! Coarse to fine over a pyramid, each level iterates windowed least squares on the brightness constancy equation
 //! (B. Lucas, T. Kanade, IJCAI 1981), where a pixel's equation is about its whole motion, not the change to it, so that
-//! windows also fill in what has no texture. Equations are normalised (H. Zimmer, A. Bruhn, J. Weickert, IJCV 2011,
+//! windows also fill in what has no texture. Equations are normalized (H. Zimmer, A. Bruhn, J. Weickert, IJCV 2011,
 //! section 3.1) and count less the less they hold (M. Black, P. Anandan, CVIU 1996). Medians between the iterations
 //! keep out outliers (D. Sun, S. Roth, M. Black, CVPR 2010). At the end of a level, pixels take over the motion of
-//! neighbours where it fits better (C. Barnes et al., "PatchMatch", SIGGRAPH 2009, section 3.2): windows reach beyond
+//! neighbors where it fits better (C. Barnes et al., "PatchMatch", SIGGRAPH 2009, section 3.2): windows reach beyond
 //! the edges of things, this brings the motion's edges back to them. The finest level has half the frame's resolution.
 //!
 //! That motion is noisy by some tenths of a pixel. So, where they fit as well, simpler motions replace it: affine ones in
@@ -15,23 +15,23 @@
 //! seems to stand. They are precise to hundredths of a pixel, and what has no texture moves as its surroundings do.
 
 mod cache;
+mod parametric;
 mod sampling;
-mod simple;
 mod smoothing;
 
 use tch::{Device, Kind, TchError, Tensor};
 
-pub use self::sampling::{Filter, led_back, visible, warp};
+use self::parametric::Samples;
+pub use self::sampling::{Filter, clamped_into_frame, visible, warp};
 use self::sampling::{inside, sample, targets};
-use self::simple::Samples;
 use self::smoothing::smooth;
 use crate::Result;
-use crate::colour::grey;
+use crate::color::gray;
 use crate::parallel;
 use crate::size::size_of;
 
 /// The coarsest level's shorter side is at least this: windows would not fit into less.
-const LEAST_SIDE: i64 = 8;
+const MIN_SIDE: i64 = 8;
 
 /// A gradient, per pixel, as noise has it: equations from larger ones count fully.
 const NOISE_GRADIENT: f64 = 0.02;
@@ -46,11 +46,11 @@ const WINDOWS: [u32; 2] = [3, 2];
 const SMOOTHNESS: f64 = 0.03;
 const SMOOTHNESS_WINDOW: u32 = 4;
 
-/// How far away the neighbours are whose motion a pixel may take over.
-const NEIGHBOUR: i64 = 4;
+/// How far away the neighbors are whose motion a pixel may take over.
+const NEIGHBOR: i64 = 4;
 
 /// How much better that must fit, where the worst misfit is 1; and the window over which fits are compared.
-const LEAST_GAIN: f64 = 0.002;
+const MIN_GAIN: f64 = 0.002;
 const FIT_WINDOW: u32 = 1;
 
 /// What of a frame is needed to find motion from it or to it.
@@ -70,10 +70,10 @@ pub struct Frame {
 impl Frame {
     /// Of a picture, `(1, 3, H, W)` in 0..1.
     pub fn new(picture: &Tensor) -> Result<Self> {
-        let full = grey(picture)?;
+        let full = gray(picture)?;
         let mut brightness = halve(&full)?;
         let mut levels = vec![with_gradient(&brightness)?];
-        while size_of(&brightness)?.into_iter().all(|side| side >= 2 * LEAST_SIDE) {
+        while size_of(&brightness)?.into_iter().all(|side| side >= 2 * MIN_SIDE) {
             brightness = halve(&brightness)?;
             levels.push(with_gradient(&brightness)?);
         }
@@ -182,16 +182,16 @@ fn solve(from: &Tensor, to: &Tensor, motion: &Tensor, window: u32) -> Result<Ten
     Ok(solution.f_div(&determinant)?)
 }
 
-/// Where a neighbour's motion fits better, takes that over.
+/// Where a neighbor's motion fits better, takes that over.
 fn propagate(from: &Tensor, to: &Tensor, motion: &Tensor) -> Result<Tensor> {
     let (from, to) = (from.f_narrow(1, 0, 1)?, to.f_narrow(1, 0, 1)?);
     let misfit = |motion: &Tensor| smooth(&misfit(&warp(&to, motion, Filter::Bilinear)?.f_sub(&from)?)?, FIT_WINDOW);
     let [height, width] = size_of(motion)?;
-    let around = pad(motion, [NEIGHBOUR; 4])?;
+    let around = pad(motion, [NEIGHBOR; 4])?;
     let mut best = motion.shallow_clone();
-    let mut least = misfit(motion)?.f_sub_scalar(LEAST_GAIN)?;
+    let mut least = misfit(motion)?.f_sub_scalar(MIN_GAIN)?;
     for [y, x] in [[1, 0], [1, 2], [0, 1], [2, 1]] {
-        let other = around.f_narrow(2, y * NEIGHBOUR, height)?.f_narrow(3, x * NEIGHBOUR, width)?;
+        let other = around.f_narrow(2, y * NEIGHBOR, height)?.f_narrow(3, x * NEIGHBOR, width)?;
         let others = misfit(&other)?;
         best = other.f_where_self(&others.f_lt_tensor(&least)?, &best)?;
         least = least.f_minimum(&others)?;

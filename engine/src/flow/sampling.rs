@@ -22,7 +22,7 @@ pub fn warp(values: &Tensor, flow: &Tensor, filter: Filter) -> Result<Tensor> {
 }
 
 /// Flow, `(N, 2, H, W)`, that leads so many pixels back into the picture where it led out of it.
-pub fn led_back(flow: &Tensor, pixels: f64) -> Result<Tensor> {
+pub fn clamped_into_frame(flow: &Tensor, pixels: f64) -> Result<Tensor> {
     let targets = targets(flow)?;
     let beyond = targets.f_sub(&targets.f_clamp(-1.0, 1.0)?)?.f_sign()?;
     Ok(flow.f_sub(&beyond.f_mul_scalar(pixels)?)?)

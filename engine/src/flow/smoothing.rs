@@ -25,7 +25,7 @@ pub(super) fn smooth(values: &Tensor, octaves: u32) -> Result<Tensor> {
     Ok(mean)
 }
 
-/// Sums along a dimension, by adding neighbours, then such sums, and so on: twice, as two boxes make a tent.
+/// Sums along a dimension, by adding neighbors, then such sums, and so on: twice, as two boxes make a tent.
 pub(super) fn window_sum(values: &Tensor, dimension: i64, octaves: u32) -> Result<Tensor> {
     let reach = (1 << octaves) - 1;
     let sides = if dimension == 3 { [reach, reach, 0, 0] } else { [0, 0, reach, reach] };

@@ -12,7 +12,7 @@ const EPSILON: f64 = 1e-12;
 pub enum Distance {
     /// `sum(d^2) / sum(t^2)`: 0 where they agree, about 1 for nothing in common. It means the same at every resolution
     /// and with every network.
-    Relative,
+    Normalized,
     /// `mean(d^2)`.
     MeanSquare,
     /// `sum(d^2)`.
@@ -34,7 +34,7 @@ impl Target {
     pub fn new(value: Tensor, distance: Distance, positions: i64) -> Result<Self> {
         let number = |number: f64| Tensor::f_full([], number, (Kind::Float, value.device()));
         let divisor = match distance {
-            Distance::Relative => value.f_square()?.f_sum(Kind::Float)?.f_add_scalar(EPSILON)?,
+            Distance::Normalized => value.f_square()?.f_sum(Kind::Float)?.f_add_scalar(EPSILON)?,
             Distance::MeanSquare => number(value.numel() as f64)?,
             Distance::SumSquare => number(1.0)?,
             Distance::Gatys => number((2.0 * 3.0 * positions as f64).powi(2))?,
@@ -48,7 +48,7 @@ impl Target {
     }
 
     /// The same. Adds `weight` times its gradient at `x` to `gradient`.
-    pub(crate) fn pull(&self, x: &Tensor, weight: f64, gradient: &mut Tensor) -> Result<Tensor> {
+    pub(crate) fn accumulate(&self, x: &Tensor, weight: f64, gradient: &mut Tensor) -> Result<Tensor> {
         let (distance, apart) = self.measure(x)?;
         let _ = gradient.f_addcmul_(&apart, &self.divisor.f_reciprocal()?.f_mul_scalar(2.0 * weight)?)?;
         Ok(distance)

@@ -1,10 +1,18 @@
-//! The losses that recipes put together. Each is a number, `()`.
+//! The losses that recipes put together. Each is a number, `()`, and adds its gradient to one.
 
+mod autograd;
+mod config;
 mod distance;
+mod sliced_wasserstein;
 mod statistics;
+mod style;
+mod temporal;
 mod total_variation;
 
+pub use config::{LossConfig, Reduction};
 pub use distance::{Distance, Target};
-pub(crate) use statistics::style_loss;
 pub use statistics::{FeatureSums, GramDivisor, Statistics, gram};
+pub(crate) use style::StyleLoss;
+pub use style::StyleLossKind;
+pub use temporal::TemporalConstraint;
 pub use total_variation::TotalVariation;

@@ -5,7 +5,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::Target;
+use super::{Distance, StyleLoss, Target};
 use crate::Result;
 
 /// The divisor of a Gram matrix.
@@ -127,41 +127,65 @@ pub fn gram(features: &Tensor, divisor: GramDivisor) -> Result<Tensor> {
     FeatureSums::of(features)?.gram(divisor)
 }
 
-/// The distance of a picture's statistics to their targets, one for each. The features `(1, C, H, W)` are those of the
-/// picture, or of a part of it where the rest has the sums `outside`. Adds `weight` times the gradient at them.
-pub(crate) fn style_loss(
+/// The distances of a picture's statistics from the style's.
+pub(super) struct StatisticsLoss {
     statistics: Statistics,
-    targets: &[Target],
-    features: &Tensor,
-    outside: Option<&FeatureSums>,
-    weight: f64,
-    gradient: &mut Tensor,
-) -> Result<Tensor> {
-    let features = rows(features)?;
-    let mut sums = FeatureSums::of_rows(&features)?;
-    if let Some(outside) = outside {
-        sums = sums.plus(outside)?;
-    }
-    let mut loss = Tensor::f_zeros([], (Kind::Float, features.device()))?;
-    let mut at_statistics = Vec::with_capacity(targets.len());
-    for (statistic, target) in statistics.of(&sums)?.iter().zip(targets) {
-        let mut at_statistic = statistic.f_zeros_like()?;
-        loss = loss.f_add(&target.pull(statistic, weight, &mut at_statistic)?)?;
-        at_statistics.push(at_statistic);
-    }
-    if let Some((factor, offset)) = statistics.gradient(&sums, &at_statistics)? {
-        let (_, channels, height, width) = gradient.size4()?;
-        let mut sum = rows(gradient)?.f_unsqueeze(0)?;
-        sum = add_product(sum, &features, &factor.f_to_kind(features.kind())?)?;
-        if let Some(offset) = offset {
-            // As a product: a sum of 16 bits and few channels takes longer than all else here.
-            let (positions, _) = features.size2()?;
-            let ones = Tensor::f_ones([positions, 1], (features.kind(), features.device()))?;
-            sum = add_product(sum, &ones, &offset.f_unsqueeze(0)?.f_to_kind(features.kind())?)?;
+    /// One for each statistic.
+    targets: Vec<Target>,
+}
+
+impl StatisticsLoss {
+    /// Prepares for styles' features `(1, C, H, W)`, by their weights: their statistics are averaged. `positions` is the
+    /// number of a picture's pixels.
+    pub fn new(statistics: Statistics, styles: &[(Tensor, f64)], distance: Distance, positions: i64) -> Result<Self> {
+        let mut blend: Vec<Tensor> = Vec::new();
+        for (features, weight) in styles {
+            let own = statistics.of(&FeatureSums::of(features)?)?;
+            let own = own.iter().map(|statistic| Ok(statistic.f_mul_scalar(*weight)?)).collect::<Result<Vec<_>>>()?;
+            blend = match blend.is_empty() {
+                true => own,
+                false => blend.iter().zip(&own).map(|(sum, own)| Ok(sum.f_add(own)?)).collect::<Result<_>>()?,
+            };
         }
-        *gradient = sum.f_view([1, height, width, channels])?.f_permute([0, 3, 1, 2])?;
+        let targets = blend.into_iter().map(|statistic| Target::new(statistic, distance, positions));
+        Ok(Self { statistics, targets: targets.collect::<Result<_>>()? })
     }
-    Ok(loss)
+}
+
+impl StyleLoss for StatisticsLoss {
+    fn accumulate(
+        &self,
+        features: &Tensor,
+        outside: Option<&FeatureSums>,
+        weight: f64,
+        gradient: &mut Tensor,
+    ) -> Result<Tensor> {
+        let features = rows(features)?;
+        let mut sums = FeatureSums::of_rows(&features)?;
+        if let Some(outside) = outside {
+            sums = sums.plus(outside)?;
+        }
+        let mut loss = Tensor::f_zeros([], (Kind::Float, features.device()))?;
+        let mut at_statistics = Vec::with_capacity(self.targets.len());
+        for (statistic, target) in self.statistics.of(&sums)?.iter().zip(&self.targets) {
+            let mut at_statistic = statistic.f_zeros_like()?;
+            loss = loss.f_add(&target.accumulate(statistic, weight, &mut at_statistic)?)?;
+            at_statistics.push(at_statistic);
+        }
+        if let Some((factor, offset)) = self.statistics.gradient(&sums, &at_statistics)? {
+            let (_, channels, height, width) = gradient.size4()?;
+            let mut sum = rows(gradient)?.f_unsqueeze(0)?;
+            sum = add_product(sum, &features, &factor.f_to_kind(features.kind())?)?;
+            if let Some(offset) = offset {
+                // As a product: a sum of 16 bits and few channels takes longer than all else here.
+                let (positions, _) = features.size2()?;
+                let ones = Tensor::f_ones([positions, 1], (features.kind(), features.device()))?;
+                sum = add_product(sum, &ones, &offset.f_unsqueeze(0)?.f_to_kind(features.kind())?)?;
+            }
+            *gradient = sum.f_view([1, height, width, channels])?.f_permute([0, 3, 1, 2])?;
+        }
+        Ok(loss)
+    }
 }
 
 /// A product of matrices. That of a batch is the same every time, whatever memory the factors lie in.

@@ -8,20 +8,20 @@ use crate::Result;
 const HEIGHT: i64 = 2;
 const WIDTH: i64 = 3;
 
-/// How rough a picture `(1, C, H, W)` is, from the differences `dx` and `dy` between neighbours.
+/// How rough a picture `(1, C, H, W)` is, from the differences `dx` and `dy` between neighbors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TotalVariation {
     /// `mean(dx^2) + mean(dy^2)`.
     MeanSquare,
     /// `(mean(|dx|) + mean(|dy|)) / 2`.
     HalfMeanAbsolute,
-    /// `sum((dx^2 + dy^2)^1.25)`, over the positions that have both neighbours.
+    /// `sum((dx^2 + dy^2)^1.25)`, over the positions that have both neighbors.
     Power,
 }
 
 impl TotalVariation {
     /// The total variation of `picture`, 0 if no pixel has a neighbor. Adds `weight` times its gradient to `gradient`.
-    pub fn pull(self, picture: &Tensor, weight: f64, gradient: &Tensor) -> Result<Tensor> {
+    pub fn accumulate(self, picture: &Tensor, weight: f64, gradient: &Tensor) -> Result<Tensor> {
         // What lies after each place, and each place that something lies after, along an axis.
         let after = |values: &Tensor, axis: i64| values.f_slice(axis, 1, None, 1);
         let before = |values: &Tensor, axis: i64| values.f_slice(axis, 0, -1, 1);

@@ -18,8 +18,8 @@ pub(crate) fn install() {
     ONCE.call_once(|| unsafe { style_engine_memory_install() });
 }
 
-/// Does work whose tensors share memory with each other's only. Work at the same time gets another number each, from 1: else
-/// how much is taken would depend on which is ahead.
+/// Runs `work` with a memory arena of its own. Pieces of work that run concurrently must use different arenas (1, 2, ...):
+/// otherwise peak memory would depend on thread timing.
 pub(crate) fn within_arena<T>(number: u32, work: impl FnOnce() -> T) -> T {
     // SAFETY: a number of this thread's.
     unsafe { style_engine_memory_use_arena(number) };
@@ -29,13 +29,13 @@ pub(crate) fn within_arena<T>(number: u32, work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Hears that a frame is done: what was not used for some is given back to the system.
+/// Ends a frame: memory that was not used for several frames is returned to the system.
 pub(crate) fn next_frame() {
     // SAFETY: may be called from any thread, at any time.
     unsafe { style_engine_memory_next_frame() }
 }
 
-/// Gives all that is not in use back to the system: a session is over.
+/// Returns all unused memory to the system.
 pub(crate) fn release_all() {
     // SAFETY: as above.
     unsafe { style_engine_memory_release_all() }

@@ -1,4 +1,4 @@
-//! Adam. D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization" (ICLR 2015), algorithm 1.
+//! Adam. D. Kingma, J. Ba, "Adam: A OptimizerConfig for Stochastic Optimization" (ICLR 2015), algorithm 1.
 
 use tch::Tensor;
 
@@ -49,11 +49,11 @@ impl Optimizer for Adam {
         Ok(x.f_addcdiv(&self.mean, &scale.f_mul_scalar_(-of_mean / rate)?)?)
     }
 
-    fn renew(&mut self, rate: f64) {
+    fn reset(&mut self, rate: f64) {
         (self.rate, self.new_steps) = (rate, 0);
     }
 
-    fn moments(&mut self) -> Vec<&mut Tensor> {
+    fn state(&mut self) -> Vec<&mut Tensor> {
         vec![&mut self.mean, &mut self.square]
     }
 }

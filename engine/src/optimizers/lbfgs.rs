@@ -1,4 +1,4 @@
-//! L-BFGS. D. Liu, J. Nocedal, "On the Limited Memory BFGS Method for Large Scale Optimization" (Mathematical
+//! L-BFGS. D. Liu, J. Nocedal, "On the Limited Memory BFGS OptimizerConfig for Large Scale Optimization" (Mathematical
 //! Programming 45, 1989).
 
 use std::collections::VecDeque;
@@ -9,26 +9,26 @@ use super::line_search::{LineSearch, Verdict};
 use super::{Evaluation, Optimizer};
 use crate::Result;
 
-/// How far to go along a direction.
+/// The step length along a direction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum StepRule {
     /// As `torch.optim.LBFGS` does: as far as the curvature tells, and on its first step no more than 1 in all.
-    Whole,
-    /// As SciPy's `fmin_l_bfgs_b` does: until the strong Wolfe conditions hold; and begun anew after so many evaluations.
-    Search {
-        /// Evaluations after which what is known of the curvature is dropped.
-        round: u32,
+    Fixed,
+    /// As SciPy's `fmin_l_bfgs_b` does: until the strong Wolfe conditions hold.
+    StrongWolfe {
+        /// The number of evaluations after which the curvature estimate is dropped.
+        restart_every: u32,
     },
 }
 
 /// A curvature below this is not learnt from (PyTorch).
-const LEAST_CURVATURE: f64 = 1e-10;
+const MIN_CURVATURE: f64 = 1e-10;
 
 /// A slope less steep than this is no way down (PyTorch).
-const LEAST_SLOPE: f64 = 1e-9;
+const MIN_SLOPE: f64 = 1e-9;
 
 /// Evaluations along one direction, after which it is given up (SciPy).
-const MOST_TRIALS: u32 = 20;
+const MAX_TRIALS: u32 = 20;
 
 /// A walk with L-BFGS.
 pub struct Lbfgs {
@@ -73,14 +73,14 @@ impl Lbfgs {
         let slope = dot(gradient, &direction)?;
         let is_first = self.pairs.is_empty();
         let (length, search) = match self.rule {
-            StepRule::Whole if slope > -LEAST_SLOPE => (0.0, None),
-            StepRule::Whole if is_first && self.evaluations == 1 => {
+            StepRule::Fixed if slope > -MIN_SLOPE => (0.0, None),
+            StepRule::Fixed if is_first && self.evaluations == 1 => {
                 let sum = gradient.f_abs()?.f_sum(Kind::Double)?.f_double_value(&[])?;
                 (self.rate * (1.0 / sum).min(1.0), None)
             }
-            StepRule::Whole => (self.rate, None),
-            StepRule::Search { .. } if slope >= 0.0 => (0.0, None),
-            StepRule::Search { .. } => {
+            StepRule::Fixed => (self.rate, None),
+            StepRule::StrongWolfe { .. } if slope >= 0.0 => (0.0, None),
+            StepRule::StrongWolfe { .. } => {
                 // At first a step of 1 in all.
                 let length = self.rate * if is_first { 1.0 / (-slope).sqrt() } else { 1.0 };
                 (length, Some(LineSearch::new(length, loss, slope)))
@@ -117,8 +117,8 @@ impl Lbfgs {
         let change = gradient.f_sub(&done.gradient)?;
         let curvature = dot(&step, &change)?;
         let least = match self.rule {
-            StepRule::Whole => LEAST_CURVATURE,
-            StepRule::Search { .. } => f64::EPSILON * -dot(&done.gradient, &step)?,
+            StepRule::Fixed => MIN_CURVATURE,
+            StepRule::StrongWolfe { .. } => f64::EPSILON * -dot(&done.gradient, &step)?,
         };
         if curvature > least {
             if self.pairs.len() == self.most_pairs {
@@ -143,7 +143,7 @@ impl Optimizer for Lbfgs {
             done.trials += 1;
             match search.judge(loss, dot(gradient, &done.direction)?) {
                 Verdict::Accepted => {}
-                Verdict::Try(length) if done.trials < MOST_TRIALS => {
+                Verdict::Try(length) if done.trials < MAX_TRIALS => {
                     let next = done.from.f_add(&done.direction.f_mul_scalar(length)?)?;
                     self.under_way = Some(Move { length, ..done });
                     return Ok(next);
@@ -155,8 +155,8 @@ impl Optimizer for Lbfgs {
             }
         }
         self.learn(&done, gradient)?;
-        if let StepRule::Search { round } = self.rule
-            && self.evaluations > round
+        if let StepRule::StrongWolfe { restart_every } = self.rule
+            && self.evaluations > restart_every
         {
             // The next round's first evaluation would be this one again.
             self.pairs.clear();
@@ -166,12 +166,12 @@ impl Optimizer for Lbfgs {
     }
 
     /// Gradients of another loss tell nothing of this one's curvature.
-    fn renew(&mut self, rate: f64) {
+    fn reset(&mut self, rate: f64) {
         *self = Self::new(rate, self.most_pairs, self.rule);
     }
 
     /// A walk that is renewed knows nothing that could move.
-    fn moments(&mut self) -> Vec<&mut Tensor> {
+    fn state(&mut self) -> Vec<&mut Tensor> {
         Vec::new()
     }
 }

@@ -1,4 +1,4 @@
-//! What moves the picture from one evaluation of its losses to the next.
+//! Optimizers, which move the picture from one evaluation of its losses to the next.
 
 mod adam;
 mod lbfgs;
@@ -19,24 +19,24 @@ pub struct Evaluation {
     pub gradient: Tensor,
 }
 
-/// Walks downhill. What it is asked for in turn are the points to evaluate.
+/// Minimizes a loss step by step.
 pub trait Optimizer {
-    /// Where to evaluate next, after `x`.
+    /// The point to evaluate after `x`.
     fn step(&mut self, x: &Tensor, evaluation: &Evaluation) -> Result<Tensor>;
 
-    /// Goes on with another loss that resembles the one before, at another rate.
-    fn renew(&mut self, rate: f64);
+    /// Continues with a loss that resembles the one before, at another rate.
+    fn reset(&mut self, rate: f64);
 
-    /// What is known of each value, shaped like the point: who moves values, or leaves some out, does the same to these.
-    fn moments(&mut self) -> Vec<&mut Tensor>;
+    /// State per value, shaped like the point. Code that warps or crops the point must do the same to it.
+    fn state(&mut self) -> Vec<&mut Tensor>;
 }
 
-/// An optimiser and its settings, as a recipe names it.
+/// An optimizer and its settings, as a recipe names it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Method {
+pub enum OptimizerConfig {
     /// Adam.
     Adam {
-        /// The step size, in units of what is optimised.
+        /// The step size, in units of what is optimized.
         rate: f64,
         /// How long squares of gradients are remembered.
         beta2: f64,
@@ -54,9 +54,9 @@ pub enum Method {
     },
 }
 
-impl Method {
-    /// A walk that begins at `x`.
-    pub fn begin(self, x: &Tensor) -> Result<Box<dyn Optimizer>> {
+impl OptimizerConfig {
+    /// An optimizer that starts at `x`.
+    pub fn build(self, x: &Tensor) -> Result<Box<dyn Optimizer>> {
         Ok(match self {
             Self::Adam { rate, beta2, decay } => Box::new(Adam::new(x, rate, beta2, decay)?),
             Self::Lbfgs { rate, history, rule } => Box::new(Lbfgs::new(rate, history, rule)),

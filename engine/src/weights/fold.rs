@@ -5,7 +5,7 @@ use tch::{Device, TchError, Tensor};
 use super::checkpoint::Reader;
 use super::layers::{ConvTensors, Named, Norm};
 use super::{Reason, in_words};
-use crate::vgg::Conv;
+use crate::networks::vgg::Conv;
 
 /// What batch normalisation adds to the variance (PyTorch's default).
 const EPSILON: f64 = 1e-5;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Reason;
 use super::stored::Stored;
-use crate::vgg::Layer;
+use crate::networks::vgg::Layer;
 
 /// A tensor under its name.
 #[derive(Clone, Copy)]

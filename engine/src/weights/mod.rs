@@ -22,8 +22,8 @@ use std::path::Path;
 
 use tch::{Device, TchError};
 
-use crate::input::Input;
-use crate::vgg::Vgg;
+use crate::networks::vgg::Vgg;
+use crate::normalization::Input;
 use crate::{Error, Result};
 use checkpoint::Source;
 use layers::ConvTensors;

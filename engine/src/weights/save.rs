@@ -7,10 +7,10 @@ use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use tch::{Kind, TchError, Tensor};
 
 use crate::Result;
-use crate::vgg::{Tap, Vgg};
+use crate::networks::vgg::{Tap, Vgg};
 
 /// Writes a network as safetensors, in its own precision, its tensors named as torchvision names them; [`super::load`] reads
-/// it back as one that takes [`crate::input::Input::ImageNet`]. The file's metadata have the `provenance`, if there is any.
+/// it back as one that takes [`crate::normalization::Input::ImageNet`]. The file's metadata have the `provenance`, if there is any.
 pub fn save(network: &Vgg, path: &Path, provenance: Option<&str>) -> Result<()> {
     let mut tensors = Vec::new();
     for conv in &network.convs {

@@ -1,4 +1,4 @@
-//! What stays of the frame's own colours, and what colours a picture has.
+//! What stays of the frame's own colors, and what colors a picture has.
 
 use tch::{Kind, Tensor};
 
@@ -7,36 +7,36 @@ use crate::Result;
 /// The weights of R, G and B in brightness (ITU-R BT.601).
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
-/// Keeps a picture of one colour from dividing by zero.
-const LEAST_VARIANCE: f64 = 1e-5;
+/// Keeps a picture of one color from dividing by zero.
+const MIN_VARIANCE: f64 = 1e-5;
 
 /// `painted` with the chroma of `content`, both `(1, 3, H, W)` in 0..1: only brightness is repainted.
 pub fn keep_chroma(painted: &Tensor, content: &Tensor) -> Result<Tensor> {
-    let brighter = grey(&painted.f_sub(content)?)?;
+    let brighter = gray(&painted.f_sub(content)?)?;
     Ok(content.f_add(&brighter)?.f_clamp(0.0, 1.0)?)
 }
 
-/// The brightness of colours `(N, 3, H, W)`: `(N, 1, H, W)`.
-pub fn grey(colours: &Tensor) -> Result<Tensor> {
-    let weights = Tensor::f_from_slice(&LUMA)?.f_view([1, 3, 1, 1])?.f_to_device(colours.device())?;
-    Ok(colours.f_mul(&weights)?.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?)
+/// The brightness of colors `(N, 3, H, W)`: `(N, 1, H, W)`.
+pub fn gray(colors: &Tensor) -> Result<Tensor> {
+    let weights = Tensor::f_from_slice(&LUMA)?.f_view([1, 3, 1, 1])?.f_to_device(colors.device())?;
+    Ok(colors.f_mul(&weights)?.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?)
 }
 
-/// The mean, `(3, 1)`, and covariance, `(3, 3)`, of a picture's colours.
-pub struct Palette {
+/// The mean, `(3, 1)`, and covariance, `(3, 3)`, of a picture's colors.
+pub struct ColorStatistics {
     mean: Tensor,
     covariance: Tensor,
 }
 
-impl Palette {
+impl ColorStatistics {
     /// Of a picture, `(1, 3, H, W)`.
     pub fn of(picture: &Tensor) -> Result<Self> {
-        let colours = picture.f_reshape([3, -1])?.f_to_kind(Kind::Double)?;
-        let mean = colours.f_mean_dim([1].as_slice(), true, Kind::Double)?;
-        let apart = colours.f_sub(&mean)?;
+        let colors = picture.f_reshape([3, -1])?.f_to_kind(Kind::Double)?;
+        let mean = colors.f_mean_dim([1].as_slice(), true, Kind::Double)?;
+        let apart = colors.f_sub(&mean)?;
         let (_, pixels) = apart.size2()?;
         let covariance = apart.f_matmul(&apart.f_transpose(0, 1)?)?.f_div_scalar(pixels)?;
-        let least = Tensor::f_eye(3, (Kind::Double, picture.device()))?.f_mul_scalar(LEAST_VARIANCE)?;
+        let least = Tensor::f_eye(3, (Kind::Double, picture.device()))?.f_mul_scalar(MIN_VARIANCE)?;
         Ok(Self { mean, covariance: covariance.f_add(&least)? })
     }
 
@@ -63,8 +63,8 @@ impl Palette {
     pub fn apply_to(&self, picture: &Tensor) -> Result<Tensor> {
         let own = Self::of(picture)?;
         let map = power(&self.covariance, 0.5)?.f_matmul(&power(&own.covariance, -0.5)?)?;
-        let colours = picture.f_reshape([3, -1])?.f_to_kind(Kind::Double)?;
-        let moved = map.f_matmul(&colours.f_sub(&own.mean)?)?.f_add(&self.mean)?;
+        let colors = picture.f_reshape([3, -1])?.f_to_kind(Kind::Double)?;
+        let moved = map.f_matmul(&colors.f_sub(&own.mean)?)?.f_add(&self.mean)?;
         Ok(moved.f_to_kind(Kind::Float)?.f_reshape(picture.size())?.f_clamp(0.0, 1.0)?)
     }
 }

@@ -30,13 +30,13 @@ const APART_FROM_CAMERA: f64 = 0.15;
 const CAMERA_ROUNDS: usize = 3;
 
 /// How much better the camera's motion must fit than none, where the worst misfit is 1, and in what share of the frame.
-const LEAST_CAMERA_GAIN: f64 = 0.004;
-const LEAST_CAMERA_SHARE: f64 = 0.2;
+const MIN_CAMERA_GAIN: f64 = 0.004;
+const MIN_CAMERA_SHARE: f64 = 0.2;
 
 /// How much better affine motion in windows must fit than the camera's, and unsimplified motion than either.
-const LEAST_LOCAL_GAIN: f64 = 0.003;
+const MIN_LOCAL_GAIN: f64 = 0.003;
 const LOCAL_FIT_WINDOW: u32 = 3;
-const LEAST_FINE_GAIN: f64 = 0.03;
+const MIN_FINE_GAIN: f64 = 0.03;
 const FINE_FIT_WINDOW: u32 = 2;
 
 /// Every second pixel of a frame, and another, to be matched at full resolution. Not the pixels of half resolution, as
@@ -86,20 +86,20 @@ impl Samples {
         let (of_local, of_camera, of_none) = (misfit(&local)?, misfit(&camera)?, misfit(&camera.f_zeros_like()?)?);
         // A camera on a stand: what moves before it must not seem to move all.
         let gain = smooth(&of_none.f_sub(&of_camera)?, LOCAL_FIT_WINDOW)?;
-        let share = gain.f_gt(LEAST_CAMERA_GAIN)?.f_to_kind(Kind::Float)?.f_mean_dim(
+        let share = gain.f_gt(MIN_CAMERA_GAIN)?.f_to_kind(Kind::Float)?.f_mean_dim(
             [1i64, 2, 3].as_slice(),
             true,
             Kind::Float,
         )?;
-        let moves = share.f_gt(LEAST_CAMERA_SHARE)?;
+        let moves = share.f_gt(MIN_CAMERA_SHARE)?;
         let (camera, of_camera) = (camera.f_mul(&moves)?, of_camera.f_where_self(&moves, &of_none)?);
 
         let gain = smooth(&of_camera.f_sub(&of_local)?, LOCAL_FIT_WINDOW)?;
-        let is_local = gain.f_gt(LEAST_LOCAL_GAIN)?;
+        let is_local = gain.f_gt(MIN_LOCAL_GAIN)?;
         let simple = local.f_where_self(&is_local, &camera)?;
         let of_simple = of_local.f_where_self(&is_local, &of_camera)?;
         let gain = smooth(&of_simple.f_sub(&misfit(fine)?)?, FINE_FIT_WINDOW)?;
-        Ok(fine.f_where_self(&gain.f_gt(LEAST_FINE_GAIN)?, &simple)?)
+        Ok(fine.f_where_self(&gain.f_gt(MIN_FINE_GAIN)?, &simple)?)
     }
 
     /// The equations for the motion of blocks, linear about `motion`, `(N, 8, rows, columns)`: [a b; b c] block's motion =

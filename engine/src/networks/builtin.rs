@@ -4,11 +4,11 @@
 use tch::Device;
 
 use crate::Result;
-use crate::vgg::Vgg;
+use crate::networks::vgg::Vgg;
 use crate::weights;
 
 /// Safetensors of 16 bits. Their metadata tell where they are from.
-static FILE: &[u8] = include_bytes!("../weights/built-in.safetensors");
+static FILE: &[u8] = include_bytes!("../../weights/built-in.safetensors");
 
 /// The built-in network.
 pub fn network(device: Device) -> Result<Vgg> {

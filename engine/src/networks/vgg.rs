@@ -8,7 +8,7 @@ use std::fmt;
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::convolution::{Convolution, channels_last};
-use crate::input::Input;
+use crate::normalization::Input;
 use crate::pooling::{Pooled, Pooling};
 use crate::{Error, Result};
 

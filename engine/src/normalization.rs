@@ -1,4 +1,4 @@
-//! What a network is fed: pictures, RGB in 0..1, in the range that its weights were trained for.
+//! Normalization: from pictures, RGB in 0..1, to the input that a network's weights were trained for.
 
 use tch::{Device, Tensor};
 
@@ -7,7 +7,7 @@ use crate::Result;
 /// A convention of what stands in the channels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Input {
-    /// RGB in 0..1, normalised by ImageNet's mean and standard deviation (torchvision).
+    /// RGB in 0..1, normalized by ImageNet's mean and standard deviation (torchvision).
     ImageNet,
     /// BGR in 0..255, less ImageNet's mean (Caffe, and Keras after it).
     Caffe,
@@ -16,7 +16,7 @@ pub enum Input {
 }
 
 /// A convention ready for pictures on a device.
-pub struct Normalisation {
+pub struct Normalizer {
     reversed: bool,
     /// What channels are multiplied by, then what is added, `(1, 3, 1, 1)`.
     scale: Tensor,
@@ -25,7 +25,7 @@ pub struct Normalisation {
 
 impl Input {
     /// Prepares for pictures on `device`.
-    pub fn on(self, device: Device) -> Result<Normalisation> {
+    pub fn on(self, device: Device) -> Result<Normalizer> {
         // Each channel's mean and standard deviation.
         let (reversed, range, channels) = match self {
             Self::ImageNet => (false, 1.0, [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]),
@@ -36,29 +36,25 @@ impl Input {
             let values = channels.map(|(mean, std)| value(mean, std) as f32);
             Tensor::f_from_slice(&values)?.f_view([1, 3, 1, 1])?.f_to_device(device)
         };
-        Ok(Normalisation {
-            reversed,
-            scale: of_each(&|_, std| range / std)?,
-            shift: of_each(&|mean, std| -mean / std)?,
-        })
+        Ok(Normalizer { reversed, scale: of_each(&|_, std| range / std)?, shift: of_each(&|mean, std| -mean / std)? })
     }
 }
 
-impl Normalisation {
-    /// What the network is fed for a picture, `(1, 3, H, W)` in 0..1.
+impl Normalizer {
+    /// The normalized form of a picture, `(1, 3, H, W)` in 0..1.
     pub fn apply(&self, picture: &Tensor) -> Result<Tensor> {
         let picture = self.in_order(picture)?;
         Ok(self.shift.f_addcmul(&picture, &self.scale)?)
     }
 
-    /// The gradient at a picture, for that at what the network is fed for it.
+    /// The gradient at a picture, from that at its normalized form.
     pub(crate) fn back(&self, gradient: &Tensor) -> Result<Tensor> {
         self.in_order(&gradient.f_mul(&self.scale)?)
     }
 
-    /// The picture for what the network is fed.
-    pub fn undo(&self, fed: &Tensor) -> Result<Tensor> {
-        self.in_order(&fed.f_sub(&self.shift)?.f_div(&self.scale)?)
+    /// The picture of a normalized form.
+    pub fn undo(&self, normalized: &Tensor) -> Result<Tensor> {
+        self.in_order(&normalized.f_sub(&self.shift)?.f_div(&self.scale)?)
     }
 
     fn in_order(&self, picture: &Tensor) -> Result<Tensor> {

@@ -1,35 +1,35 @@
-//! A part of a frame that is worked on by itself.
+//! A rectangular region of a frame that is painted by itself.
 
 use tch::Tensor;
 
 use crate::Result;
 use crate::size::size_of;
 
-/// What is worked on sees at least so many pixels of what lies around it.
+/// A region includes at least this many pixels around what must be painted.
 const MARGIN: i64 = 32;
 
-/// Windows begin and end at multiples of this: so features of theirs lie where the frame's do, and sizes are few, as each
+/// Regions start and end at multiples of this, so that their features lie where the frame's do, and few sizes occur, since each
 /// must be prepared for.
 const ALIGNMENT: i64 = 64;
 
 /// A rectangle of a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Window {
+pub(crate) struct Region {
     /// The frame's height and width.
     frame: [i64; 2],
-    /// The first row and column, and those past the last.
+    /// The first row and column, and the first ones past the end.
     begin: [i64; 2],
     end: [i64; 2],
 }
 
-impl Window {
+impl Region {
     /// All of a frame of this height and width.
     pub fn whole(frame: [i64; 2]) -> Self {
         Self { frame, begin: [0, 0], end: frame }
     }
 
-    /// The smallest one that holds all `wanted` places, true or false, `(1, 1, H, W)`, and what is around them; the whole
-    /// frame if there are none.
+    /// The smallest region that holds all pixels of the mask `wanted`, `(1, 1, H, W)`, with a margin; the whole frame if the
+    /// mask is empty.
     pub fn around(wanted: &Tensor) -> Result<Self> {
         let frame = size_of(wanted)?;
         // Where it begins and ends along the axis of this length, across the other one.
@@ -48,7 +48,7 @@ impl Window {
         })
     }
 
-    /// Whether it is the frame.
+    /// Whether it is the whole frame.
     pub fn is_whole(&self) -> bool {
         self.size() == self.frame
     }
@@ -58,17 +58,17 @@ impl Window {
         [self.end[0] - self.begin[0], self.end[1] - self.begin[1]]
     }
 
-    /// Its share of the frame's places.
+    /// Its share of the frame's pixels.
     pub fn share(&self) -> f64 {
-        self.places() as f64 / self.frame.iter().product::<i64>() as f64
+        self.pixels() as f64 / self.frame.iter().product::<i64>() as f64
     }
 
-    /// How many places it has.
-    pub fn places(&self) -> i64 {
+    /// The number of its pixels.
+    pub fn pixels(&self) -> i64 {
         self.size().iter().product()
     }
 
-    /// That part of values `(1, C, H, W)`, in place.
+    /// That part of `(1, C, H, W)`, as a view.
     pub fn of(&self, values: &Tensor) -> Result<Tensor> {
         let [height, width] = self.size();
         Ok(values.f_narrow(2, self.begin[0], height)?.f_narrow(3, self.begin[1], width)?)
@@ -93,21 +93,21 @@ mod tests {
     #[test]
     fn holds_what_is_wanted_and_what_is_around_it() {
         let wanted = Tensor::zeros([1, 1, 200, 300], (Kind::Bool, Device::Cpu));
-        assert_eq!(Window::around(&wanted).unwrap(), Window::whole([200, 300]), "nothing is wanted");
+        assert_eq!(Region::around(&wanted).unwrap(), Region::whole([200, 300]), "nothing is wanted");
         let _ = wanted.narrow(2, 100, 5).narrow(3, 280, 3).fill_(1);
-        let window = Window::around(&wanted).unwrap();
-        assert_eq!(window, Window { frame: [200, 300], begin: [64, 192], end: [192, 300] });
+        let region = Region::around(&wanted).unwrap();
+        assert_eq!(region, Region { frame: [200, 300], begin: [64, 192], end: [192, 300] });
     }
 
     #[test]
     fn a_part_is_put_back_where_it_was() {
         let whole = Tensor::arange(2 * 200 * 300, (Kind::Float, Device::Cpu)).view([1, 2, 200, 300]);
-        let window = Window { frame: [200, 300], begin: [64, 240], end: [144, 300] };
-        let part = window.of(&whole).unwrap();
+        let region = Region { frame: [200, 300], begin: [64, 240], end: [144, 300] };
+        let part = region.of(&whole).unwrap();
         assert_eq!(part.size(), [1, 2, 80, 60]);
-        assert_eq!(window.put(&part, &whole).unwrap(), whole);
-        let marked = window.put(&part.zeros_like(), &whole).unwrap();
-        assert_eq!(window.of(&marked).unwrap().abs().max().double_value(&[]), 0.0);
+        assert_eq!(region.put(&part, &whole).unwrap(), whole);
+        let marked = region.put(&part.zeros_like(), &whole).unwrap();
+        assert_eq!(region.of(&marked).unwrap().abs().max().double_value(&[]), 0.0);
         assert_eq!((&whole - &marked).ne(0).sum(Kind::Int64).int64_value(&[]), 2 * 80 * 60);
     }
 }

@@ -1,0 +1,67 @@
+//! A loss as a recipe names it: layers, distance and weight.
+
+use super::Distance;
+use crate::networks::vgg::{Tap, Vgg};
+use crate::{Error, Result};
+
+/// A loss over some layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LossConfig {
+    /// Names, or torchvision's indices, separated by commas.
+    pub layers: String,
+    /// Whether layers that the network lacks are skipped; if it lacks all of them, its last one is used.
+    pub optional: bool,
+    /// How features, or their statistics, are compared.
+    pub distance: Distance,
+    /// How the layers' distances become one loss.
+    pub reduction: Reduction,
+    /// The loss's weight.
+    pub weight: f64,
+}
+
+/// How the layers' distances become one loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reduction {
+    /// Their sum.
+    Sum,
+    /// Their mean.
+    Mean,
+}
+
+impl Reduction {
+    /// What each of so many distances counts.
+    pub fn share(self, layers: usize) -> f64 {
+        match self {
+            Self::Sum => 1.0,
+            Self::Mean => 1.0 / layers.max(1) as f64,
+        }
+    }
+}
+
+impl LossConfig {
+    pub(crate) fn new(weight: f64, layers: &str, distance: Distance, reduction: Reduction) -> Self {
+        Self { layers: layers.to_owned(), optional: false, distance, reduction, weight }
+    }
+
+    /// The layers in `network`, in order.
+    pub fn taps(&self, network: &Vgg) -> Result<Vec<Tap>> {
+        let names = self.layers.split([',', ' ']).filter(|name| !name.is_empty());
+        let found: Vec<_> = names.map(|name| network.tap(name).ok_or(name)).collect();
+        let mut taps: Vec<_> = found.iter().filter_map(|tap| tap.ok()).collect();
+        if let Some(missing) = found.iter().find_map(|tap| tap.err())
+            && !self.optional
+        {
+            return Err(Error::NoLayer { name: missing.to_owned(), last: last_layer(network) });
+        }
+        if taps.is_empty() {
+            taps.extend(network.taps().next_back());
+        }
+        taps.sort();
+        taps.dedup();
+        Ok(taps)
+    }
+}
+
+fn last_layer(network: &Vgg) -> String {
+    network.taps().next_back().map_or_else(String::new, |tap| tap.to_string())
+}

@@ -1,0 +1,121 @@
+//! The sliced Wasserstein distance: of the whole distribution of features, where mean and covariance are its first moments (E.
+//! Heitz, K. Vanhoey, T. Chambon, L. Belcour, "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR 2021, section 3).
+
+use tch::{Kind, Tensor};
+
+use super::{FeatureSums, StyleLoss, autograd};
+use crate::Result;
+use crate::random::Random;
+
+/// The number of directions that features are projected on.
+const DIRECTIONS: i64 = 16;
+
+/// Brings the loss to the size of a distance of statistics, so that weights mean much the same.
+const SCALE: f64 = 8.0;
+
+/// Keeps a style of zeros from dividing by zero.
+const EPSILON: f64 = 1e-12;
+
+/// A style's sorted projections.
+pub(super) struct SlicedWasserstein {
+    /// Unit vectors, `(DIRECTIONS, C)`.
+    directions: Tensor,
+    /// In ascending order along each direction, `(DIRECTIONS, positions)`.
+    sorted: Tensor,
+    /// The mean variance along the directions.
+    variance: Tensor,
+}
+
+impl SlicedWasserstein {
+    /// Of styles' features `(1, C, H, W)`, by their weights, which sum up to 1: the barycenter along each direction.
+    pub fn new(styles: &[(Tensor, f64)]) -> Result<Option<Self>> {
+        let Some((first, _)) = styles.first() else { return Ok(None) };
+        let (_, channels, _, _) = first.size4()?;
+        let vectors = Random(0).normal(DIRECTIONS * channels)?.f_view([DIRECTIONS, channels])?;
+        let lengths = vectors.f_square()?.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?.f_sqrt()?;
+        let directions = vectors.f_div(&lengths)?.f_to_device(first.device())?;
+
+        let positions = styles.iter().map(|(features, _)| features.numel() as i64 / channels).max().unwrap_or(1);
+        let mut sorted = Tensor::f_zeros([DIRECTIONS, positions], (Kind::Float, first.device()))?;
+        for (features, weight) in styles {
+            let own = resampled(&projected(features, &directions)?, positions)?;
+            sorted = sorted.f_add(&own.f_mul_scalar(*weight)?)?;
+        }
+        let centered = sorted.f_sub(&sorted.f_mean_dim([1].as_slice(), true, Kind::Float)?)?;
+        let variance = centered.f_square()?.f_mean(Kind::Float)?.f_add_scalar(EPSILON)?;
+        Ok(Some(Self { directions, sorted, variance }))
+    }
+}
+
+impl StyleLoss for SlicedWasserstein {
+    /// The mean squared difference of sorted projections, over the variance of the style's, times [`SCALE`].
+    fn accumulate(
+        &self,
+        features: &Tensor,
+        _outside: Option<&FeatureSums>,
+        weight: f64,
+        gradient: &mut Tensor,
+    ) -> Result<Tensor> {
+        let (_, _, height, width) = features.size4()?;
+        let target = resampled(&self.sorted, height * width)?;
+        autograd::accumulate(features, weight, gradient, |features| {
+            let difference = projected(features, &self.directions)?.f_sub(&target)?;
+            Ok(difference.f_square()?.f_mean(Kind::Float)?.f_div(&self.variance)?.f_mul_scalar(SCALE)?)
+        })
+    }
+}
+
+/// The projections of features `(1, C, H, W)`, sorted: `(DIRECTIONS, H W)`.
+fn projected(features: &Tensor, directions: &Tensor) -> Result<Tensor> {
+    let (_, channels, _, _) = features.size4()?;
+    let columns = features.f_to_kind(Kind::Float)?.f_reshape([channels, -1])?;
+    let (sorted, _) = directions.f_matmul(&columns)?.f_sort(1, false)?;
+    Ok(sorted)
+}
+
+/// Sorted projections `(DIRECTIONS, n)` at another number of positions, linearly interpolated.
+fn resampled(sorted: &Tensor, positions: i64) -> Result<Tensor> {
+    if sorted.size().last() == Some(&positions) {
+        return Ok(sorted.shallow_clone());
+    }
+    Ok(sorted.f_unsqueeze(0)?.f_upsample_linear1d([positions], true, None)?.f_squeeze_dim(0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(seed: u64, height: i64, width: i64) -> Tensor {
+        Random(seed).normal(3 * height * width).unwrap().view([1, 3, height, width])
+    }
+
+    fn loss(style: &Tensor, features: &Tensor, weight: f64) -> (f64, Tensor) {
+        let loss = SlicedWasserstein::new(&[(style.shallow_clone(), 1.0)]).unwrap().unwrap();
+        let mut gradient = features.zeros_like();
+        let value = loss.accumulate(features, None, weight, &mut gradient).unwrap();
+        (value.double_value(&[]), gradient)
+    }
+
+    #[test]
+    fn the_order_of_positions_does_not_count() {
+        let style = features(1, 4, 6);
+        assert!(loss(&style, &style.flip([2, 3]), 1.0).0 < 1e-12);
+        let (of_means, _) =
+            loss(&style, &style.mean_dim([2i64, 3].as_slice(), true, Kind::Float).expand_as(&style), 1.0);
+        assert!((of_means / SCALE - 1.0).abs() < 1e-6, "without any variance: {of_means}");
+        // The same distribution at four times the positions.
+        assert!(loss(&style, &style.repeat([1, 1, 2, 2]), 1.0).0 < 0.05 * SCALE);
+        assert!(loss(&style, &features(2, 4, 6), 1.0).0 > 0.05 * SCALE);
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_loss() {
+        let (style, x) = (features(1, 4, 6), features(2, 5, 5));
+        let (_, gradient) = loss(&style, &x, 3.0);
+        let length = gradient.norm().double_value(&[]);
+        let direction = gradient / length;
+        let at = |step: f64| loss(&style, &(&x + &direction * step), 1.0).0;
+        let slope = 3.0 * (at(1e-2) - at(-1e-2)) / 2e-2;
+        assert!((slope / length - 1.0).abs() < 1e-2, "{slope} {length}");
+    }
+}

@@ -1,0 +1,4 @@
+//! Networks: where features come from.
+
+pub mod builtin;
+pub mod vgg;

@@ -1,0 +1,23 @@
+//! "Dive into Deep Learning", section "Neural Style Transfer".
+
+use super::{Recipe, Variable};
+use crate::losses::{Distance, LossConfig, Reduction, TotalVariation};
+use crate::optimizers::{Decay, OptimizerConfig};
+
+pub(super) fn recipe() -> Recipe {
+    // The program keeps each convolution's result, which the ReLU after it overwrites; the last has none.
+    let (content_layer, style_layers) = ("relu4_4", "relu1_1, relu2_1, relu3_1, relu4_1, conv5_1");
+    Recipe {
+        variable: Variable::NormalizedInput,
+        tv_weight: 10.0,
+        total_variation: TotalVariation::HalfMeanAbsolute,
+        method: OptimizerConfig::Adam { rate: 0.3, beta2: 0.999, decay: Some(Decay { every: 50, factor: 0.8 }) },
+        first_iterations: 500,
+        iterations: 50,
+        ..Recipe::of_program(
+            LossConfig::new(1.0, content_layer, Distance::MeanSquare, Reduction::Sum),
+            // A weight of 1000, counted ten times.
+            LossConfig::new(1e4, style_layers, Distance::MeanSquare, Reduction::Sum),
+        )
+    }
+}

@@ -1,0 +1,77 @@
+//! The number of steps that fit into a frame's time.
+
+use std::time::Duration;
+
+/// The weight of the newest measurement in an estimate: a single one may be an outlier.
+const NEWS: f64 = 0.3;
+
+/// Estimates of what frames cost, updated with each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StepBudget {
+    /// Seconds per step and pixel.
+    step: Option<f64>,
+    /// Seconds per frame for everything but steps.
+    rest: Option<f64>,
+}
+
+impl StepBudget {
+    /// The number of steps, at most `wanted`, on this number of pixels that fit into `time` beside the rest of a frame's work; one
+    /// as long as nothing is known.
+    pub fn fit(&self, wanted: u32, pixels: i64, time: Option<Duration>) -> u32 {
+        let Some(time) = time else { return wanted };
+        let left = time.as_secs_f64() - self.rest.unwrap_or(0.0);
+        let fitting = self.step.map_or(1.0, |step| left / (step * pixels as f64));
+        (fitting as u32).min(wanted)
+    }
+
+    /// Records the time that steps took.
+    pub fn learn_steps(&mut self, steps: u32, pixels: i64, took: Duration) {
+        if steps > 0 {
+            learn(&mut self.step, took.as_secs_f64() / (f64::from(steps) * pixels as f64));
+        }
+    }
+
+    /// Records the time that the rest of a frame took.
+    pub fn learn_rest(&mut self, took: Duration) {
+        learn(&mut self.rest, took.as_secs_f64());
+    }
+}
+
+fn learn(estimate: &mut Option<f64>, new: f64) {
+    *estimate = Some(estimate.map_or(new, |old| old + NEWS * (new - old)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn without_a_limit_all_steps_are_taken() {
+        assert_eq!(StepBudget::default().fit(80, 1000, None), 80);
+    }
+
+    #[test]
+    fn as_many_steps_are_taken_as_fit() {
+        let mut budget = StepBudget::default();
+        assert_eq!(budget.fit(80, 1000, Some(40 * MILLISECOND)), 1, "nothing is known");
+        budget.learn_steps(2, 1000, 20 * MILLISECOND);
+        budget.learn_rest(8 * MILLISECOND);
+        assert_eq!(budget.fit(80, 1000, Some(40 * MILLISECOND)), 3);
+        assert_eq!(budget.fit(80, 500, Some(40 * MILLISECOND)), 6, "of a part of the frame");
+        assert_eq!(budget.fit(2, 1000, Some(40 * MILLISECOND)), 2, "no more are wanted");
+        assert_eq!(budget.fit(80, 1000, Some(5 * MILLISECOND)), 0);
+        assert_eq!(budget.fit(0, 1000, Some(40 * MILLISECOND)), 0);
+    }
+
+    #[test]
+    fn the_estimate_follows_what_steps_take() {
+        let mut budget = StepBudget::default();
+        budget.learn_steps(1, 1000, 100 * MILLISECOND);
+        for _ in 0..20 {
+            budget.learn_steps(1, 1000, 10 * MILLISECOND);
+        }
+        assert_eq!(budget.fit(80, 1000, Some(55 * MILLISECOND)), 5);
+    }
+}

@@ -1,0 +1,107 @@
+//! The style pictures, and what pictures are compared with because of them.
+
+use tch::{Device, Tensor};
+
+use crate::color::ColorStatistics;
+use crate::networks::vgg::Vgg;
+use crate::normalization::Normalizer;
+use crate::recipes::Recipe;
+use crate::size::{resize, scaled, size_of};
+use crate::targets::{StyleTargets, style_targets};
+use crate::{Error, Result};
+
+/// A style picture is enlarged by at most this factor: enlarged more, it has blur where strokes should be.
+const MAX_ENLARGEMENT: i64 = 2;
+
+/// The styles, and what was last made of them.
+#[derive(Default)]
+pub(crate) struct Styles {
+    /// Pictures `(1, 3, H, W)` in 0..1, and their weights, which sum up to 1.
+    pictures: Vec<(Tensor, f64)>,
+    targets: Option<StyleTargets>,
+    /// The pictures' own colors.
+    colors: Option<ColorStatistics>,
+    /// The colors that the pictures are matched to.
+    matched: Option<ColorStatistics>,
+}
+
+impl Styles {
+    /// Sets the pictures and their weights.
+    pub fn set(&mut self, styles: &[(Tensor, f64)], device: Device) -> Result<()> {
+        let all: f64 = styles.iter().map(|(_, weight)| weight).sum();
+        if !(all.is_normal() && styles.iter().all(|(_, weight)| *weight >= 0.0)) {
+            return Err(Error::Settings("the styles' shares must not be negative, nor all be 0".into()));
+        }
+        let to_device = |(picture, weight): &(Tensor, f64)| Ok((picture.f_to_device(device)?, weight / all));
+        self.pictures = styles.iter().map(to_device).collect::<Result<_>>()?;
+        self.targets = None;
+        Ok(())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pictures.is_empty()
+    }
+
+    /// Whether the targets still hold.
+    pub fn is_prepared(&self) -> bool {
+        self.targets.is_some()
+    }
+
+    /// Makes the targets again when they are next needed.
+    pub fn forget_targets(&mut self) {
+        self.targets = None;
+    }
+
+    /// What style losses compare with.
+    pub fn targets(&self) -> Result<&StyleTargets> {
+        self.targets.as_ref().ok_or(Error::NoStyle)
+    }
+
+    /// The styles' colors.
+    pub fn colors(&self) -> Option<&ColorStatistics> {
+        self.colors.as_ref()
+    }
+
+    /// Matches the styles to the colors of `content` from now on, `None`: to no colors. Those of a first frame stay until the
+    /// next first one.
+    pub fn match_colors(&mut self, content: Option<&Tensor>, is_first: bool) -> Result<()> {
+        match content {
+            None => self.matched = None,
+            Some(content) if is_first || self.matched.is_none() => {
+                self.matched = Some(ColorStatistics::of(content)?);
+                self.targets = None;
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Makes the targets for frames of this height and width, unless they are there. The style's longer side is that of the
+    /// frames times `scale`, so that strokes keep their size, if the style is not too small for it.
+    pub fn prepare(
+        &mut self,
+        network: &Vgg,
+        recipe: &Recipe,
+        input: &Normalizer,
+        scale: f64,
+        size: [i64; 2],
+    ) -> Result<()> {
+        if self.targets.as_ref().is_some_and(|targets| targets.size == size) {
+            return Ok(());
+        }
+        let longest = (size[0].max(size[1]) as f64 * scale).round() as i64;
+        let prepared = |(picture, weight): &(Tensor, f64)| {
+            let own = size_of(picture)?;
+            let mut picture = resize(picture, scaled(own, longest.clamp(1, MAX_ENLARGEMENT * own[0].max(own[1]))))?;
+            if let Some(colors) = &self.matched {
+                picture = colors.apply_to(&picture)?;
+            }
+            Ok((ColorStatistics::of(&picture)?, input.apply(&picture)?, *weight))
+        };
+        let styles = self.pictures.iter().map(prepared).collect::<Result<Vec<_>>>()?;
+        self.colors = ColorStatistics::blend(styles.iter().map(|(colors, _, weight)| (colors, *weight)))?;
+        let normalized: Vec<_> = styles.into_iter().map(|(_, picture, weight)| (picture, weight)).collect();
+        self.targets = Some(style_targets(network, recipe, &normalized, size)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! What a picture's features are compared with, at each level of a pyramid of the picture.
+
+use tch::Tensor;
+
+use crate::Result;
+use crate::losses::{FeatureSums, StyleLoss, Target};
+use crate::networks::vgg::Vgg;
+use crate::recipes::{Level, Recipe};
+use crate::size::{halve, size_of};
+
+/// The targets of the style losses.
+pub struct StyleTargets {
+    /// Height and width of the frames.
+    pub(crate) size: [i64; 2],
+    /// At each level, at each of the style's taps.
+    pub(crate) levels: Vec<Vec<Box<dyn StyleLoss>>>,
+}
+
+/// The targets of the content loss: at each level, at each of the content's taps; none where it has no weight.
+pub struct ContentTargets {
+    pub(crate) levels: Vec<Vec<Target>>,
+    /// The content loss's weight: the recipe's, unless it is changed.
+    pub weight: f64,
+}
+
+/// The sums over the positions of a picture's features, or a part's, at each level, at each of the style's taps.
+pub struct StyleSums(pub(crate) Vec<Vec<FeatureSums>>);
+
+impl StyleSums {
+    /// Of a normalized picture, at this number of levels.
+    pub fn of(network: &Vgg, recipe: &Recipe, normalized: &Tensor, levels: usize) -> Result<Self> {
+        let taps = recipe.style.taps(network)?;
+        let sums = |normalized: &Tensor| {
+            network.features(normalized, &taps, recipe.pooling)?.iter().map(FeatureSums::of).collect()
+        };
+        Ok(Self(pyramid(normalized, levels)?.iter().map(sums).collect::<Result<_>>()?))
+    }
+
+    /// With those of another part of the picture.
+    pub fn plus(&self, other: &Self) -> Result<Self> {
+        self.with(other, FeatureSums::plus)
+    }
+
+    /// Without those of a part of the picture.
+    pub fn minus(&self, part: &Self) -> Result<Self> {
+        self.with(part, FeatureSums::minus)
+    }
+
+    fn with(&self, other: &Self, both: fn(&FeatureSums, &FeatureSums) -> Result<FeatureSums>) -> Result<Self> {
+        let at_level = |(own, other): (&Vec<FeatureSums>, &Vec<FeatureSums>)| {
+            own.iter().zip(other).map(|(own, other)| both(own, other)).collect()
+        };
+        Ok(Self(self.0.iter().zip(&other.0).map(at_level).collect::<Result<_>>()?))
+    }
+}
+
+/// A normalized picture and the levels below it, each half the size of the one before.
+fn pyramid(normalized: &Tensor, levels: usize) -> Result<Vec<Tensor>> {
+    let mut pyramid = vec![normalized.shallow_clone()];
+    for _ in 1..levels {
+        let smaller = pyramid.last().map(halve).transpose()?;
+        pyramid.extend(smaller);
+    }
+    Ok(pyramid)
+}
+
+/// The rest of a frame of which a part is painted: with its sums the style is compared as the whole frame's.
+pub struct Outside {
+    /// The sums of the rest's features.
+    pub sums: StyleSums,
+    /// The part's share of the frame's positions.
+    pub share: f64,
+}
+
+/// The targets of normalized style pictures, by their weights, which sum up to 1, for frames of this height and width. They have
+/// as many levels as the frames and each of the pictures.
+pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], size: [i64; 2]) -> Result<StyleTargets> {
+    let mut levels = recipe.levels_at(size).len();
+    for (style, _) in styles {
+        levels = levels.min(recipe.levels_at(size_of(style)?).len());
+    }
+    let positions = size.iter().product();
+    let taps = recipe.style.taps(network)?;
+    // For each level and tap, the features of each style.
+    let mut features: Vec<Vec<Vec<(Tensor, f64)>>> =
+        (0..levels).map(|_| taps.iter().map(|_| Vec::new()).collect()).collect();
+    for (style, weight) in styles {
+        for (at_level, picture) in features.iter_mut().zip(pyramid(style, levels)?) {
+            for (at_tap, own) in at_level.iter_mut().zip(network.features(&picture, &taps, recipe.pooling)?) {
+                at_tap.push((own, *weight));
+            }
+        }
+    }
+    let at_tap = |styles: &Vec<(Tensor, f64)>| recipe.style_loss.prepare(styles, recipe.style.distance, positions);
+    let at_level = |taps: &Vec<Vec<(Tensor, f64)>>| taps.iter().map(at_tap).collect();
+    Ok(StyleTargets { size, levels: features.iter().map(at_level).collect::<Result<_>>()? })
+}
+
+/// The targets of a normalized picture's content, as part of frames of this height and width.
+pub fn content_targets(network: &Vgg, recipe: &Recipe, normalized: &Tensor, size: [i64; 2]) -> Result<ContentTargets> {
+    let taps = recipe.content.taps(network)?;
+    let positions = size_of(normalized)?.iter().product();
+    let levels = recipe.levels_at(size);
+    let at_level = |(normalized, level): (&Tensor, &Level)| -> Result<Vec<Target>> {
+        if level.content == 0.0 {
+            return Ok(Vec::new());
+        }
+        let features = network.features(normalized, &taps, recipe.pooling)?;
+        features.into_iter().map(|features| Target::new(features, recipe.content.distance, positions)).collect()
+    };
+    let levels = pyramid(normalized, levels.len())?.iter().zip(levels).map(at_level).collect::<Result<_>>()?;
+    Ok(ContentTargets { levels, weight: recipe.content.weight })
+}
