@@ -1,4 +1,4 @@
-//! What stays of the frame's own colors, and what colors a picture has.
+//! Colors: those of the frame, which can be kept, and the statistics of a picture's.
 
 use tch::{Kind, Tensor};
 

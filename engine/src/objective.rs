@@ -40,10 +40,10 @@ pub(crate) struct LossValues {
     pub tv: f64,
 }
 
-/// What the rest of a film adds to the objective of a frame, or of a part of it.
+/// The context of a frame, or of a part of it: the last result and the rest of the frame.
 #[derive(Clone, Copy, Default)]
 pub struct Context<'a> {
-    /// What holds it to the last result.
+    /// The constraint to the last result, if there is one.
     pub constraint: Option<&'a TemporalConstraint>,
     /// The rest of the frame, if this is a part of it.
     pub outside: Option<&'a Outside>,
@@ -73,8 +73,8 @@ impl<'a> Objective<'a> {
         Ok(Self { network, recipe, style, content, context, style_taps, content_taps })
     }
 
-    /// The weighted sum of the losses of a picture, or of its normalized form if `input` is `None`
-    /// ; its gradient; and the losses apart.
+    /// Evaluates a picture, or its normalized form if `input` is `None`: the weighted sum of the losses with its gradient, and
+    /// the losses apart.
     pub fn evaluate(&self, variable: &Tensor, input: Option<&Normalizer>) -> Result<(Evaluation, Losses)> {
         let Recipe { style: for_style, total_variation, .. } = self.recipe;
         let share = self.share();

@@ -61,7 +61,7 @@ impl Session {
             Some(path) => (weights::load(path, device)?, path.display().to_string()),
             None => (builtin::network(device)?, "built-in network".into()),
         };
-        let last = network.taps().next_back().map_or_else(String::new, |tap| tap.to_string());
+        let last = network.last_layer();
         let channels = network.convs.first().and_then(|conv| conv.weight.size().first().copied()).unwrap_or(0);
         let parameters = Parameters::default();
         Ok(Self {

@@ -81,19 +81,24 @@ pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], s
     }
     let positions = size.iter().product();
     let taps = recipe.style.taps(network)?;
-    // For each level and tap, the features of each style.
-    let mut features: Vec<Vec<Vec<(Tensor, f64)>>> =
-        (0..levels).map(|_| taps.iter().map(|_| Vec::new()).collect()).collect();
-    for (style, weight) in styles {
-        for (at_level, picture) in features.iter_mut().zip(pyramid(style, levels)?) {
-            for (at_tap, own) in at_level.iter_mut().zip(network.features(&picture, &taps, recipe.pooling)?) {
-                at_tap.push((own, *weight));
+    let mut pictures: Vec<(Tensor, f64)> =
+        styles.iter().map(|(picture, weight)| (picture.shallow_clone(), *weight)).collect();
+    let mut targets = Vec::with_capacity(levels);
+    // Level by level, since features take much memory.
+    for level in 0..levels {
+        let mut at_taps: Vec<Vec<(Tensor, f64)>> = taps.iter().map(|_| Vec::new()).collect();
+        for (picture, weight) in &mut pictures {
+            if level > 0 {
+                *picture = halve(picture)?;
+            }
+            for (at_tap, features) in at_taps.iter_mut().zip(network.features(picture, &taps, recipe.pooling)?) {
+                at_tap.push((features, *weight));
             }
         }
+        let prepare = |styles: &Vec<_>| recipe.style_loss.prepare(styles, recipe.style.distance, positions);
+        targets.push(at_taps.iter().map(prepare).collect::<Result<_>>()?);
     }
-    let at_tap = |styles: &Vec<(Tensor, f64)>| recipe.style_loss.prepare(styles, recipe.style.distance, positions);
-    let at_level = |taps: &Vec<Vec<(Tensor, f64)>>| taps.iter().map(at_tap).collect();
-    Ok(StyleTargets { size, levels: features.iter().map(at_level).collect::<Result<_>>()? })
+    Ok(StyleTargets { size, levels: targets })
 }
 
 /// The targets of a normalized picture's content, as part of frames of this height and width.

@@ -29,7 +29,7 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// What each of so many distances counts.
+    /// The weight of each distance, for this number of layers.
     pub fn share(self, layers: usize) -> f64 {
         match self {
             Self::Sum => 1.0,
@@ -51,7 +51,7 @@ impl LossConfig {
         if let Some(missing) = found.iter().find_map(|tap| tap.err())
             && !self.optional
         {
-            return Err(Error::NoLayer { name: missing.to_owned(), last: last_layer(network) });
+            return Err(Error::NoLayer { name: missing.to_owned(), last: network.last_layer() });
         }
         if taps.is_empty() {
             taps.extend(network.taps().next_back());
@@ -60,8 +60,4 @@ impl LossConfig {
         taps.dedup();
         Ok(taps)
     }
-}
-
-fn last_layer(network: &Vgg) -> String {
-    network.taps().next_back().map_or_else(String::new, |tap| tap.to_string())
 }

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use crate::Result;
 use crate::region::Region;
 
-/// What a frame is held to.
+/// The last result, as a constraint on the next one.
 pub struct TemporalConstraint {
     /// The last result, warped to this frame and shaped like the variable.
     pub warped: Tensor,

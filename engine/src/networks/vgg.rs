@@ -104,6 +104,11 @@ impl Vgg {
         self.convs.iter().flat_map(|conv| [false, true].map(|rectified| Tap { layer: conv.layer, rectified }))
     }
 
+    /// The name of the last tap.
+    pub(crate) fn last_layer(&self) -> String {
+        self.taps().next_back().map_or_else(String::new, |tap| tap.to_string())
+    }
+
     /// The tap called `name`: `conv4_2`, `relu4_2`, or its index among the layers of torchvision's `features`, where a ReLU
     /// follows each convolution and a pooling each block.
     pub fn tap(&self, name: &str) -> Option<Tap> {

@@ -44,11 +44,11 @@ pub(crate) struct OptimizingPainter {
     pub budget: StepBudget,
 }
 
-/// What new parameters have changed.
+/// The effects of new parameters.
 pub(crate) struct Change {
-    /// What frames are painted with.
+    /// Whether frames are painted differently.
     pub recipe: bool,
-    /// The statistics that make up a style.
+    /// Whether styles are described differently.
     pub statistics: bool,
 }
 
@@ -75,7 +75,7 @@ impl OptimizingPainter {
         &self.recipe
     }
 
-    /// What features are computed in.
+    /// The precision of features.
     pub fn kind(&self) -> Kind {
         kind(&self.recipe, self.network.device)
     }
@@ -267,7 +267,7 @@ impl OptimizingPainter {
         self.picture_of(&variable)
     }
 
-    /// What a first frame starts from.
+    /// The start of a first frame.
     fn first_variable(&self, content: &Tensor) -> Result<Tensor> {
         match self.recipe.start {
             Start::MatchedColors if self.recipe.first_iterations > 0 => match self.styles.colors() {
@@ -313,7 +313,7 @@ impl OptimizingPainter {
     }
 }
 
-/// What features are computed in.
+/// The precision of features.
 fn kind(recipe: &Recipe, device: Device) -> Kind {
     recipe.kind.unwrap_or_else(|| device::preferred_kind(device))
 }
