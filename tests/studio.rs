@@ -97,7 +97,8 @@ fn studio(folder: &Path) -> (Running, String) {
     let studio = common::example("studio");
     let studio = studio.to_str().expect("a path in UTF-8");
     let mut command = program(studio, &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
-    command.args(["--listen", "127.0.0.1:0", "--folder"]).arg(folder.join("kept"));
+    // The element parts several styles by commas; folders may have them, too.
+    command.args(["--listen", "127.0.0.1:0", "--folder"]).arg(folder.join(r"kept, in a\folder"));
     command.env("XDG_RUNTIME_DIR", folder);
     Running::start(&mut command, |line| line.split_once(" at ").map(|(_, address)| address.to_owned()))
 }
