@@ -15,7 +15,7 @@ const FOR_FILTERS: [(&str, &[&str]); 11] = [
     ("offset", &["kernel"]),
     ("percent", &["unsharp-mask"]),
     ("radius", &["gaussian-blur", "box-blur", "unsharp-mask"]),
-    ("radius-y", &["gaussian-blur", "box-blur"]),
+    ("radius-y", &["gaussian-blur", "box-blur", "unsharp-mask"]),
     ("rank", &["rank"]),
     ("scale", &["kernel"]),
     ("shader", &["shader"]),
