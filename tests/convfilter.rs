@@ -209,3 +209,39 @@ fn two_in_a_row_and_again_after_a_stop() {
     line.pipeline.set_state(gst::State::Playing).expect("it starts again");
     assert_eq!(line.push_pull(&frame).bytes, first);
 }
+
+/// Lets a property grow with every frame.
+fn control(line: &Line, property: &str, from: f64, to: f64) {
+    let ramp = gst_controller::InterpolationControlSource::new();
+    ramp.set_mode(gst_controller::InterpolationMode::Linear);
+    assert!(ramp.set(gst::ClockTime::ZERO, from) && ramp.set(gst::ClockTime::from_seconds(1), to));
+    let binding = gst_controller::DirectControlBinding::new_absolute(&line.element, property, &ramp);
+    line.element.add_control_binding(&binding).expect("it is controllable");
+}
+
+#[test]
+fn a_shader_file_is_read_once_while_other_properties_follow_a_controller() {
+    common::init();
+    let path = common::scratch("shader-file").join("shader.wgsl");
+    let write = |level: &str| {
+        let text = format!("fn shade(component: u32, x: i32, y: i32) -> f32 {{ return {level}; }}");
+        std::fs::write(&path, text).expect("the file is written");
+    };
+    let frame = frame(16, 8);
+    for (setting, value) in [
+        ("shader-location", path.display().to_string()),
+        ("chain", format!("shader, shader-location=\"{}\"", path.display())),
+    ] {
+        write("1.0");
+        let mut line = Line::new("convfilter filter=shader");
+        control(&line, "radius", 1.0, 9.0);
+        line.element.set_property(setting, &value);
+        line.pipeline.set_state(gst::State::Playing).expect("it starts");
+        let white = line.push_pull(&frame).bytes;
+        write("0.0");
+        assert!(line.push_pull(&frame).bytes == white, "{setting} is read for every frame");
+        // What is set anew is read anew.
+        line.element.set_property(setting, value.replace("shader.wgsl", "./shader.wgsl"));
+        assert!(line.push_pull(&frame).bytes != white, "{setting}");
+    }
+}

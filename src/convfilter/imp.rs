@@ -15,7 +15,7 @@
  */
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use gst::glib;
 use gst::prelude::*;
@@ -32,6 +32,7 @@ use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Pl
 use crate::frame::{self, Layout, PlaneBytes, PlaneBytesMut, Rows};
 use crate::gpu::{GpuError, check_shader};
 use crate::guard::guarded;
+use crate::recent::Recent;
 use crate::sync::lock;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -92,10 +93,10 @@ impl Default for Settings {
 
 impl Settings {
     /// What to do with each frame.
-    fn plan(&self) -> Result<Plan, FilterError> {
+    fn plan(&self, texts: &mut Texts) -> Result<Plan, FilterError> {
         let filters: Vec<_> = match self.chain.is_empty() {
-            true => self.filter()?.into_iter().collect(),
-            false => self.chain()?,
+            true => self.filter(texts)?.into_iter().collect(),
+            false => texts.chains.get_or_make(self.chain.clone(), |chain| filters_of(chain))?,
         };
         let chroma = match self.planes {
             Planes::Luma => Chroma::Keep,
@@ -110,14 +111,8 @@ impl Settings {
         if self.chain.is_empty() { format!("filter={}", nick(self.filter)) } else { "chain".into() }
     }
 
-    /// The filters of the chain.
-    fn chain(&self) -> Result<Vec<filters::Filter>, FilterError> {
-        let settings = chain::parse(&self.chain)?.into_iter().map(|element| element.imp().settings());
-        settings.filter_map(|settings| settings.filter().transpose()).collect()
-    }
-
     /// The filter set, if it is one.
-    fn filter(&self) -> Result<Option<filters::Filter>, FilterError> {
+    fn filter(&self, texts: &mut Texts) -> Result<Option<filters::Filter>, FilterError> {
         let radius_x = self.radius as f32;
         let radius_y = if self.radius_y < 0.0 { radius_x } else { self.radius_y as f32 };
         let clamp = self.border_or(filters::Border::Outside(Outside::Clamp));
@@ -137,23 +132,19 @@ impl Settings {
             Filter::Min => filters::min(self.size, clamp)?,
             Filter::Max => filters::max(self.size, clamp)?,
             Filter::Mode => filters::mode(self.size, self.border_or(filters::Border::Outside(Outside::Nothing))),
-            Filter::Shader => filters::shader(self.shader()?.into(), clamp),
+            Filter::Shader => filters::shader(self.shader(texts)?, clamp),
             fixed => return Ok(FixedKernel::find(&nick(fixed)).map(|fixed| fixed.kernel().filter(copy))),
         };
         Ok(Some(filter))
     }
 
     /// The user's WGSL, checked.
-    fn shader(&self) -> Result<String, FilterError> {
-        let text = match self.shader.is_empty() && !self.shader_location.is_empty() {
-            true => std::fs::read_to_string(&self.shader_location).map_err(|error| FilterError::ShaderFile {
-                path: self.shader_location.clone(),
-                reason: error.to_string(),
-            })?,
-            false => self.shader.clone(),
+    fn shader(&self, texts: &mut Texts) -> Result<Arc<str>, FilterError> {
+        let source = match self.shader.is_empty() && !self.shader_location.is_empty() {
+            true => Source::File(self.shader_location.clone()),
+            false => Source::Text(self.shader.clone()),
         };
-        check_shader(&text).map_err(FilterError::Shader)?;
-        Ok(text)
+        texts.shaders.get_or_make(source, Source::read)
     }
 
     /// The border set, where `auto` is what Pillow does.
@@ -168,6 +159,45 @@ impl Settings {
     }
 }
 
+/// What was last made of the settings that are read or parsed, so that this happens when they change, and not with every
+/// frame that another property changes for.
+struct Texts {
+    chains: Recent<String, Result<Vec<filters::Filter>, FilterError>>,
+    shaders: Recent<Source, Result<Arc<str>, FilterError>>,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self { chains: Recent::new(1), shaders: Recent::new(1) }
+    }
+}
+
+/// The filters of a chain.
+fn filters_of(chain: &str) -> Result<Vec<filters::Filter>, FilterError> {
+    let settings = chain::parse(chain)?.into_iter().map(|element| element.imp().settings());
+    settings.filter_map(|settings| settings.filter(&mut Texts::default()).transpose()).collect()
+}
+
+/// Where a shader's text is.
+#[derive(PartialEq)]
+enum Source {
+    Text(String),
+    File(String),
+}
+
+impl Source {
+    /// The text, checked.
+    fn read(&self) -> Result<Arc<str>, FilterError> {
+        let text = match self {
+            Self::Text(text) => text.clone(),
+            Self::File(path) => std::fs::read_to_string(path)
+                .map_err(|error| FilterError::ShaderFile { path: path.clone(), reason: error.to_string() })?,
+        };
+        check_shader(&text).map_err(FilterError::Shader)?;
+        Ok(text.into())
+    }
+}
+
 /// What is running.
 #[derive(Default)]
 struct State {
@@ -175,6 +205,7 @@ struct State {
     layout: Option<Layout>,
     /// The settings last looked at.
     settings: Settings,
+    texts: Texts,
     /// What the last good settings ask for.
     plan: Plan,
     /// The plan for whole frames, or for the fields of interlaced ones.
@@ -309,10 +340,12 @@ impl BaseTransformImpl for ConvFilter {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let mut state = self.state();
         state.settings = self.settings();
-        state.plan = state
-            .settings
-            .plan()
-            .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{}: {error}", state.settings.name())))?;
+        // What was read before an earlier stop may have changed.
+        state.texts = Texts::default();
+        let State { settings, texts, .. } = &mut *state;
+        state.plan = settings
+            .plan(texts)
+            .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{}: {error}", settings.name())))?;
         let passthrough = state.plan.is_identity();
         if !passthrough {
             self.open_backend(&mut state).map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ("{error}")))?;
@@ -458,7 +491,7 @@ impl ConvFilter {
             return;
         }
         let name = settings.name();
-        let plan = settings.plan().map_err(|error| error.to_string());
+        let plan = settings.plan(&mut state.texts).map_err(|error| error.to_string());
         state.settings = settings;
         if let Err(error) = plan.and_then(|plan| self.follow_plan(state, plan)) {
             let message = format!("{name}: {error}; the filter before it stays");

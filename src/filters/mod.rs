@@ -167,7 +167,7 @@ impl Plan {
 }
 
 /// A property's value that no filter can be made of.
-#[derive(Debug, thiserror::Error, PartialEq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum FilterError {
     /// The chain's text cannot be read, or sets something that cannot be set.
