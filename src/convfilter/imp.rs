@@ -117,8 +117,19 @@ impl Settings {
         let radius_y = if self.radius_y < 0.0 { radius_x } else { self.radius_y as f32 };
         let clamp = self.border_or(filters::Border::Outside(Outside::Clamp));
         let copy = self.border_or(filters::Border::Copy);
+        let fixed = |fixed: FixedKernel| fixed.kernel().filter(copy);
         let filter = match self.filter {
             Filter::None => return Ok(None),
+            Filter::Blur => fixed(FixedKernel::BLUR),
+            Filter::Contour => fixed(FixedKernel::CONTOUR),
+            Filter::Detail => fixed(FixedKernel::DETAIL),
+            Filter::EdgeEnhance => fixed(FixedKernel::EDGE_ENHANCE),
+            Filter::EdgeEnhanceMore => fixed(FixedKernel::EDGE_ENHANCE_MORE),
+            Filter::Emboss => fixed(FixedKernel::EMBOSS),
+            Filter::FindEdges => fixed(FixedKernel::FIND_EDGES),
+            Filter::Smooth => fixed(FixedKernel::SMOOTH),
+            Filter::SmoothMore => fixed(FixedKernel::SMOOTH_MORE),
+            Filter::Sharpen => fixed(FixedKernel::SHARPEN),
             Filter::GaussianBlur => filters::gaussian_blur(radius_x, radius_y, clamp),
             Filter::BoxBlur => filters::box_blur(radius_x, radius_y, clamp),
             Filter::UnsharpMask => filters::unsharp_mask(radius_x, radius_y, self.percent, self.threshold, clamp),
@@ -133,7 +144,6 @@ impl Settings {
             Filter::Max => filters::max(self.size, clamp)?,
             Filter::Mode => filters::mode(self.size, self.border_or(filters::Border::Outside(Outside::Nothing))),
             Filter::Shader => filters::shader(self.shader(texts)?, clamp),
-            fixed => return Ok(FixedKernel::find(&nick(fixed)).map(|fixed| fixed.kernel().filter(copy))),
         };
         Ok(Some(filter))
     }
