@@ -170,6 +170,19 @@ fn a_bad_kernel_is_an_error_that_says_why() {
     assert!(error.message().contains("ranks 0 to 8"), "{error}");
     let error = start_error("convfilter filter=kernel");
     assert!(error.message().contains("the kernel is empty"), "{error}");
+    // No backend can hold these numbers, or the sums that they lead to.
+    for backend in BACKENDS {
+        for kernel in [
+            "kernel=\"1e39\"",
+            "kernel=\"-1e38 1e38\"",
+            "kernel=1 scale=1e-40",
+            "kernel=3e38 scale=0.5",
+            "kernel=1 offset=3e38",
+        ] {
+            let error = start_error(&format!("convfilter backend={backend} filter=kernel {kernel}"));
+            assert!(error.message().contains("too large"), "{kernel}: {error}");
+        }
+    }
 }
 
 #[test]

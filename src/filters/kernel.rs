@@ -81,7 +81,19 @@ impl Kernel {
         if cols.max(rows.len()) > MAX_SIDE {
             return Err(FilterError::KernelTooLarge { rows: rows.len(), cols });
         }
-        Ok(Self { rounding, ..Self::new(cols, &rows.concat(), scale, offset, order) })
+        let kernel = Self { rounding, ..Self::new(cols, &rows.concat(), scale, offset, order) };
+        if kernel.overflows() {
+            return Err(FilterError::KernelOverflows);
+        }
+        Ok(kernel)
+    }
+
+    /// Whether a sum over samples of any depth may leave f32. Of infinities no two backends make the same.
+    fn overflows(&self) -> bool {
+        const DEEPEST: f32 = u16::MAX as f32;
+        let coefficients = self.coefficients.iter().map(|c| (c / self.scale).abs()).sum::<f32>();
+        let largest = coefficients * DEEPEST + self.offset.abs() * DEEPEST / 255.0;
+        !largest.is_finite() || !self.scale.is_finite()
     }
 
     fn new(cols: usize, coefficients: &[f64], scale: f64, offset: f64, order: KernelOrder) -> Self {
@@ -283,6 +295,7 @@ mod tests {
         assert_eq!(parse(" ; "), Err(FilterError::EmptyKernel));
         assert_eq!(parse("1 x"), Err(FilterError::NotANumber("x".into())));
         assert_eq!(parse("1 inf"), Err(FilterError::NotANumber("inf".into())));
+        assert_eq!(parse("1e39"), Err(FilterError::KernelOverflows));
         assert_eq!(parse("1 2; 3"), Err(FilterError::RaggedKernel { row: 2, got: 1, expected: 2 }));
         assert_eq!(parse(&"1 ".repeat(64)), Err(FilterError::KernelTooLarge { rows: 1, cols: 64 }));
     }

@@ -202,6 +202,9 @@ pub enum FilterError {
         /// How many the first row has.
         expected: usize,
     },
+    /// Sums could be larger than what they are computed in.
+    #[error("the kernel's numbers divided by scale, or offset, are too large: their sums must stay below 3.4e38")]
+    KernelOverflows,
     /// The kernel is larger than any pass takes.
     #[error("the kernel is {rows} x {cols}, the largest is {max} x {max}", max = kernel::MAX_SIDE)]
     KernelTooLarge {
