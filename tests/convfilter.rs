@@ -258,3 +258,22 @@ fn a_shader_file_is_read_once_while_other_properties_follow_a_controller() {
         assert!(line.push_pull(&frame).bytes != white, "{setting}");
     }
 }
+
+#[test]
+fn a_controller_without_values_is_logged_under_the_elements_name() {
+    let mut line = Line::playing("convfilter filter=blur");
+    let nothing = gst_controller::InterpolationControlSource::new();
+    let binding = gst_controller::DirectControlBinding::new_absolute(&line.element, "radius", &nothing);
+    line.element.add_control_binding(&binding).expect("radius is controllable");
+    gst::log::set_threshold_for_name("convfilter", gst::DebugLevel::Debug);
+    let (send, logged) = std::sync::mpsc::channel();
+    let logger = gst::log::add_log_function(move |category, _, _, _, _, _, message| {
+        if category.name() == "convfilter" {
+            // Other tests log, too, and later.
+            let _ = send.send(message.get().map(|words| words.to_string()).unwrap_or_default());
+        }
+    });
+    line.push_pull(&frame(16, 8));
+    gst::log::remove_log_function(logger);
+    assert!(logged.try_iter().any(|words| words.contains("no controlled values")), "nothing is logged");
+}

@@ -374,7 +374,7 @@ impl BaseTransformImpl for ConvFilter {
 
     fn before_transform(&self, inbuf: &gst::BufferRef) {
         let obj = self.obj();
-        frame::sync_values(obj.upcast_ref(), inbuf);
+        frame::sync_values(obj.upcast_ref(), *CAT, inbuf);
         let mut state = self.state();
         self.follow_settings(&mut state);
         let passthrough = state.plan.is_identity();

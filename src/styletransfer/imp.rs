@@ -399,7 +399,7 @@ impl BaseTransformImpl for StyleTransfer {
     }
 
     fn before_transform(&self, inbuf: &gst::BufferRef) {
-        frame::sync_values(self.obj().upcast_ref(), inbuf);
+        frame::sync_values(self.obj().upcast_ref(), *CAT, inbuf);
         let mut state = self.state();
         self.follow_settings(&mut state);
         self.follow_source(&mut state);
