@@ -16,6 +16,9 @@ use style_engine_interface::{
 
 use crate::sync::lock;
 
+#[cfg(test)]
+pub mod small;
+
 /// The engine's library.
 const LIBRARY: &str = "libstyle_engine.so";
 
