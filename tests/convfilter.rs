@@ -277,3 +277,31 @@ fn a_controller_without_values_is_logged_under_the_elements_name() {
     gst::log::remove_log_function(logger);
     assert!(logged.try_iter().any(|words| words.contains("no controlled values")), "nothing is logged");
 }
+
+#[test]
+fn rounding_is_set_apart_from_the_border() {
+    common::init();
+    let mut frame = Frame { format: VideoFormat::Gray8, width: 16, height: 16, bytes: Vec::new() };
+    frame.bytes = (0..=255).collect();
+    let halves =
+        |added: u32| frame.bytes.iter().map(|&sample| ((u32::from(sample) + added) / 2) as u8).collect::<Vec<_>>();
+    let (up, down) = (halves(1), halves(0));
+    for (border, rounding, expected) in [
+        ("auto", "auto", &up),
+        ("clamp", "auto", &up),
+        ("zero", "auto", &down),
+        ("clamp", "down", &down),
+        ("zero", "half-up", &up),
+    ] {
+        for backend in BACKENDS {
+            let settings = format!("backend={backend} kernel=0.5 scale=1 border={border} rounding={rounding}");
+            let apart = Line::playing(&format!("convfilter filter=kernel {settings}")).push_pull(&frame);
+            assert!(apart.bytes == *expected, "{settings}");
+        }
+        let mut line = Line::new("convfilter");
+        let chain = format!("kernel, kernel=(string)0.5, scale=1.0, border={border}, rounding={rounding}");
+        line.element.set_property("chain", chain);
+        line.pipeline.set_state(gst::State::Playing).expect("it starts");
+        assert!(line.push_pull(&frame).bytes == *expected, "a chain, {border} {rounding}");
+    }
+}

@@ -295,7 +295,7 @@ fn the_page_shows_the_picture_and_turns_what_can_be_turned() {
 }
 
 /// Other values of the knobs that a filter may use, and what the kernel filter needs to start.
-const TURNED: [(&str, &str); 11] = [
+const TURNED: [(&str, &str); 12] = [
     ("kernel", "1 0; 0 4"),
     ("kernel-order", "bottom-up"),
     ("offset", "9"),
@@ -303,6 +303,7 @@ const TURNED: [(&str, &str); 11] = [
     ("radius", "4"),
     ("radius-y", "7"),
     ("rank", "5"),
+    ("rounding", "down"),
     ("scale", "3"),
     ("size", "5"),
     ("threshold", "90"),

@@ -26,9 +26,9 @@ use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 
-use super::{Backend, Border, Filter, KernelOrder, Planes, chain};
+use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, chain};
 use crate::backend::{self, Choice, Program};
-use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan, Rounding};
+use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan};
 use crate::frame::{self, Layout, PlaneBytes, PlaneBytesMut, Rows};
 use crate::gpu::{GpuError, check_shader};
 use crate::guard::guarded;
@@ -57,6 +57,7 @@ struct Settings {
     offset: f64,
     kernel_order: KernelOrder,
     border: Border,
+    rounding: Rounding,
     alpha: bool,
     planes: Planes,
     mix: f64,
@@ -82,6 +83,7 @@ impl Default for Settings {
             offset: 0.0,
             kernel_order: KernelOrder::TopDown,
             border: Border::Auto,
+            rounding: Rounding::Auto,
             alpha: false,
             planes: Planes::Auto,
             mix: 1.0,
@@ -137,9 +139,8 @@ impl Settings {
             Filter::BoxBlur => filters::box_blur(radius_x, radius_y, clamp),
             Filter::UnsharpMask => filters::unsharp_mask(radius_x, radius_y, self.percent, self.threshold, clamp),
             Filter::Kernel => {
-                // Who pads with zeros has a NumPy convolution in mind, whose sums are converted without rounding.
-                let rounding = if self.border == Border::Zero { Rounding::Down } else { Rounding::HalfUp };
-                Kernel::parse(&self.kernel, self.scale, self.offset, self.kernel_order.into(), rounding)?.filter(copy)
+                let (order, rounding) = (self.kernel_order.into(), self.rounding());
+                Kernel::parse(&self.kernel, self.scale, self.offset, order, rounding)?.filter(copy)
             }
             Filter::Rank => filters::rank(self.size, self.rank, clamp)?,
             Filter::Median => filters::median(self.size, clamp)?,
@@ -158,6 +159,14 @@ impl Settings {
             false => Source::Text(self.shader.clone()),
         };
         texts.shaders.get_or_make(source, Source::read)
+    }
+
+    /// The rounding set. Who pads with zeros has a NumPy convolution in mind, whose sums are converted without rounding.
+    fn rounding(&self) -> filters::Rounding {
+        match (self.rounding, self.border) {
+            (Rounding::Down, _) | (Rounding::Auto, Border::Zero) => filters::Rounding::Down,
+            (Rounding::HalfUp | Rounding::Auto, _) => filters::Rounding::HalfUp,
+        }
     }
 
     /// The border set, where `auto` is what Pillow does.
@@ -271,6 +280,9 @@ pub struct ConvFilter {
     #[property(name = "border", get, set, type = Border, member = border, nick = "Border",
         blurb = "What happens where the window leaves the frame", controllable, mutable_playing,
         builder(Settings::default().border))]
+    #[property(name = "rounding", get, set, type = Rounding, member = rounding, nick = "Rounding",
+        blurb = "filter=kernel: how a sum becomes a whole number", controllable, mutable_playing,
+        builder(Settings::default().rounding))]
     #[property(name = "alpha", get, set, type = bool, member = alpha, default = Settings::default().alpha,
         nick = "Alpha", blurb = "Filter the alpha channel, too, as Pillow does", controllable, mutable_playing)]
     #[property(name = "planes", get, set, type = Planes, member = planes, nick = "Planes",
