@@ -91,7 +91,7 @@ fn is_exact(gpu: &Arc<Gpu>) -> Result<bool, GpuError> {
     let kernel =
         Kernel::parse("0.1 0.7 -0.3; 0.2 1.1 0.4; -0.9 0.6 0.3", 1.7, 0.3, KernelOrder::BottomUp, Rounding::HalfUp);
     let filters = [
-        FixedKernel::find("detail").map(|fixed| fixed.kernel().filter(Border::Copy)),
+        Some(FixedKernel::DETAIL.kernel().filter(Border::Copy)),
         kernel.ok().map(|kernel| kernel.filter(clamp)),
         Some(unsharp_mask(2.3, 1.7, 180, 2, clamp)),
         median(3, clamp).ok(),

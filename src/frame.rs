@@ -48,12 +48,12 @@ pub fn pad_templates() -> Vec<gst::PadTemplate> {
         .collect()
 }
 
-/// Sets an element's controlled properties to their values at the time of `buffer`.
-pub fn sync_values(element: &gst_base::BaseTransform, buffer: &gst::BufferRef) {
+/// Sets an element's controlled properties to their values at the time of `buffer`; logs to the element's category.
+pub fn sync_values(element: &gst_base::BaseTransform, category: gst::DebugCategory, buffer: &gst::BufferRef) {
     if let Some(time) = stream_time(element, buffer)
         && let Err(error) = element.sync_values(time)
     {
-        gst::debug!(gst::CAT_RUST, obj = element, "no controlled values at {time}: {error}");
+        gst::debug!(category, obj = element, "no controlled values at {time}: {error}");
     }
 }
 

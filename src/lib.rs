@@ -24,6 +24,7 @@ mod filters;
 mod frame;
 mod gpu;
 mod guard;
+mod recent;
 mod styletransfer;
 mod sync;
 

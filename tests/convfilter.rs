@@ -170,6 +170,19 @@ fn a_bad_kernel_is_an_error_that_says_why() {
     assert!(error.message().contains("ranks 0 to 8"), "{error}");
     let error = start_error("convfilter filter=kernel");
     assert!(error.message().contains("the kernel is empty"), "{error}");
+    // No backend can hold these numbers, or the sums that they lead to.
+    for backend in BACKENDS {
+        for kernel in [
+            "kernel=\"1e39\"",
+            "kernel=\"-1e38 1e38\"",
+            "kernel=1 scale=1e-40",
+            "kernel=3e38 scale=0.5",
+            "kernel=1 offset=3e38",
+        ] {
+            let error = start_error(&format!("convfilter backend={backend} filter=kernel {kernel}"));
+            assert!(error.message().contains("too large"), "{kernel}: {error}");
+        }
+    }
 }
 
 #[test]
@@ -208,4 +221,87 @@ fn two_in_a_row_and_again_after_a_stop() {
     line.pipeline.set_state(gst::State::Null).expect("it stops");
     line.pipeline.set_state(gst::State::Playing).expect("it starts again");
     assert_eq!(line.push_pull(&frame).bytes, first);
+}
+
+/// Lets a property grow with every frame.
+fn control(line: &Line, property: &str, from: f64, to: f64) {
+    let ramp = gst_controller::InterpolationControlSource::new();
+    ramp.set_mode(gst_controller::InterpolationMode::Linear);
+    assert!(ramp.set(gst::ClockTime::ZERO, from) && ramp.set(gst::ClockTime::from_seconds(1), to));
+    let binding = gst_controller::DirectControlBinding::new_absolute(&line.element, property, &ramp);
+    line.element.add_control_binding(&binding).expect("it is controllable");
+}
+
+#[test]
+fn a_shader_file_is_read_once_while_other_properties_follow_a_controller() {
+    common::init();
+    let path = common::scratch("shader-file").join("shader.wgsl");
+    let write = |level: &str| {
+        let text = format!("fn shade(component: u32, x: i32, y: i32) -> f32 {{ return {level}; }}");
+        std::fs::write(&path, text).expect("the file is written");
+    };
+    let frame = frame(16, 8);
+    for (setting, value) in [
+        ("shader-location", path.display().to_string()),
+        ("chain", format!("shader, shader-location=\"{}\"", path.display())),
+    ] {
+        write("1.0");
+        let mut line = Line::new("convfilter filter=shader");
+        control(&line, "radius", 1.0, 9.0);
+        line.element.set_property(setting, &value);
+        line.pipeline.set_state(gst::State::Playing).expect("it starts");
+        let white = line.push_pull(&frame).bytes;
+        write("0.0");
+        assert!(line.push_pull(&frame).bytes == white, "{setting} is read for every frame");
+        // What is set anew is read anew.
+        line.element.set_property(setting, value.replace("shader.wgsl", "./shader.wgsl"));
+        assert!(line.push_pull(&frame).bytes != white, "{setting}");
+    }
+}
+
+#[test]
+fn a_controller_without_values_is_logged_under_the_elements_name() {
+    let mut line = Line::playing("convfilter filter=blur");
+    let nothing = gst_controller::InterpolationControlSource::new();
+    let binding = gst_controller::DirectControlBinding::new_absolute(&line.element, "radius", &nothing);
+    line.element.add_control_binding(&binding).expect("radius is controllable");
+    gst::log::set_threshold_for_name("convfilter", gst::DebugLevel::Debug);
+    let (send, logged) = std::sync::mpsc::channel();
+    let logger = gst::log::add_log_function(move |category, _, _, _, _, _, message| {
+        if category.name() == "convfilter" {
+            // Other tests log, too, and later.
+            let _ = send.send(message.get().map(|words| words.to_string()).unwrap_or_default());
+        }
+    });
+    line.push_pull(&frame(16, 8));
+    gst::log::remove_log_function(logger);
+    assert!(logged.try_iter().any(|words| words.contains("no controlled values")), "nothing is logged");
+}
+
+#[test]
+fn rounding_is_set_apart_from_the_border() {
+    common::init();
+    let mut frame = Frame { format: VideoFormat::Gray8, width: 16, height: 16, bytes: Vec::new() };
+    frame.bytes = (0..=255).collect();
+    let halves =
+        |added: u32| frame.bytes.iter().map(|&sample| ((u32::from(sample) + added) / 2) as u8).collect::<Vec<_>>();
+    let (up, down) = (halves(1), halves(0));
+    for (border, rounding, expected) in [
+        ("auto", "auto", &up),
+        ("clamp", "auto", &up),
+        ("zero", "auto", &down),
+        ("clamp", "down", &down),
+        ("zero", "half-up", &up),
+    ] {
+        for backend in BACKENDS {
+            let settings = format!("backend={backend} kernel=0.5 scale=1 border={border} rounding={rounding}");
+            let apart = Line::playing(&format!("convfilter filter=kernel {settings}")).push_pull(&frame);
+            assert!(apart.bytes == *expected, "{settings}");
+        }
+        let mut line = Line::new("convfilter");
+        let chain = format!("kernel, kernel=(string)0.5, scale=1.0, border={border}, rounding={rounding}");
+        line.element.set_property("chain", chain);
+        line.pipeline.set_state(gst::State::Playing).expect("it starts");
+        assert!(line.push_pull(&frame).bytes == *expected, "a chain, {border} {rounding}");
+    }
 }

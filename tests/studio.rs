@@ -1,6 +1,9 @@
 //! The studio's page in a browser: headless Chromium.
 
 mod common;
+#[path = "../examples/studio/knobs.rs"]
+#[allow(dead_code, reason = "what each is for is tested here")]
+mod knobs;
 #[path = "../examples/studio/line.rs"]
 #[allow(dead_code, reason = "its own tests run here")]
 mod line;
@@ -12,9 +15,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{program, scratch, stage};
+use common::{Frame, Line, program, scratch, stage};
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
+use gst::prelude::*;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
@@ -97,7 +101,8 @@ fn studio(folder: &Path) -> (Running, String) {
     let studio = common::example("studio");
     let studio = studio.to_str().expect("a path in UTF-8");
     let mut command = program(studio, &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
-    command.args(["--listen", "127.0.0.1:0", "--folder"]).arg(folder.join("kept"));
+    // The element parts several styles by commas; folders may have them, too.
+    command.args(["--listen", "127.0.0.1:0", "--folder"]).arg(folder.join(r"kept, in a\folder"));
     command.env("XDG_RUNTIME_DIR", folder);
     Running::start(&mut command, |line| line.split_once(" at ").map(|(_, address)| address.to_owned()))
 }
@@ -287,4 +292,47 @@ fn the_page_shows_the_picture_and_turns_what_can_be_turned() {
         client.close().await.expect("Chromium ends");
         drop(driver);
     });
+}
+
+/// Other values of the knobs that a filter may use, and what the kernel filter needs to start.
+const TURNED: [(&str, &str); 12] = [
+    ("kernel", "1 0; 0 4"),
+    ("kernel-order", "bottom-up"),
+    ("offset", "9"),
+    ("percent", "40"),
+    ("radius", "4"),
+    ("radius-y", "7"),
+    ("rank", "5"),
+    ("rounding", "down"),
+    ("scale", "3"),
+    ("size", "5"),
+    ("threshold", "90"),
+    ("border", "zero"),
+];
+const START: &str = "convfilter backend=cpu kernel=\"1 2; 3 5\"";
+
+#[test]
+fn a_knob_is_shown_with_every_filter_that_it_changes() {
+    let mut frame = Frame { format: gst_video::VideoFormat::Gray8, width: 24, height: 24, bytes: Vec::new() };
+    frame.bytes = common::random::Random(5).bytes(24 * 24);
+    let mut line = Line::playing(START);
+    let knobs = serde_json::to_value(knobs::all(&line.element)).expect("JSON");
+    let shown_for = |name: &str, filter: &str| {
+        let knob = knobs.as_array().expect("a list").iter().find(|knob| knob["name"] == name).expect("a knob");
+        knob["for"].as_array().is_none_or(|filters| filters.contains(&json!(filter)))
+    };
+    let filters =
+        gst::glib::EnumClass::with_type(line.element.property_value("filter").type_()).expect("an enumeration");
+    // The shader filter runs on GPUs alone, and has none of these but the border.
+    for filter in filters.values().iter().map(|value| value.nick()).filter(|&filter| filter != "shader") {
+        line.element.set_property_from_str("filter", filter);
+        let before = line.push_pull(&frame).bytes;
+        for (name, value) in TURNED {
+            let default = line.element.property_value(name);
+            line.element.set_property_from_str(name, value);
+            let changes = line.push_pull(&frame).bytes != before;
+            assert!(!changes || shown_for(name, filter), "{name} changes {filter}, and is hidden");
+            line.element.set_property_from_value(name, &default);
+        }
+    }
 }

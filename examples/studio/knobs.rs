@@ -9,14 +9,15 @@ use serde_json::Value;
 const LEFT_OUT: [&str; 7] = ["name", "parent", "qos", "shader-location", "stats-interval", "style", "style-blend"];
 
 /// convfilter's properties that matter for some filters only, with these filters.
-const FOR_FILTERS: [(&str, &[&str]); 11] = [
+const FOR_FILTERS: [(&str, &[&str]); 12] = [
     ("kernel", &["kernel"]),
     ("kernel-order", &["kernel"]),
     ("offset", &["kernel"]),
     ("percent", &["unsharp-mask"]),
     ("radius", &["gaussian-blur", "box-blur", "unsharp-mask"]),
-    ("radius-y", &["gaussian-blur", "box-blur"]),
+    ("radius-y", &["gaussian-blur", "box-blur", "unsharp-mask"]),
     ("rank", &["rank"]),
+    ("rounding", &["kernel"]),
     ("scale", &["kernel"]),
     ("shader", &["shader"]),
     ("size", &["rank", "median", "min", "max", "mode"]),

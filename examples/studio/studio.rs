@@ -354,9 +354,8 @@ impl Studio {
 
     fn choose_style(&self, state: &mut State, name: &str) -> Answer {
         let path = self.styles.path(name).ok_or_else(|| format!("there is no style {name}"))?;
-        // The element parts the paths of several by commas.
-        let path = path.display().to_string().replace('\\', "\\\\").replace(',', "\\,");
-        state.effect(STYLE)?.element.set_property("style", path);
+        // As it is: the element takes the path of a file that is there as one, whatever it has commas in.
+        state.effect(STYLE)?.element.set_property("style", path.display().to_string());
         state.style = Some(name.into());
         Ok(())
     }

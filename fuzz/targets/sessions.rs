@@ -31,11 +31,12 @@ fn parameters(input: &mut Unstructured) -> Result<Parameters> {
     let mut number = || -> Result<f64> { if input.ratio(1, 3)? { input.arbitrary() } else { Ok(-1.0) } };
     let (weights, rate) = ([number()?, number()?, number()?, number()?], number()?);
     let mut choice = || input.int_in_range(0..=5u32);
-    let [recipe, optimizer, warm_start, pooling, precision, original_colors] =
-        [choice()?, choice()?, choice()?, choice()?, choice()?, choice()?];
+    let [recipe, optimizer, style_loss, warm_start, pooling, precision, original_colors] =
+        [choice()?, choice()?, choice()?, choice()?, choice()?, choice()?, choice()?];
     Ok(Parameters {
         recipe,
         optimizer,
+        style_loss,
         warm_start,
         pooling,
         precision,

@@ -6,7 +6,7 @@ use gst::prelude::*;
 use crate::filters::FilterError;
 
 /// The properties that a filter in a chain can have.
-const PROPERTIES: [&str; 13] = [
+const PROPERTIES: [&str; 14] = [
     "radius",
     "radius-y",
     "percent",
@@ -18,6 +18,7 @@ const PROPERTIES: [&str; 13] = [
     "offset",
     "kernel-order",
     "border",
+    "rounding",
     "shader",
     "shader-location",
 ];

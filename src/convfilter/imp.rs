@@ -15,7 +15,7 @@
  */
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use gst::glib;
 use gst::prelude::*;
@@ -26,17 +26,21 @@ use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 
-use super::{Backend, Border, Filter, KernelOrder, Planes, chain};
+use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, chain};
 use crate::backend::{self, Choice, Program};
-use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan, Rounding};
+use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan};
 use crate::frame::{self, Layout, PlaneBytes, PlaneBytesMut, Rows};
 use crate::gpu::{GpuError, check_shader};
 use crate::guard::guarded;
+use crate::recent::Recent;
 use crate::sync::lock;
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("convfilter", gst::DebugColorFlags::empty(), Some("Convolution and rank filters"))
 });
+
+/// A GPU that has filtered so many frames since it failed may fail again, as one does whose driver is reset now and then.
+const GOOD_FRAMES: u32 = 250;
 
 /// What the user set.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +57,7 @@ struct Settings {
     offset: f64,
     kernel_order: KernelOrder,
     border: Border,
+    rounding: Rounding,
     alpha: bool,
     planes: Planes,
     mix: f64,
@@ -78,6 +83,7 @@ impl Default for Settings {
             offset: 0.0,
             kernel_order: KernelOrder::TopDown,
             border: Border::Auto,
+            rounding: Rounding::Auto,
             alpha: false,
             planes: Planes::Auto,
             mix: 1.0,
@@ -92,10 +98,10 @@ impl Default for Settings {
 
 impl Settings {
     /// What to do with each frame.
-    fn plan(&self) -> Result<Plan, FilterError> {
+    fn plan(&self, texts: &mut Texts) -> Result<Plan, FilterError> {
         let filters: Vec<_> = match self.chain.is_empty() {
-            true => self.filter()?.into_iter().collect(),
-            false => self.chain()?,
+            true => self.filter(texts)?.into_iter().collect(),
+            false => texts.chains.get_or_make(self.chain.clone(), |chain| filters_of(chain))?,
         };
         let chroma = match self.planes {
             Planes::Luma => Chroma::Keep,
@@ -110,50 +116,57 @@ impl Settings {
         if self.chain.is_empty() { format!("filter={}", nick(self.filter)) } else { "chain".into() }
     }
 
-    /// The filters of the chain.
-    fn chain(&self) -> Result<Vec<filters::Filter>, FilterError> {
-        let settings = chain::parse(&self.chain)?.into_iter().map(|element| element.imp().settings());
-        settings.filter_map(|settings| settings.filter().transpose()).collect()
-    }
-
     /// The filter set, if it is one.
-    fn filter(&self) -> Result<Option<filters::Filter>, FilterError> {
+    fn filter(&self, texts: &mut Texts) -> Result<Option<filters::Filter>, FilterError> {
         let radius_x = self.radius as f32;
         let radius_y = if self.radius_y < 0.0 { radius_x } else { self.radius_y as f32 };
         let clamp = self.border_or(filters::Border::Outside(Outside::Clamp));
         let copy = self.border_or(filters::Border::Copy);
+        let fixed = |fixed: FixedKernel| fixed.kernel().filter(copy);
         let filter = match self.filter {
             Filter::None => return Ok(None),
+            Filter::Blur => fixed(FixedKernel::BLUR),
+            Filter::Contour => fixed(FixedKernel::CONTOUR),
+            Filter::Detail => fixed(FixedKernel::DETAIL),
+            Filter::EdgeEnhance => fixed(FixedKernel::EDGE_ENHANCE),
+            Filter::EdgeEnhanceMore => fixed(FixedKernel::EDGE_ENHANCE_MORE),
+            Filter::Emboss => fixed(FixedKernel::EMBOSS),
+            Filter::FindEdges => fixed(FixedKernel::FIND_EDGES),
+            Filter::Smooth => fixed(FixedKernel::SMOOTH),
+            Filter::SmoothMore => fixed(FixedKernel::SMOOTH_MORE),
+            Filter::Sharpen => fixed(FixedKernel::SHARPEN),
             Filter::GaussianBlur => filters::gaussian_blur(radius_x, radius_y, clamp),
             Filter::BoxBlur => filters::box_blur(radius_x, radius_y, clamp),
             Filter::UnsharpMask => filters::unsharp_mask(radius_x, radius_y, self.percent, self.threshold, clamp),
             Filter::Kernel => {
-                // Who pads with zeros has a NumPy convolution in mind, whose sums are converted without rounding.
-                let rounding = if self.border == Border::Zero { Rounding::Down } else { Rounding::HalfUp };
-                Kernel::parse(&self.kernel, self.scale, self.offset, self.kernel_order.into(), rounding)?.filter(copy)
+                let (order, rounding) = (self.kernel_order.into(), self.rounding());
+                Kernel::parse(&self.kernel, self.scale, self.offset, order, rounding)?.filter(copy)
             }
             Filter::Rank => filters::rank(self.size, self.rank, clamp)?,
             Filter::Median => filters::median(self.size, clamp)?,
             Filter::Min => filters::min(self.size, clamp)?,
             Filter::Max => filters::max(self.size, clamp)?,
             Filter::Mode => filters::mode(self.size, self.border_or(filters::Border::Outside(Outside::Nothing))),
-            Filter::Shader => filters::shader(self.shader()?.into(), clamp),
-            fixed => return Ok(FixedKernel::find(&nick(fixed)).map(|fixed| fixed.kernel().filter(copy))),
+            Filter::Shader => filters::shader(self.shader(texts)?, clamp),
         };
         Ok(Some(filter))
     }
 
     /// The user's WGSL, checked.
-    fn shader(&self) -> Result<String, FilterError> {
-        let text = match self.shader.is_empty() && !self.shader_location.is_empty() {
-            true => std::fs::read_to_string(&self.shader_location).map_err(|error| FilterError::ShaderFile {
-                path: self.shader_location.clone(),
-                reason: error.to_string(),
-            })?,
-            false => self.shader.clone(),
+    fn shader(&self, texts: &mut Texts) -> Result<Arc<str>, FilterError> {
+        let source = match self.shader.is_empty() && !self.shader_location.is_empty() {
+            true => Source::File(self.shader_location.clone()),
+            false => Source::Text(self.shader.clone()),
         };
-        check_shader(&text).map_err(FilterError::Shader)?;
-        Ok(text)
+        texts.shaders.get_or_make(source, Source::read)
+    }
+
+    /// The rounding set. Who pads with zeros has a NumPy convolution in mind, whose sums are converted without rounding.
+    fn rounding(&self) -> filters::Rounding {
+        match (self.rounding, self.border) {
+            (Rounding::Down, _) | (Rounding::Auto, Border::Zero) => filters::Rounding::Down,
+            (Rounding::HalfUp | Rounding::Auto, _) => filters::Rounding::HalfUp,
+        }
     }
 
     /// The border set, where `auto` is what Pillow does.
@@ -168,6 +181,45 @@ impl Settings {
     }
 }
 
+/// What was last made of the settings that are read or parsed, so that this happens when they change, and not with every
+/// frame that another property changes for.
+struct Texts {
+    chains: Recent<String, Result<Vec<filters::Filter>, FilterError>>,
+    shaders: Recent<Source, Result<Arc<str>, FilterError>>,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self { chains: Recent::new(1), shaders: Recent::new(1) }
+    }
+}
+
+/// The filters of a chain.
+fn filters_of(chain: &str) -> Result<Vec<filters::Filter>, FilterError> {
+    let settings = chain::parse(chain)?.into_iter().map(|element| element.imp().settings());
+    settings.filter_map(|settings| settings.filter(&mut Texts::default()).transpose()).collect()
+}
+
+/// Where a shader's text is.
+#[derive(PartialEq)]
+enum Source {
+    Text(String),
+    File(String),
+}
+
+impl Source {
+    /// The text, checked.
+    fn read(&self) -> Result<Arc<str>, FilterError> {
+        let text = match self {
+            Self::Text(text) => text.clone(),
+            Self::File(path) => std::fs::read_to_string(path)
+                .map_err(|error| FilterError::ShaderFile { path: path.clone(), reason: error.to_string() })?,
+        };
+        check_shader(&text).map_err(FilterError::Shader)?;
+        Ok(text.into())
+    }
+}
+
 /// What is running.
 #[derive(Default)]
 struct State {
@@ -175,12 +227,13 @@ struct State {
     layout: Option<Layout>,
     /// The settings last looked at.
     settings: Settings,
+    texts: Texts,
     /// What the last good settings ask for.
     plan: Plan,
     /// The plan for whole frames, or for the fields of interlaced ones.
     programs: BTreeMap<Rows, Program>,
-    /// Whether a lost GPU was opened again.
-    reopened: bool,
+    /// The frames since a lost GPU was last opened again, if one was.
+    since_reopened: Option<u32>,
 }
 
 /// The element.
@@ -227,6 +280,9 @@ pub struct ConvFilter {
     #[property(name = "border", get, set, type = Border, member = border, nick = "Border",
         blurb = "What happens where the window leaves the frame", controllable, mutable_playing,
         builder(Settings::default().border))]
+    #[property(name = "rounding", get, set, type = Rounding, member = rounding, nick = "Rounding",
+        blurb = "filter=kernel: how a sum becomes a whole number", controllable, mutable_playing,
+        builder(Settings::default().rounding))]
     #[property(name = "alpha", get, set, type = bool, member = alpha, default = Settings::default().alpha,
         nick = "Alpha", blurb = "Filter the alpha channel, too, as Pillow does", controllable, mutable_playing)]
     #[property(name = "planes", get, set, type = Planes, member = planes, nick = "Planes",
@@ -309,10 +365,12 @@ impl BaseTransformImpl for ConvFilter {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let mut state = self.state();
         state.settings = self.settings();
-        state.plan = state
-            .settings
-            .plan()
-            .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{}: {error}", state.settings.name())))?;
+        // What was read before an earlier stop may have changed.
+        state.texts = Texts::default();
+        let State { settings, texts, .. } = &mut *state;
+        state.plan = settings
+            .plan(texts)
+            .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{}: {error}", settings.name())))?;
         let passthrough = state.plan.is_identity();
         if !passthrough {
             self.open_backend(&mut state).map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ("{error}")))?;
@@ -328,7 +386,7 @@ impl BaseTransformImpl for ConvFilter {
 
     fn before_transform(&self, inbuf: &gst::BufferRef) {
         let obj = self.obj();
-        frame::sync_values(obj.upcast_ref(), inbuf);
+        frame::sync_values(obj.upcast_ref(), *CAT, inbuf);
         let mut state = self.state();
         self.follow_settings(&mut state);
         let passthrough = state.plan.is_identity();
@@ -374,6 +432,7 @@ impl VideoFilterImpl for ConvFilter {
                 self.recover(&mut state, error)?;
             }
         }
+        state.since_reopened = state.since_reopened.map(|frames| frames.saturating_add(1));
         Ok(gst::FlowSuccess::Ok)
     }
 }
@@ -458,7 +517,7 @@ impl ConvFilter {
             return;
         }
         let name = settings.name();
-        let plan = settings.plan().map_err(|error| error.to_string());
+        let plan = settings.plan(&mut state.texts).map_err(|error| error.to_string());
         state.settings = settings;
         if let Err(error) = plan.and_then(|plan| self.follow_plan(state, plan)) {
             let message = format!("{name}: {error}; the filter before it stays");
@@ -485,8 +544,8 @@ impl ConvFilter {
         Ok(())
     }
 
-    /// A GPU that fails is opened once more; after that the CPU takes over, and the stream goes on. A shader that
-    /// cannot be used after all is left out.
+    /// A GPU that fails is opened once more; if it soon fails again, the CPU takes over, and the stream goes on. A shader
+    /// that cannot be used after all is left out.
     fn recover(&self, state: &mut State, error: GpuError) -> Result<(), gst::FlowError> {
         state.programs.clear();
         if matches!(error, GpuError::Shader(_) | GpuError::Runaway { .. }) {
@@ -502,7 +561,8 @@ impl ConvFilter {
             return Err(self.fail(error));
         }
         state.backend = None;
-        let again = !std::mem::replace(&mut state.reopened, true);
+        let again = state.since_reopened.is_none_or(|frames| frames >= GOOD_FRAMES);
+        state.since_reopened = Some(0);
         if again && self.open_backend(state).is_ok() {
             gst::warning!(CAT, imp = self, "{error}; opened again");
             return Ok(());
@@ -575,7 +635,10 @@ mod tests {
             name.unwrap().starts_with("CPU, ")
         };
         let first = push_pull(&pipeline);
-        for expected_on_cpu in [false, true] {
+        for (frames_before, expected_on_cpu) in [(0, false), (GOOD_FRAMES, false), (GOOD_FRAMES / 2, true)] {
+            for _ in 0..frames_before {
+                push_pull(&pipeline);
+            }
             Gpu::shared("", true).unwrap().lose();
             assert_eq!(push_pull(&pipeline), first);
             assert_eq!(on_cpu(), expected_on_cpu);
@@ -584,7 +647,7 @@ mod tests {
         assert!(!messages.contains(&gst::MessageType::Error) && messages.contains(&gst::MessageType::Warning));
         // For scripts/reliability.
         println!(
-            "| a Vulkan device lost while playing, and lost again | 2 | opened again, then the CPU goes on, with warnings |"
+            "| a Vulkan device lost while playing, later, and again at once | 3 | opened again, then the CPU goes on, with warnings |"
         );
         pipeline.set_state(gst::State::Null).unwrap();
     }

@@ -47,7 +47,7 @@ pub enum Filter {
     BoxBlur,
     #[enum_value(name = "Pillow's UnsharpMask, by radius, radius-y, percent and threshold", nick = "unsharp-mask")]
     UnsharpMask,
-    #[enum_value(name = "Your own, by kernel, scale, offset and kernel-order", nick = "kernel")]
+    #[enum_value(name = "Your own, by kernel, scale, offset, kernel-order and rounding", nick = "kernel")]
     Kernel,
     #[enum_value(name = "Pillow's RankFilter, by size and rank", nick = "rank")]
     Rank,
@@ -92,6 +92,19 @@ pub enum Border {
     Zero,
     #[enum_value(name = "Mirrored at the edge samples", nick = "mirror")]
     Mirror,
+}
+
+/// The `rounding` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstConvFilterRounding")]
+pub enum Rounding {
+    #[default]
+    #[enum_value(name = "Down with border=zero, as a NumPy convolution; half up otherwise", nick = "auto")]
+    Auto,
+    #[enum_value(name = "To the nearest whole number, halves up (Pillow)", nick = "half-up")]
+    HalfUp,
+    #[enum_value(name = "The fraction is cut off (NumPy's conversion to integers)", nick = "down")]
+    Down,
 }
 
 /// The `planes` property's values.

@@ -55,13 +55,15 @@ impl Convolution {
     pub(super) fn run<T: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
         let Self { kernel, weights, depth, method } = self;
         let channels = src.form().size.channels;
+        // Made once, and used for every row.
+        let mut samples = Vec::new();
         for y in dst.form().rows.clone() {
             let row_at = |row| src.wide_row(y as isize + kernel.row_offset(row), kernel.reach().left);
             let rows: Vec<_> = (0..kernel.rows()).map(row_at).collect();
             dst.write(y, |result| match method {
                 Method::Short(taps, start, division) => in_16_bits(&rows, channels, taps, *start, *division, result),
                 Method::Groups(groups) => in_groups(&rows, channels, groups, weights, result),
-                Method::Floats(taps) => in_floats(&rows, channels, taps, weights, depth.max(), result),
+                Method::Floats(taps) => in_floats(&rows, channels, taps, weights, depth.max(), &mut samples, result),
             });
         }
     }
@@ -112,11 +114,12 @@ fn in_floats<T: Sample>(
     taps: &[Vec<Tap<f32>>],
     weights: &Weights,
     max: u32,
+    samples: &mut Vec<Vec<f32>>,
     result: &mut [T],
 ) {
     let reach = taps.iter().flatten().map(|tap| tap.col * channels).max().unwrap_or(0);
     // Converted well before they are read: a load that overlaps stores of a moment ago has to wait for them.
-    let mut samples = vec![vec![0.0; CHUNK + reach]; rows.len()];
+    samples.resize_with(rows.len(), || vec![0.0; CHUNK + reach]);
     for (chunk, result) in result.chunks_mut(CHUNK).enumerate() {
         for (samples, row) in samples.iter_mut().zip(rows) {
             for (sample, from) in samples[..result.len() + reach].iter_mut().zip(&row[chunk * CHUNK..]) {

@@ -52,8 +52,8 @@ impl RankFilter {
     pub(super) fn run<T: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
         let radius = self.size / 2;
         let Size { width, channels, .. } = src.form().size;
-        let (mut slots, mut columns) = (Vec::new(), Columns::default());
-        let mut histogram = None;
+        // Each is made by the first row that needs it.
+        let (mut slots, mut columns, mut histogram) = (Vec::new(), None, None);
         for y in dst.form().rows.clone() {
             let first = y as isize - radius as isize;
             let rows: Vec<_> = (first..first + self.size as isize).map(|y| src.wide_row(y, radius)).collect();
@@ -61,7 +61,9 @@ impl RankFilter {
                 Method::Smallest => extreme::<T, false>(&rows, channels, &mut slots, result),
                 Method::Largest => extreme::<T, true>(&rows, channels, &mut slots, result),
                 Method::MedianOf9 => median_of_9(&rows, channels, result),
-                Method::MedianOf25 => median_of_25(&rows, channels, &mut columns, result),
+                Method::MedianOf25 => {
+                    median_of_25(&rows, channels, columns.get_or_insert_with(Columns::default), result)
+                }
                 Method::Network(network) => network.run(&rows, channels, &mut slots, result),
                 Method::Histogram => {
                     let histogram = histogram.get_or_insert_with(|| Histogram::new(self.depth));

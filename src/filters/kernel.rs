@@ -81,7 +81,19 @@ impl Kernel {
         if cols.max(rows.len()) > MAX_SIDE {
             return Err(FilterError::KernelTooLarge { rows: rows.len(), cols });
         }
-        Ok(Self { rounding, ..Self::new(cols, &rows.concat(), scale, offset, order) })
+        let kernel = Self { rounding, ..Self::new(cols, &rows.concat(), scale, offset, order) };
+        if kernel.overflows() {
+            return Err(FilterError::KernelOverflows);
+        }
+        Ok(kernel)
+    }
+
+    /// Whether a sum over samples of any depth may leave f32. Of infinities no two backends make the same.
+    fn overflows(&self) -> bool {
+        const DEEPEST: f32 = u16::MAX as f32;
+        let coefficients = self.coefficients.iter().map(|c| (c / self.scale).abs()).sum::<f32>();
+        let largest = coefficients * DEEPEST + self.offset.abs() * DEEPEST / 255.0;
+        !largest.is_finite() || !self.scale.is_finite()
     }
 
     fn new(cols: usize, coefficients: &[f64], scale: f64, offset: f64, order: KernelOrder) -> Self {
@@ -193,19 +205,12 @@ fn parse_row(row: &str) -> Result<Vec<f64>, FilterError> {
 
 /// One of Pillow's fixed kernels (`PIL/ImageFilter.py`), square.
 pub struct FixedKernel {
-    /// The value of the `filter` property.
-    pub nick: &'static str,
     coefficients: &'static [i8],
     scale: f64,
     offset: f64,
 }
 
 impl FixedKernel {
-    /// The filter called `nick`, if it is a fixed one.
-    pub fn find(nick: &str) -> Option<&'static Self> {
-        FIXED.iter().find(|fixed| fixed.nick == nick)
-    }
-
     /// The kernel, in Pillow's row order.
     pub fn kernel(&self) -> Kernel {
         let coefficients: Vec<f64> = self.coefficients.iter().map(|&c| f64::from(c)).collect();
@@ -214,40 +219,59 @@ impl FixedKernel {
     }
 }
 
-const fn fixed(nick: &'static str, scale: f64, offset: f64, coefficients: &'static [i8]) -> FixedKernel {
-    FixedKernel { nick, coefficients, scale, offset }
+const fn fixed(scale: f64, offset: f64, coefficients: &'static [i8]) -> FixedKernel {
+    FixedKernel { coefficients, scale, offset }
 }
 
 /// Pillow's ten fixed filters.
 #[rustfmt::skip]
-const FIXED: [FixedKernel; 10] = [
-    fixed("blur", 16.0, 0.0, &[
+#[allow(missing_docs, reason = "they are Pillow's names")]
+impl FixedKernel {
+    pub const BLUR: Self = fixed(16.0, 0.0, &[
         1, 1, 1, 1, 1,
         1, 0, 0, 0, 1,
         1, 0, 0, 0, 1,
         1, 0, 0, 0, 1,
         1, 1, 1, 1, 1,
-    ]),
-    fixed("contour", 1.0, 255.0, &[-1, -1, -1, -1, 8, -1, -1, -1, -1]),
-    fixed("detail", 6.0, 0.0, &[0, -1, 0, -1, 10, -1, 0, -1, 0]),
-    fixed("edge-enhance", 2.0, 0.0, &[-1, -1, -1, -1, 10, -1, -1, -1, -1]),
-    fixed("edge-enhance-more", 1.0, 0.0, &[-1, -1, -1, -1, 9, -1, -1, -1, -1]),
-    fixed("emboss", 1.0, 128.0, &[-1, 0, 0, 0, 1, 0, 0, 0, 0]),
-    fixed("find-edges", 1.0, 0.0, &[-1, -1, -1, -1, 8, -1, -1, -1, -1]),
-    fixed("smooth", 13.0, 0.0, &[1, 1, 1, 1, 5, 1, 1, 1, 1]),
-    fixed("smooth-more", 100.0, 0.0, &[
+    ]);
+    pub const CONTOUR: Self = fixed(1.0, 255.0, &[-1, -1, -1, -1, 8, -1, -1, -1, -1]);
+    pub const DETAIL: Self = fixed(6.0, 0.0, &[0, -1, 0, -1, 10, -1, 0, -1, 0]);
+    pub const EDGE_ENHANCE: Self = fixed(2.0, 0.0, &[-1, -1, -1, -1, 10, -1, -1, -1, -1]);
+    pub const EDGE_ENHANCE_MORE: Self = fixed(1.0, 0.0, &[-1, -1, -1, -1, 9, -1, -1, -1, -1]);
+    pub const EMBOSS: Self = fixed(1.0, 128.0, &[-1, 0, 0, 0, 1, 0, 0, 0, 0]);
+    pub const FIND_EDGES: Self = fixed(1.0, 0.0, &[-1, -1, -1, -1, 8, -1, -1, -1, -1]);
+    pub const SMOOTH: Self = fixed(13.0, 0.0, &[1, 1, 1, 1, 5, 1, 1, 1, 1]);
+    pub const SMOOTH_MORE: Self = fixed(100.0, 0.0, &[
         1, 1,  1, 1, 1,
         1, 5,  5, 5, 1,
         1, 5, 44, 5, 1,
         1, 5,  5, 5, 1,
         1, 1,  1, 1, 1,
-    ]),
-    fixed("sharpen", 16.0, 0.0, &[-2, -2, -2, -2, 32, -2, -2, -2, -2]),
-];
+    ]);
+    pub const SHARPEN: Self = fixed(16.0, 0.0, &[-2, -2, -2, -2, 32, -2, -2, -2, -2]);
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FIXED: [(&str, FixedKernel); 10] = [
+        ("blur", FixedKernel::BLUR),
+        ("contour", FixedKernel::CONTOUR),
+        ("detail", FixedKernel::DETAIL),
+        ("edge-enhance", FixedKernel::EDGE_ENHANCE),
+        ("edge-enhance-more", FixedKernel::EDGE_ENHANCE_MORE),
+        ("emboss", FixedKernel::EMBOSS),
+        ("find-edges", FixedKernel::FIND_EDGES),
+        ("smooth", FixedKernel::SMOOTH),
+        ("smooth-more", FixedKernel::SMOOTH_MORE),
+        ("sharpen", FixedKernel::SHARPEN),
+    ];
+
+    /// Those whose kernel is so.
+    fn fixed_that(is_so: impl Fn(Kernel) -> bool) -> Vec<&'static str> {
+        FIXED.iter().filter(|(_, fixed)| is_so(fixed.kernel())).map(|&(name, _)| name).collect()
+    }
 
     fn parse(text: &str) -> Result<Kernel, FilterError> {
         Kernel::parse(text, 0.0, 0.0, KernelOrder::TopDown, Rounding::HalfUp)
@@ -271,22 +295,21 @@ mod tests {
         assert_eq!(parse(" ; "), Err(FilterError::EmptyKernel));
         assert_eq!(parse("1 x"), Err(FilterError::NotANumber("x".into())));
         assert_eq!(parse("1 inf"), Err(FilterError::NotANumber("inf".into())));
+        assert_eq!(parse("1e39"), Err(FilterError::KernelOverflows));
         assert_eq!(parse("1 2; 3"), Err(FilterError::RaggedKernel { row: 2, got: 1, expected: 2 }));
         assert_eq!(parse(&"1 ".repeat(64)), Err(FilterError::KernelTooLarge { rows: 1, cols: 64 }));
     }
 
     #[test]
     fn some_filters_shift_levels_or_find_edges() {
-        let shifting: Vec<_> =
-            FIXED.iter().filter(|f| !f.kernel().filter(Border::Copy).keeps_level).map(|f| f.nick).collect();
+        let shifting = fixed_that(|kernel| !kernel.filter(Border::Copy).keeps_level);
         assert_eq!(shifting, ["contour", "emboss", "find-edges"]);
     }
 
     #[test]
     fn integers_are_summed_as_such_where_pillow_rounds_alike() {
         let is_exact = |kernel: &Kernel| kernel.weights(Depth::default()).exact;
-        let inexact: Vec<_> = FIXED.iter().filter(|f| !is_exact(&f.kernel())).map(|f| f.nick).collect();
-        assert_eq!(inexact, ["detail", "smooth-more"]);
+        assert_eq!(fixed_that(|kernel| !is_exact(&kernel)), ["detail", "smooth-more"]);
         assert!(is_exact(&parse("1 2; 3 4").unwrap()), "no size of Pillow's");
         assert!(!is_exact(&parse("1 2.5 3").unwrap()));
     }

@@ -167,7 +167,7 @@ impl Plan {
 }
 
 /// A property's value that no filter can be made of.
-#[derive(Debug, thiserror::Error, PartialEq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum FilterError {
     /// The chain's text cannot be read, or sets something that cannot be set.
@@ -202,6 +202,9 @@ pub enum FilterError {
         /// How many the first row has.
         expected: usize,
     },
+    /// Sums could be larger than what they are computed in.
+    #[error("the kernel's numbers divided by scale, or offset, are too large: their sums must stay below 3.4e38")]
+    KernelOverflows,
     /// The kernel is larger than any pass takes.
     #[error("the kernel is {rows} x {cols}, the largest is {max} x {max}", max = kernel::MAX_SIDE)]
     KernelTooLarge {

@@ -6,6 +6,7 @@ use wgpu::naga::front::wgsl;
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
 use wgpu::naga::{Block, Expression, Function, Handle, Module, Span, Statement};
 
+use crate::recent::Recent;
 use crate::sync::lock;
 
 /// What stands before the user's text.
@@ -19,14 +20,13 @@ pub(super) const TURNS: u32 = 32_768;
 ///
 /// The error is naga's, with the line and what is wrong there, or says what the text must not have.
 pub fn check(text: &str) -> Result<(), String> {
-    // Settings are looked at again whenever one of them changes.
-    static LAST: Mutex<Option<(String, Result<(), String>)>> = Mutex::new(None);
-    let mut last = lock(&LAST);
-    match &*last {
-        Some((of, result)) if of == text => result.clone(),
-        _ => last.insert((text.to_owned(), check_anew(text))).1.clone(),
-    }
+    // Settings are looked at again whenever one of them changes, and a chain may have several shaders.
+    static CHECKED: Mutex<Recent<String, Result<(), String>>> = Mutex::new(Recent::new(KEPT));
+    lock(&CHECKED).get_or_make(text.to_owned(), |text| check_anew(text))
 }
+
+/// How many texts' results are kept.
+const KEPT: usize = 16;
 
 fn check_anew(text: &str) -> Result<(), String> {
     // The user's text comes first here, so that the lines are counted from its beginning.

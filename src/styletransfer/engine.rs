@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "calls through the engine's C interface")]
 
 use std::ffi::{CStr, CString, c_char, c_void};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::ptr::null;
 use std::sync::Mutex;
@@ -14,6 +15,9 @@ use style_engine_interface::{
 };
 
 use crate::sync::lock;
+
+#[cfg(test)]
+pub mod small;
 
 /// The engine's library.
 const LIBRARY: &str = "libstyle_engine.so";
@@ -205,8 +209,7 @@ fn library_path(plugin: Option<PathBuf>) -> PathBuf {
     folder.join("../stylefilter").join(LIBRARY)
 }
 
-/// Opens the library, once: libtorch cannot be unloaded. A failure is not kept, so that what is installed later is
-/// found.
+/// The functions of the library, which is opened once. A failure is not kept, so that what is installed later is found.
 fn table(path: &Path) -> Result<&'static Table, String> {
     static OPENED: Mutex<Option<&'static Table>> = Mutex::new(None);
     let mut opened = lock(&OPENED);
@@ -214,13 +217,9 @@ fn table(path: &Path) -> Result<&'static Table, String> {
         return Ok(table);
     }
     open_libtorch();
-    // SAFETY: the engine's and libtorch's initialisers ask nothing of us; an engine's entry point has this signature.
-    let (library, table) = unsafe {
-        let library = Library::open(Some(path), RTLD_NOW | RTLD_LOCAL).map_err(reason)?;
-        let entry = library.get::<EntryPoint>(ENTRY_POINT).map_err(reason)?;
-        let table = entry();
-        (library, table)
-    };
+    let entry = open_engine(path)?;
+    // SAFETY: the function asks nothing of us, and the library that it is in stays open.
+    let table = unsafe { entry() };
     if table.is_null() {
         return Err(format!("{} has no table of functions", path.display()));
     }
@@ -230,9 +229,17 @@ fn table(path: &Path) -> Result<&'static Table, String> {
     if version != VERSION {
         return Err(format!("{} is of version {version}, this plugin needs {VERSION}", path.display()));
     }
-    std::mem::forget(library);
     // SAFETY: as above.
     Ok(opened.insert(unsafe { &*table }))
+}
+
+/// Opens the engine, for good: libtorch, which comes with it, cannot be unloaded.
+fn open_engine(path: &Path) -> Result<EntryPoint, String> {
+    // SAFETY: the engine's and libtorch's initialisers ask nothing of us.
+    let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(reason)?;
+    let library = ManuallyDrop::new(library);
+    // SAFETY: an engine's entry point has this signature, and stays, as the library is never closed.
+    unsafe { library.get::<EntryPoint>(ENTRY_POINT) }.map(|entry| *entry).map_err(reason)
 }
 
 /// Opens the libtorch that LIBTORCH names, so that the engine takes it and not the one it was built with.

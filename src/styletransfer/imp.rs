@@ -404,7 +404,7 @@ impl BaseTransformImpl for StyleTransfer {
     }
 
     fn before_transform(&self, inbuf: &gst::BufferRef) {
-        frame::sync_values(self.obj().upcast_ref(), inbuf);
+        frame::sync_values(self.obj().upcast_ref(), *CAT, inbuf);
         let mut state = self.state();
         self.follow_settings(&mut state);
         self.follow_source(&mut state);
@@ -437,6 +437,9 @@ impl VideoFilterImpl for StyleTransfer {
         state.duration = frame_duration(info);
         state.is_live = None;
         state.forget();
+        if let Err(error) = state.forget_smaller_size() {
+            gst::warning!(CAT, imp = self, "{error}");
+        }
         Ok(())
     }
 
@@ -541,6 +544,14 @@ impl State {
         }
     }
 
+    /// Paints at the size that was asked for again, where memory was short for other frames.
+    fn forget_smaller_size(&mut self) -> Result<(), EngineError> {
+        match (self.most.take(), &mut self.engine) {
+            (Some(_), Some(engine)) => self.settings.apply(engine, None),
+            _ => Ok(()),
+        }
+    }
+
     /// Forgets the last result where the stream jumps. Frames that were dropped while the last one was painted are no jump:
     /// what is on them moves on.
     fn follow_time(&mut self, buffer: &gst::BufferRef) {
@@ -637,6 +648,9 @@ impl StyleTransfer {
                 gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}; the style before it stays"));
             }
         }
+        if settings.size != state.settings.size {
+            state.most = None;
+        }
         if let Err(error) = settings.apply(engine, state.most) {
             let message = format!("{error}; the settings before stay");
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
@@ -695,5 +709,47 @@ fn engine_message(error: EngineError) -> gst::ErrorMessage {
         EngineError::Stopped(_) | EngineError::OutOfMemory(_) | EngineError::Failed(_) => {
             gst::error_msg!(gst::LibraryError::Failed, ("{error}"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gst_video::VideoFormat;
+
+    use super::super::engine::small;
+    use super::*;
+
+    /// Frames of this size from now on.
+    fn set_caps(element: &StyleTransfer, width: u32, height: u32) -> VideoInfo {
+        let info = VideoInfo::builder(VideoFormat::Rgba, width, height).build().unwrap();
+        let caps = info.to_caps().unwrap();
+        element.set_info(&caps, &info, &caps, &info).unwrap();
+        info
+    }
+
+    /// Makes a frame; the size that the engine was told.
+    fn paint(element: &StyleTransfer, info: &VideoInfo) -> u32 {
+        element.follow_settings(&mut element.state());
+        let [input, mut output] = [(); 2].map(|()| gst::Buffer::with_size(info.size()).unwrap());
+        let input = VideoFrameRef::from_buffer_ref_readable(&input, info).unwrap();
+        let mut output = VideoFrameRef::from_buffer_ref_writable(output.get_mut().unwrap(), info).unwrap();
+        element.transform_frame(&input, &mut output).unwrap();
+        small::size(element.state().engine.as_ref().unwrap())
+    }
+
+    #[test]
+    fn where_memory_is_short_a_smaller_size_holds_until_new_caps_or_a_new_size() {
+        gst::init().unwrap();
+        let object = glib::Object::new::<super::super::StyleTransfer>();
+        let element = object.imp();
+        element.state().engine = Some(small::engine());
+        let large = set_caps(element, 400, 300);
+        assert_eq!(paint(element, &large), 100);
+        object.set_property("strength", 0.5);
+        assert_eq!(paint(element, &large), 100);
+        object.set_property("size", 300u32);
+        assert_eq!(paint(element, &large), 75);
+        let small = set_caps(element, 80, 60);
+        assert_eq!(paint(element, &small), 300);
     }
 }

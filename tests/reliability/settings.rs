@@ -90,7 +90,7 @@ fn needs(property: &str) -> Option<&'static str> {
     match property {
         "percent" | "threshold" => Some("unsharp-mask"),
         "size" | "rank" => Some("rank"),
-        "kernel" | "scale" | "offset" | "kernel-order" => Some("kernel"),
+        "kernel" | "scale" | "offset" | "kernel-order" | "rounding" => Some("kernel"),
         "shader" | "shader-location" => Some("shader"),
         _ => None,
     }

@@ -1,0 +1,81 @@
+//! For tests: an engine that has memory for pictures of up to 100 pixels a side, and leaves the result as it is.
+
+use style_engine_interface::OnProgress;
+
+use super::{Engine, Parameters, Picture, Session, Stats, Status, Table, VERSION, c_char, c_void};
+
+/// A session, which knows the size that was set.
+pub fn engine() -> Engine {
+    Engine { table: &TABLE, session: Box::into_raw(Box::<u32>::default()).cast() }
+}
+
+/// The size that was set.
+pub fn size(engine: &Engine) -> u32 {
+    // SAFETY: its sessions are sizes.
+    unsafe { *engine.session.cast::<u32>() }
+}
+
+static TABLE: Table = Table {
+    version: VERSION,
+    create,
+    destroy,
+    set_styles,
+    set_parameters,
+    stylize,
+    reset,
+    stats,
+    network: name,
+    device: name,
+    last_error,
+};
+
+unsafe extern "C" fn create(_: *const c_char, _: *const c_char, _: *mut *mut Session) -> Status {
+    Status::FAILED
+}
+
+unsafe extern "C" fn destroy(session: *mut Session) {
+    // SAFETY: as `engine` made it.
+    drop(unsafe { Box::from_raw(session.cast::<u32>()) });
+}
+
+unsafe extern "C" fn set_styles(_: *mut Session, _: *const Picture, _: *const f64, _: usize) -> Status {
+    Status::OK
+}
+
+unsafe extern "C" fn set_parameters(
+    session: *mut Session,
+    parameters: *const Parameters,
+    _: *const c_char,
+    _: *const c_char,
+) -> Status {
+    // SAFETY: a session of this engine's, and parameters.
+    unsafe { *session.cast::<u32>() = (*parameters).size };
+    Status::OK
+}
+
+unsafe extern "C" fn stylize(
+    session: *mut Session,
+    frame: *const Picture,
+    _: *mut u8,
+    _: f64,
+    _: OnProgress,
+    _: *mut c_void,
+) -> Status {
+    // SAFETY: a session of this engine's, and a picture.
+    let (size, frame) = unsafe { (*session.cast::<u32>(), *frame) };
+    let longer = frame.width.max(frame.height);
+    let painted = if size == 0 { longer } else { size.min(longer) };
+    if painted > 100 { Status::OUT_OF_MEMORY } else { Status::OK }
+}
+
+unsafe extern "C" fn reset(_: *mut Session) {}
+
+unsafe extern "C" fn stats(_: *const Session, _: *mut Stats) {}
+
+unsafe extern "C" fn name(_: *const Session) -> *const c_char {
+    c"small".as_ptr()
+}
+
+unsafe extern "C" fn last_error() -> *const c_char {
+    c"not enough memory".as_ptr()
+}
