@@ -17,7 +17,7 @@ use gst::prelude::*;
 const ELEMENTS: [&str; 2] = ["convfilter", "styletransfer"];
 
 /// What is above it on a page was written by hand.
-const MARK: &str = "<!-- From here on, scripts/docs writes what the element tells of itself. -->\n";
+const MARK: &str = "<!-- From here on, scripts/docs writes the element's own description. -->\n";
 
 /// What every element has, and no page tells of.
 const INHERITED: [&str; 3] = ["name", "parent", "qos"];

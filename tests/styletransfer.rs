@@ -365,6 +365,51 @@ fn a_still_picture_gives_a_still() {
 }
 
 #[test]
+fn deep_frames_keep_their_bits() {
+    common::init();
+    for format in [VideoFormat::Rgba64Le, VideoFormat::Gray16Le] {
+        let mut frame = convert(&frame(VideoFormat::Rgba, 48, 32), format);
+        // Bits below those that 8-bit samples have.
+        frame.bytes.iter_mut().step_by(2).zip(0..).for_each(|(byte, place)| *byte ^= place as u8);
+        let paint = |strength| Line::playing(&element(&format!("first-iterations=5 {strength}"))).push_pull(&frame);
+        assert!(paint("strength=0").bytes == frame.bytes, "{format}: the frame itself has changed");
+        let painted = paint("strength=1").bytes;
+        let is_color = |place: usize| format == VideoFormat::Gray16Le || place % 4 < 3;
+        let samples = painted.chunks_exact(2).enumerate().filter(|&(place, _)| is_color(place));
+        let deep = samples.clone().filter(|(_, sample)| sample[0] != sample[1]).count();
+        assert!(deep > samples.count() / 2, "{format}: painted in 8 bits");
+    }
+}
+
+#[test]
+fn interlaced_frames_are_painted_as_their_first_field() {
+    common::init();
+    let progressive = frame(VideoFormat::Rgba, 48, 32);
+    let row = 48 * 4;
+    for (order, first) in [("top-field-first", 0), ("bottom-field-first", 1)] {
+        // The other field shows something else.
+        let mut interlaced = progressive.clone();
+        let rows = interlaced.bytes.chunks_exact_mut(row).skip(1 - first).step_by(2);
+        rows.flatten().for_each(|sample| *sample = 255 - *sample);
+        let mut caps = interlaced.info().to_caps().expect("valid caps");
+        let fields = caps.make_mut();
+        fields.set("interlace-mode", "interleaved");
+        fields.set("field-order", order);
+        let buffer = gst::Buffer::from_slice(interlaced.bytes.clone());
+        let sample = gst::Sample::builder().buffer(&buffer).caps(&caps).build();
+        let result = Line::playing(&element("first-iterations=1 strength=0")).push_pull_sample(&sample);
+        let rows: Vec<_> = result.bytes.chunks_exact(row).collect();
+        for y in (first..32).step_by(2) {
+            assert_eq!(rows[y], &interlaced.bytes[y * row..][..row], "{order}: row {y} is of the first field");
+        }
+        for y in (2..30).filter(|y| y % 2 != first) {
+            let mean = |x: usize| rows[y - 1][x].midpoint(rows[y + 1][x]);
+            assert!((0..row).all(|x| rows[y][x] == mean(x)), "{order}: row {y} is not between its neighbors");
+        }
+    }
+}
+
+#[test]
 fn alpha_is_kept() {
     let frame = frame(VideoFormat::Bgra, 40, 30);
     let result = Line::playing(&element("first-iterations=5")).push_pull(&frame);

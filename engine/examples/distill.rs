@@ -38,7 +38,7 @@ use std::str::FromStr;
 use easel::Easel;
 use pictures::Pictures;
 use style_engine::device;
-use style_engine::networks::vgg::{Conv, Tap, Vgg};
+use style_engine::networks::vgg::{Conv, FeatureLayer, Vgg};
 use style_engine::normalization::Input;
 use style_engine::pooling::Pooling;
 use style_engine::random::Random;
@@ -154,9 +154,9 @@ fn train(settings: &Settings, teachers: &[Vgg], pictures: &Pictures, device: Dev
     Ok(student)
 }
 
-/// What is learnt at a tap, from which of the teachers, and how much it counts.
+/// What is learnt at a layer, from which of the teachers, and how much it counts.
 struct Lesson {
-    tap: Tap,
+    layer: FeatureLayer,
     teacher: usize,
     weight: f64,
 }
@@ -170,7 +170,7 @@ fn lessons(teachers: &[Vgg], settings: &Settings) -> Outcome<Vec<Lesson>> {
         let found = teachers
             .iter()
             .enumerate()
-            .find_map(|(teacher, vgg)| Some(Lesson { tap: vgg.tap(&name)?, teacher, weight }));
+            .find_map(|(teacher, vgg)| Some(Lesson { layer: vgg.feature_layer(&name)?, teacher, weight }));
         found.ok_or_else(|| format!("no teacher has {name}").into())
     };
     (1..=settings.channels.len()).map(lesson).collect()
@@ -180,9 +180,9 @@ fn lessons(teachers: &[Vgg], settings: &Settings) -> Outcome<Vec<Lesson>> {
 fn taught(teachers: &[Vgg], lessons: &[Lesson], pictures: &Tensor) -> Outcome<Vec<Tensor>> {
     let mut taught = Vec::new();
     for (number, vgg) in teachers.iter().enumerate() {
-        let taps: Vec<Tap> =
-            lessons.iter().filter(|lesson| lesson.teacher == number).map(|lesson| lesson.tap).collect();
-        let features = vgg.features(&vgg.input.on(vgg.device)?.apply(pictures)?, &taps, Pooling::Max)?;
+        let layers: Vec<FeatureLayer> =
+            lessons.iter().filter(|lesson| lesson.teacher == number).map(|lesson| lesson.layer).collect();
+        let features = vgg.features(&vgg.input.on(vgg.device)?.apply(pictures)?, &layers, Pooling::Max)?;
         taught.extend(features.iter().map(|features| features.to_kind(Kind::Float)));
     }
     Ok(taught)
@@ -266,8 +266,8 @@ impl Student {
 
     fn features(&self, lessons: &[Lesson], pictures: &Tensor) -> Outcome<Vec<Tensor>> {
         let network = self.network()?;
-        let taps: Vec<Tap> = lessons.iter().map(|lesson| lesson.tap).collect();
-        Ok(network.features(&network.input.on(network.device)?.apply(pictures)?, &taps, Pooling::Max)?)
+        let layers: Vec<FeatureLayer> = lessons.iter().map(|lesson| lesson.layer).collect();
+        Ok(network.features(&network.input.on(network.device)?.apply(pictures)?, &layers, Pooling::Max)?)
     }
 
     /// For each lesson, how far it is from what the teacher gives for pictures `(N, 3, H, W)`.

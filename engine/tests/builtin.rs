@@ -7,7 +7,7 @@ use std::process::Command;
 
 use common::{picture, scratch, write_network};
 use serde_json::{Map, Value};
-use style_engine::networks::vgg::{Tap, Vgg};
+use style_engine::networks::vgg::{FeatureLayer, Vgg};
 use style_engine::pooling::Pooling;
 use style_engine::{networks::builtin, weights};
 use tch::{Device, Kind, Tensor};
@@ -36,11 +36,11 @@ fn its_file_is_small_and_says_where_it_is_from() {
 }
 
 /// The share of what a teacher gives for a picture that no linear map of what the student gives explains.
-fn unexplained(student: &Vgg, teacher: &Vgg, picture: &Tensor, tap: &str) -> f64 {
+fn unexplained(student: &Vgg, teacher: &Vgg, picture: &Tensor, layer: &str) -> f64 {
     let features = |vgg: &Vgg| -> Tensor {
-        let taps: [Tap; 1] = [vgg.tap(tap).unwrap()];
+        let layers: [FeatureLayer; 1] = [vgg.feature_layer(layer).unwrap()];
         let fed = vgg.input.on(Device::Cpu).unwrap().apply(picture).unwrap();
-        let features = vgg.features(&fed, &taps, Pooling::Max).unwrap().remove(0);
+        let features = vgg.features(&fed, &layers, Pooling::Max).unwrap().remove(0);
         features.to_kind(Kind::Double).flatten(2, 3).squeeze_dim(0).transpose(0, 1)
     };
     let (own, taught) = (features(student), features(teacher));
@@ -65,9 +65,9 @@ fn it_sees_what_vgg19_sees() {
         let size = [i64::from(picture.height()), i64::from(picture.width()), 3];
         let picture =
             Tensor::from_slice(picture.as_raw()).view(size.as_slice()).permute([2, 0, 1]).unsqueeze(0) / 255.0;
-        for tap in ["relu1_1", "relu2_1", "relu3_1"] {
-            let unexplained = unexplained(&student, &teacher, &picture, tap);
-            assert!(unexplained < 0.1, "{file}, {tap}: {unexplained}");
+        for layer in ["relu1_1", "relu2_1", "relu3_1"] {
+            let unexplained = unexplained(&student, &teacher, &picture, layer);
+            assert!(unexplained < 0.1, "{file}, {layer}: {unexplained}");
         }
     }
 }

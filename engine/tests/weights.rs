@@ -85,14 +85,14 @@ fn report(tried: &str, cases: usize, outcome: &str) {
 }
 
 fn features(network: &Vgg) -> Vec<Tensor> {
-    let taps: Vec<_> = network.taps().filter(|tap| tap.rectified).collect();
+    let layers: Vec<_> = network.feature_layers().filter(|layer| layer.rectified).collect();
     let fed = network.input.on(Device::Cpu).unwrap().apply(&picture(1, 24, 32)).unwrap();
-    network.features(&fed, &taps, Pooling::Max).unwrap()
+    network.features(&fed, &layers, Pooling::Max).unwrap()
 }
 
 /// The same convolutions, to the bit. (Their features may differ in the last bit, by where tensors lie in memory.)
 fn assert_same(network: &Vgg, expected: &Vgg, name: &str) {
-    assert!(network.taps().eq(expected.taps()), "{name}");
+    assert!(network.feature_layers().eq(expected.feature_layers()), "{name}");
     for (conv, expected) in network.convs.iter().zip(&expected.convs) {
         assert!(conv.weight.equal(&expected.weight) && conv.bias.equal(&expected.bias), "{name}, {:?}", conv.layer);
     }
@@ -136,7 +136,8 @@ fn a_deflated_archive_loads() {
 #[test]
 fn batch_normalisation_is_folded_as_torch_computes_it() {
     let network = load(&FORMS.join("norm.pth")).unwrap();
-    let layers: Vec<_> = network.taps().filter(|tap| tap.rectified).map(|tap| tap.to_string()).collect();
+    let layers: Vec<_> =
+        network.feature_layers().filter(|layer| layer.rectified).map(|layer| layer.to_string()).collect();
     assert_eq!(layers, ["relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_2"]);
     let expected = raw(&FORMS.join("norm.raw"));
     let mut start = 0;
@@ -151,8 +152,9 @@ fn batch_normalisation_is_folded_as_torch_computes_it() {
 #[test]
 fn caffes_weights_are_fed_as_caffe_does() {
     let network = load(&FORMS.join("gatys.pth")).unwrap();
-    let taps: Vec<_> = network.taps().filter(|tap| tap.rectified).map(|tap| tap.to_string()).collect();
-    assert_eq!(taps, ["relu1_1", "relu1_2", "relu2_1"]);
+    let layers: Vec<_> =
+        network.feature_layers().filter(|layer| layer.rectified).map(|layer| layer.to_string()).collect();
+    assert_eq!(layers, ["relu1_1", "relu1_2", "relu2_1"]);
     let expected = Tensor::from_slice(&raw(&FORMS.join("gatys.raw"))).view([1, 4, 24, 32]);
     let result = &features(&network)[0];
     assert!(result.allclose(&expected, 1e-4, 1e-3, false), "{:?}", (result - &expected).abs().max());

@@ -17,13 +17,14 @@ unsafe extern "C" {
     fn style_engine_table() -> *const Table;
 }
 
-/// Rows of RGBA pixels whose last ends with the memory.
+/// Rows of RGBA pixels, whose last ends with the memory if they have 16 bits.
 fn pixels(input: &mut Unstructured) -> Result<(Vec<u8>, Picture)> {
     let [width, height]: [u32; 2] = [input.int_in_range(1..=20)?, input.int_in_range(1..=20)?];
-    let row = width as usize * 4;
+    let bits = *input.choose(&[8, 16, 0, 10])?;
+    let row = width as usize * 8;
     let stride = row + input.int_in_range(0..=9)?;
     let memory = vec![input.arbitrary()?; stride * (height as usize - 1) + row];
-    let picture = Picture { data: memory.as_ptr(), width, height, stride };
+    let picture = Picture { data: memory.as_ptr(), width, height, stride, bits };
     Ok((memory, picture))
 }
 
