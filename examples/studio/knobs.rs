@@ -8,22 +8,6 @@ use serde_json::Value;
 /// What pages have no say in: files, names, and what is turned elsewhere.
 const LEFT_OUT: [&str; 7] = ["name", "parent", "qos", "shader-location", "stats-interval", "style", "style-blend"];
 
-/// convfilter's properties that matter for some filters only, with these filters.
-const FOR_FILTERS: [(&str, &[&str]); 12] = [
-    ("kernel", &["kernel"]),
-    ("kernel-order", &["kernel"]),
-    ("offset", &["kernel"]),
-    ("percent", &["unsharp-mask"]),
-    ("radius", &["gaussian-blur", "box-blur", "unsharp-mask"]),
-    ("radius-y", &["gaussian-blur", "box-blur", "unsharp-mask"]),
-    ("rank", &["rank"]),
-    ("rounding", &["kernel"]),
-    ("scale", &["kernel"]),
-    ("shader", &["shader"]),
-    ("size", &["rank", "median", "min", "max", "mode"]),
-    ("threshold", &["unsharp-mask"]),
-];
-
 /// From where to where sliders of properties run that take far more: styletransfer's.
 const SLIDERS: [(&str, [f64; 2]); 4] = [
     ("first-iterations", [1.0, 500.0]),
@@ -42,7 +26,7 @@ pub struct Knob {
     default: Value,
     /// The filters for which it matters; absent: all.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
-    for_filters: Option<&'static [&'static str]>,
+    for_filters: Option<Vec<String>>,
     /// The values that a slider suggests, where there are too many.
     #[serde(skip_serializing_if = "Option::is_none")]
     slider: Option<[f64; 2]>,
@@ -121,11 +105,21 @@ impl Knob {
             help: spec.blurb().unwrap_or_default().into(),
             value: to_json(&element.property_value(name))?,
             default: to_json(spec.default_value())?,
-            for_filters: FOR_FILTERS.iter().find(|(knob, _)| *knob == name).map(|(_, filters)| *filters),
+            for_filters: filters_that_read(element, name),
             slider: SLIDERS.iter().find(|(knob, _)| *knob == name).map(|(_, slider)| *slider),
             kind: Kind::new(spec)?,
         })
     }
+}
+
+/// The filters that read a property, if only some of the element's do: convfilter's factory lists each filter's
+/// properties, as in `gaussian-blur: radius, radius-y; rank: size, rank`.
+fn filters_that_read(element: &gst::Element, property: &str) -> Option<Vec<String>> {
+    let factory = element.factory()?;
+    let filters = factory.metadata("filter-properties")?.split("; ").filter_map(|filter| filter.split_once(": "));
+    let reading = filters.filter(|(_, properties)| properties.split(", ").any(|read| read == property));
+    let reading: Vec<_> = reading.map(|(filter, _)| filter.to_owned()).collect();
+    (!reading.is_empty()).then_some(reading)
 }
 
 impl Kind {

@@ -3,25 +3,8 @@
 use gst::glib;
 use gst::prelude::*;
 
+use super::filter;
 use crate::filters::FilterError;
-
-/// The properties that a filter in a chain can have.
-const PROPERTIES: [&str; 14] = [
-    "radius",
-    "radius-y",
-    "percent",
-    "threshold",
-    "size",
-    "rank",
-    "kernel",
-    "scale",
-    "offset",
-    "kernel-order",
-    "border",
-    "rounding",
-    "shader",
-    "shader-location",
-];
 
 /// Reads a chain, such as `"median, size=3; unsharp-mask, percent=200"`: an element for each filter, which is never
 /// started but holds the filter's properties, with the ranges and defaults that they always have.
@@ -35,7 +18,7 @@ pub fn parse(chain: &str) -> Result<Vec<super::ConvFilter>, FilterError> {
     if filters.is_any() {
         return Err(unreadable());
     }
-    filters.iter().map(filter).collect()
+    filters.iter().map(element).collect()
 }
 
 /// Whether a filter starts with its name and nothing else. GStreamer takes a name that begins with no letter, and features
@@ -61,11 +44,11 @@ fn starts(chain: &str) -> impl Iterator<Item = &str> {
     starts.filter(|start| !start.is_empty())
 }
 
-fn filter(structure: &gst::StructureRef) -> Result<super::ConvFilter, FilterError> {
+fn element(structure: &gst::StructureRef) -> Result<super::ConvFilter, FilterError> {
     let element = glib::Object::new::<super::ConvFilter>();
     set(&element, "filter", structure.name())?;
     for (name, value) in structure.iter() {
-        if !PROPERTIES.contains(&name.as_str()) {
+        if !filter::is_read(name) {
             return Err(FilterError::Chain(format!("a filter has no property '{name}'")));
         }
         let text = match value.get::<String>() {

@@ -26,9 +26,9 @@ use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 
-use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, chain};
+use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, chain, filter};
 use crate::backend::{self, Choice, Program};
-use crate::filters::{self, Chroma, FilterError, FixedKernel, Kernel, Outside, Plan};
+use crate::filters::{self, Chroma, FilterError, Kernel, Outside, Plan};
 use crate::frame::{self, Layout, PlaneBytes, PlaneBytesMut, Rows};
 use crate::gpu::{GpuError, check_shader};
 use crate::guard::guarded;
@@ -44,14 +44,14 @@ const GOOD_FRAMES: u32 = 250;
 
 /// What the user set.
 #[derive(Clone, Debug, PartialEq)]
-struct Settings {
+pub struct Settings {
     filter: Filter,
     radius: f64,
     radius_y: f64,
-    percent: i32,
-    threshold: i32,
-    size: u32,
-    rank: u32,
+    pub(super) percent: i32,
+    pub(super) threshold: i32,
+    pub(super) size: u32,
+    pub(super) rank: u32,
     kernel: String,
     scale: f64,
     offset: f64,
@@ -113,47 +113,31 @@ impl Settings {
 
     /// What was set, as users type it.
     fn name(&self) -> String {
-        if self.chain.is_empty() { format!("filter={}", nick(self.filter)) } else { "chain".into() }
+        if self.chain.is_empty() { format!("filter={}", self.filter.nick()) } else { "chain".into() }
     }
 
     /// The filter set, if it is one.
     fn filter(&self, texts: &mut Texts) -> Result<Option<filters::Filter>, FilterError> {
-        let radius_x = self.radius as f32;
-        let radius_y = if self.radius_y < 0.0 { radius_x } else { self.radius_y as f32 };
-        let clamp = self.border_or(filters::Border::Outside(Outside::Clamp));
-        let copy = self.border_or(filters::Border::Copy);
-        let fixed = |fixed: FixedKernel| fixed.kernel().filter(copy);
-        let filter = match self.filter {
-            Filter::None => return Ok(None),
-            Filter::Blur => fixed(FixedKernel::BLUR),
-            Filter::Contour => fixed(FixedKernel::CONTOUR),
-            Filter::Detail => fixed(FixedKernel::DETAIL),
-            Filter::EdgeEnhance => fixed(FixedKernel::EDGE_ENHANCE),
-            Filter::EdgeEnhanceMore => fixed(FixedKernel::EDGE_ENHANCE_MORE),
-            Filter::Emboss => fixed(FixedKernel::EMBOSS),
-            Filter::FindEdges => fixed(FixedKernel::FIND_EDGES),
-            Filter::Smooth => fixed(FixedKernel::SMOOTH),
-            Filter::SmoothMore => fixed(FixedKernel::SMOOTH_MORE),
-            Filter::Sharpen => fixed(FixedKernel::SHARPEN),
-            Filter::GaussianBlur => filters::gaussian_blur(radius_x, radius_y, clamp),
-            Filter::BoxBlur => filters::box_blur(radius_x, radius_y, clamp),
-            Filter::UnsharpMask => filters::unsharp_mask(radius_x, radius_y, self.percent, self.threshold, clamp),
-            Filter::Kernel => {
-                let (order, rounding) = (self.kernel_order.into(), self.rounding());
-                Kernel::parse(&self.kernel, self.scale, self.offset, order, rounding)?.filter(copy)
-            }
-            Filter::Rank => filters::rank(self.size, self.rank, clamp)?,
-            Filter::Median => filters::median(self.size, clamp)?,
-            Filter::Min => filters::min(self.size, clamp)?,
-            Filter::Max => filters::max(self.size, clamp)?,
-            Filter::Mode => filters::mode(self.size, self.border_or(filters::Border::Outside(Outside::Nothing))),
-            Filter::Shader => filters::shader(self.shader(texts)?, clamp),
-        };
-        Ok(Some(filter))
+        self.filter.info().map(|info| info.build(self, texts)).transpose()
+    }
+
+    /// The radius along rows.
+    pub(super) fn radius_x(&self) -> f32 {
+        self.radius as f32
+    }
+
+    /// The radius along columns.
+    pub(super) fn radius_y(&self) -> f32 {
+        if self.radius_y < 0.0 { self.radius_x() } else { self.radius_y as f32 }
+    }
+
+    /// The user's kernel.
+    pub(super) fn kernel(&self) -> Result<Kernel, FilterError> {
+        Kernel::parse(&self.kernel, self.scale, self.offset, self.kernel_order.into(), self.rounding())
     }
 
     /// The user's WGSL, checked.
-    fn shader(&self, texts: &mut Texts) -> Result<Arc<str>, FilterError> {
+    pub(super) fn shader(&self, texts: &mut Texts) -> Result<Arc<str>, FilterError> {
         let source = match self.shader.is_empty() && !self.shader_location.is_empty() {
             true => Source::File(self.shader_location.clone()),
             false => Source::Text(self.shader.clone()),
@@ -170,7 +154,7 @@ impl Settings {
     }
 
     /// The border set, where `auto` is what Pillow does.
-    fn border_or(&self, auto: filters::Border) -> filters::Border {
+    pub(super) fn border_or(&self, auto: filters::Border) -> filters::Border {
         match self.border {
             Border::Auto => auto,
             Border::Copy => filters::Border::Copy,
@@ -183,7 +167,7 @@ impl Settings {
 
 /// What was last made of the settings that are read or parsed, so that this happens when they change, and not with every
 /// frame that another property changes for.
-struct Texts {
+pub struct Texts {
     chains: Recent<String, Result<Vec<filters::Filter>, FilterError>>,
     shaders: Recent<Source, Result<Arc<str>, FilterError>>,
 }
@@ -341,11 +325,12 @@ impl PresetImpl for ConvFilter {}
 impl ElementImpl for ConvFilter {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
         static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
-            gst::subclass::ElementMetadata::new(
+            gst::subclass::ElementMetadata::with_additional(
                 "Convolution filter",
                 "Filter/Effect/Video",
                 "Pillow's filters and kernels of your own on every frame, on the GPU or the CPU",
                 "The stylefilter authors",
+                &[("filter-properties", &filter::properties_by_filter())],
             )
         });
         Some(&METADATA)
@@ -428,7 +413,7 @@ impl VideoFilterImpl for ConvFilter {
         // Neighbouring rows of an interlaced frame are of different times.
         let parts: &[Rows] = if input.is_interlaced() { &[Rows::Top, Rows::Bottom] } else { &[Rows::All] };
         for &rows in parts.iter().filter(|rows| rows.count(input.height() as usize) > 0) {
-            while let Err(error) = filter(&mut state, rows, input, output, seconds) {
+            while let Err(error) = filter_rows(&mut state, rows, input, output, seconds) {
                 self.recover(&mut state, error)?;
             }
         }
@@ -438,7 +423,7 @@ impl VideoFilterImpl for ConvFilter {
 }
 
 /// Filters some of a frame's rows.
-fn filter(
+fn filter_rows(
     state: &mut State,
     rows: Rows,
     input: &VideoFrameRef<&gst::BufferRef>,
@@ -598,11 +583,6 @@ impl From<Backend> for Choice {
             Backend::Cpu => Self::Cpu,
         }
     }
-}
-
-/// The filter's name as users type it.
-fn nick(filter: Filter) -> String {
-    glib::EnumValue::from_value(&filter.to_value()).map_or_else(String::new, |(_, value)| value.nick().to_owned())
 }
 
 #[cfg(test)]
