@@ -3,7 +3,7 @@
 use gst::glib;
 use gst::prelude::*;
 
-use super::imp::{Settings, Texts};
+use super::settings::{ParseCache, Settings};
 use crate::filters::{self, Border, FilterError, FixedKernel, Outside};
 
 /// The `filter` property's values.
@@ -72,7 +72,7 @@ pub struct FilterInfo {
 
 enum Recipe {
     Fixed(FixedKernel),
-    FromSettings(fn(&Settings, Border, &mut Texts) -> Result<filters::Filter, FilterError>),
+    FromSettings(fn(&Settings, Border, &mut ParseCache) -> Result<filters::Filter, FilterError>),
 }
 
 const CLAMP: Border = Border::Outside(Outside::Clamp);
@@ -110,8 +110,8 @@ static FILTERS: [FilterInfo; 20] = [
     from_settings(Filter::Min, &["size"], CLAMP, |set, border, _| filters::min(set.size, border)),
     from_settings(Filter::Max, &["size"], CLAMP, |set, border, _| filters::max(set.size, border)),
     from_settings(Filter::Mode, &["size"], NOTHING, |set, border, _| Ok(filters::mode(set.size, border))),
-    from_settings(Filter::Shader, &["shader", "shader-location"], CLAMP, |set, border, texts| {
-        Ok(filters::shader(set.shader(texts)?, border))
+    from_settings(Filter::Shader, &["shader", "shader-location"], CLAMP, |set, border, cache| {
+        Ok(filters::shader(set.shader(cache)?, border))
     }),
 ];
 
@@ -123,7 +123,7 @@ const fn from_settings(
     filter: Filter,
     properties: &'static [&'static str],
     auto_border: Border,
-    build: fn(&Settings, Border, &mut Texts) -> Result<filters::Filter, FilterError>,
+    build: fn(&Settings, Border, &mut ParseCache) -> Result<filters::Filter, FilterError>,
 ) -> FilterInfo {
     FilterInfo { filter, properties, auto_border, recipe: Recipe::FromSettings(build) }
 }
@@ -142,11 +142,11 @@ impl Filter {
 
 impl FilterInfo {
     /// The filter with these settings.
-    pub fn build(&self, settings: &Settings, texts: &mut Texts) -> Result<filters::Filter, FilterError> {
+    pub fn build(&self, settings: &Settings, cache: &mut ParseCache) -> Result<filters::Filter, FilterError> {
         let border = settings.border_or(self.auto_border);
         match &self.recipe {
             Recipe::Fixed(kernel) => Ok(kernel.kernel().filter(border)),
-            Recipe::FromSettings(build) => build(settings, border, texts),
+            Recipe::FromSettings(build) => build(settings, border, cache),
         }
     }
 }

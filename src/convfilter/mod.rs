@@ -6,6 +6,8 @@ use gst::prelude::*;
 mod chain;
 mod filter;
 mod imp;
+mod settings;
+mod state;
 
 pub use filter::Filter;
 

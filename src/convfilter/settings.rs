@@ -1,0 +1,192 @@
+//! The values of the properties, and the plan that they become.
+
+use std::sync::Arc;
+
+use gst::subclass::prelude::*;
+
+use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, chain};
+use crate::backend::Choice;
+use crate::filters::{self, Chroma, FilterError, Kernel, Outside, Plan};
+use crate::gpu::check_shader;
+use crate::recent::Recent;
+
+/// The values of the element's properties.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub(super) filter: Filter,
+    pub(super) radius: f64,
+    pub(super) radius_y: f64,
+    pub(super) percent: i32,
+    pub(super) threshold: i32,
+    pub(super) size: u32,
+    pub(super) rank: u32,
+    pub(super) kernel: String,
+    pub(super) scale: f64,
+    pub(super) offset: f64,
+    pub(super) kernel_order: KernelOrder,
+    pub(super) border: Border,
+    pub(super) rounding: Rounding,
+    pub(super) alpha: bool,
+    pub(super) planes: Planes,
+    pub(super) mix: f64,
+    pub(super) chain: String,
+    pub(super) shader: String,
+    pub(super) shader_location: String,
+    pub(super) backend: Backend,
+    pub(super) adapter: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            filter: Filter::None,
+            radius: 2.0,
+            radius_y: -1.0,
+            percent: 150,
+            threshold: 3,
+            size: 3,
+            rank: 0,
+            kernel: String::new(),
+            scale: 0.0,
+            offset: 0.0,
+            kernel_order: KernelOrder::TopDown,
+            border: Border::Auto,
+            rounding: Rounding::Auto,
+            alpha: false,
+            planes: Planes::Auto,
+            mix: 1.0,
+            chain: String::new(),
+            shader: String::new(),
+            shader_location: String::new(),
+            backend: Backend::Auto,
+            adapter: String::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// The plan for every frame.
+    pub(super) fn plan(&self, cache: &mut ParseCache) -> Result<Plan, FilterError> {
+        let filters: Vec<_> = match self.chain.is_empty() {
+            true => self.filter(cache)?.into_iter().collect(),
+            false => cache.chains.get_or_make(self.chain.clone(), |chain| filters_of(chain))?,
+        };
+        let chroma = match self.planes {
+            Planes::Luma => Chroma::Keep,
+            Planes::Auto if !filters.iter().all(|filter| filter.keeps_level) => Chroma::Neutral,
+            _ => Chroma::Filter,
+        };
+        Ok(Plan { filters, chroma, alpha: self.alpha, mix: (self.mix * 256.0).round() as u32 })
+    }
+
+    /// The property that sets the filters, as users type it.
+    pub(super) fn name(&self) -> String {
+        if self.chain.is_empty() { format!("filter={}", self.filter.nick()) } else { "chain".into() }
+    }
+
+    /// The filter set, if it is one.
+    fn filter(&self, cache: &mut ParseCache) -> Result<Option<filters::Filter>, FilterError> {
+        self.filter.info().map(|info| info.build(self, cache)).transpose()
+    }
+
+    /// The radius along rows.
+    pub(super) fn radius_x(&self) -> f32 {
+        self.radius as f32
+    }
+
+    /// The radius along columns.
+    pub(super) fn radius_y(&self) -> f32 {
+        if self.radius_y < 0.0 { self.radius_x() } else { self.radius_y as f32 }
+    }
+
+    /// The user's kernel.
+    pub(super) fn kernel(&self) -> Result<Kernel, FilterError> {
+        Kernel::parse(&self.kernel, self.scale, self.offset, self.kernel_order.into(), self.rounding())
+    }
+
+    /// The user's WGSL, checked.
+    pub(super) fn shader(&self, cache: &mut ParseCache) -> Result<Arc<str>, FilterError> {
+        let source = match self.shader.is_empty() && !self.shader_location.is_empty() {
+            true => ShaderSource::File(self.shader_location.clone()),
+            false => ShaderSource::Text(self.shader.clone()),
+        };
+        cache.shaders.get_or_make(source, ShaderSource::read)
+    }
+
+    /// The rounding set. Padding with zeros suggests a NumPy convolution, whose sums are converted without rounding.
+    fn rounding(&self) -> filters::Rounding {
+        match (self.rounding, self.border) {
+            (Rounding::Down, _) | (Rounding::Auto, Border::Zero) => filters::Rounding::Down,
+            (Rounding::HalfUp | Rounding::Auto, _) => filters::Rounding::HalfUp,
+        }
+    }
+
+    /// The border set, where `auto` stands for Pillow's border.
+    pub(super) fn border_or(&self, auto: filters::Border) -> filters::Border {
+        match self.border {
+            Border::Auto => auto,
+            Border::Copy => filters::Border::Copy,
+            Border::Clamp => filters::Border::Outside(Outside::Clamp),
+            Border::Zero => filters::Border::Outside(Outside::Zero),
+            Border::Mirror => filters::Border::Outside(Outside::Mirror),
+        }
+    }
+}
+
+/// The last results of parsing a chain and of reading a shader, so that neither is repeated for every frame for which a
+/// controller changes another property.
+pub struct ParseCache {
+    chains: Recent<String, Result<Vec<filters::Filter>, FilterError>>,
+    shaders: Recent<ShaderSource, Result<Arc<str>, FilterError>>,
+}
+
+impl Default for ParseCache {
+    fn default() -> Self {
+        Self { chains: Recent::new(1), shaders: Recent::new(1) }
+    }
+}
+
+/// The filters of a chain.
+fn filters_of(chain: &str) -> Result<Vec<filters::Filter>, FilterError> {
+    let settings = chain::parse(chain)?.into_iter().map(|element| element.imp().settings());
+    settings.filter_map(|settings| settings.filter(&mut ParseCache::default()).transpose()).collect()
+}
+
+/// Where a shader's text is.
+#[derive(PartialEq)]
+enum ShaderSource {
+    Text(String),
+    File(String),
+}
+
+impl ShaderSource {
+    /// The text, checked.
+    fn read(&self) -> Result<Arc<str>, FilterError> {
+        let text = match self {
+            Self::Text(text) => text.clone(),
+            Self::File(path) => std::fs::read_to_string(path)
+                .map_err(|error| FilterError::ShaderFile { path: path.clone(), reason: error.to_string() })?,
+        };
+        check_shader(&text).map_err(FilterError::Shader)?;
+        Ok(text.into())
+    }
+}
+
+impl From<KernelOrder> for filters::KernelOrder {
+    fn from(order: KernelOrder) -> Self {
+        match order {
+            KernelOrder::TopDown => Self::TopDown,
+            KernelOrder::BottomUp => Self::BottomUp,
+        }
+    }
+}
+
+impl From<Backend> for Choice {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Auto => Self::Auto,
+            Backend::Gpu => Self::Gpu,
+            Backend::Cpu => Self::Cpu,
+        }
+    }
+}
