@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::cpu;
 use crate::filters::{Border, FixedKernel, Kernel, KernelOrder, Outside, Plan, Rounding, median, unsharp_mask};
-use crate::frame::{Layout, PlaneBytes, PlaneBytesMut};
 use crate::gpu::{self, Gpu, GpuError};
+use crate::layout::{Layout, PlaneBytes, PlaneBytesMut};
 
 /// Where to look for something to run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ fn is_exact(gpu: &Arc<Gpu>) -> Result<bool, GpuError> {
         median(3, clamp).ok(),
     ];
     let plan = Plan { filters: filters.into_iter().flatten().collect(), mix: 256, ..Plan::default() };
-    let layout = Layout::grey(SIDE, SIDE);
+    let layout = Layout::gray(SIDE, SIDE);
     // Weyl's sequence visits every level in no order that a filter could follow.
     let samples: Vec<u8> = (0..SIDE * SIDE).map(|index| (index.wrapping_mul(40_503) >> 8) as u8).collect();
     let [on_gpu, on_cpu] = [Backend::Gpu(gpu.clone()), Backend::Cpu].map(|backend| {

@@ -70,13 +70,13 @@ fn case<'a>(frame: &Frame, index: u8, request: &str) -> Case<'a> {
 fn expected(frame: &Frame, request: &str, keeps_level: bool) -> Vec<Vec<u8>> {
     let info = frame.info();
     let cases: Vec<_> = (0..info.n_components() as u8).map(|index| case(frame, index, request)).collect();
-    let grey = (largest(frame) / 2 + 1) as u16;
+    let gray = (largest(frame) / 2 + 1) as u16;
     let filtered = pillow(&cases).into_iter().zip(&cases).enumerate();
     filtered
         .map(|(index, (filtered, case))| match index {
             3 => case.bytes.clone(),
-            1 | 2 if info.is_yuv() && !keeps_level && case.mode == "L" => vec![grey as u8; filtered.len()],
-            1 | 2 if info.is_yuv() && !keeps_level => grey.to_le_bytes().repeat(filtered.len() / 2),
+            1 | 2 if info.is_yuv() && !keeps_level && case.mode == "L" => vec![gray as u8; filtered.len()],
+            1 | 2 if info.is_yuv() && !keeps_level => gray.to_le_bytes().repeat(filtered.len() / 2),
             _ => filtered,
         })
         .collect()

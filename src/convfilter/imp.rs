@@ -27,8 +27,10 @@ use gst_video::{VideoFrameRef, VideoInfo};
 use super::settings::{ParseCache, Settings};
 use super::state::State;
 use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, filter};
-use crate::frame::{self, Layout, Rows};
+use crate::element;
+use crate::formats;
 use crate::guard::guarded;
+use crate::layout::{Layout, Rows};
 use crate::sync::lock;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -152,7 +154,7 @@ impl ElementImpl for ConvFilter {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(frame::pad_templates);
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(formats::pad_templates);
         &TEMPLATES
     }
 }
@@ -186,7 +188,7 @@ impl BaseTransformImpl for ConvFilter {
 
     fn before_transform(&self, inbuf: &gst::BufferRef) {
         let obj = self.obj();
-        frame::sync_values(obj.upcast_ref(), *CAT, inbuf);
+        element::sync_values(obj.upcast_ref(), *CAT, inbuf);
         let mut state = self.state();
         self.follow_settings(&mut state);
         let passthrough = state.plan.is_identity();
@@ -197,7 +199,7 @@ impl BaseTransformImpl for ConvFilter {
     }
 
     fn transform(&self, inbuf: &gst::Buffer, outbuf: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
-        frame::check_both(self.obj().upcast_ref(), self.state().layout.as_ref(), inbuf, outbuf)?;
+        element::check_both(self.obj().upcast_ref(), self.state().layout.as_ref(), inbuf, outbuf)?;
         self.parent_transform(inbuf, outbuf)
     }
 }
@@ -223,7 +225,7 @@ impl VideoFilterImpl for ConvFilter {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let mut state = self.state();
         self.open_backend(&mut state).map_err(|error| self.fail(error))?;
-        let time = frame::stream_time(self.obj().upcast_ref(), input.buffer());
+        let time = element::stream_time(self.obj().upcast_ref(), input.buffer());
         let seconds = time.map_or(0.0, |time| time.nseconds() as f32 / 1e9);
         // Neighbouring rows of an interlaced frame are of different times.
         let parts: &[Rows] = if input.is_interlaced() { &[Rows::Top, Rows::Bottom] } else { &[Rows::All] };

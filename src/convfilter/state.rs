@@ -12,8 +12,8 @@ use super::imp::{CAT, ConvFilter};
 use super::settings::{ParseCache, Settings};
 use crate::backend::{Backend, Choice, Program};
 use crate::filters::Plan;
-use crate::frame::{Layout, PlaneBytes, PlaneBytesMut, Rows};
 use crate::gpu::GpuError;
+use crate::layout::{Layout, PlaneBytes, PlaneBytesMut, Rows};
 use crate::sync::lock;
 
 /// A GPU that fails again is opened again only after this many good frames: some drivers are reset now and then.

@@ -6,7 +6,7 @@ use super::band::{BLOCK, Band, RowsMut, blocks};
 use super::division::Division;
 use super::sample::Sample;
 use crate::filters::{Axis, BoxWeights};
-use crate::frame::Depth;
+use crate::layout::Depth;
 
 /// Up to this radius adding up each box is faster than putting it together.
 const ADDED_RADIUS: u32 = 12;

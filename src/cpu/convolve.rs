@@ -6,7 +6,7 @@ use super::band::{BLOCK, Band, RowsMut, blocks};
 use super::division::Division;
 use super::sample::Sample;
 use crate::filters::{Kernel, Weights};
-use crate::frame::Depth;
+use crate::layout::Depth;
 
 /// Samples that are worked on at a time in floats, so that these stay in the nearest cache.
 const CHUNK: usize = 8 * BLOCK;

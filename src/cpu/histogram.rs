@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::sample::Sample;
-use crate::frame::Depth;
+use crate::layout::Depth;
 
 /// The windows of a row of pixels.
 pub(super) struct Windows<'a, T> {

@@ -8,7 +8,7 @@ use super::band::{BLOCK, Band, RowsMut, Size};
 use super::histogram::{Histogram, Windows};
 use super::sample::Sample;
 use crate::filters::Outside;
-use crate::frame::Depth;
+use crate::layout::Depth;
 
 /// Up to this radius each sample of a window is compared with each, for many windows at a time.
 const COMPARED_RADIUS: u32 = 2;

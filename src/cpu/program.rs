@@ -14,7 +14,7 @@ use super::sample::Sample;
 use super::sheet::{Sheet, Stored};
 use super::unsharp::unsharp;
 use crate::filters::{Margins, Op, Outside, Pass, Plan};
-use crate::frame::{Depth, Layout, PlaneBytes, PlaneBytesMut};
+use crate::layout::{Depth, Layout, PlaneBytes, PlaneBytesMut};
 use crate::sync::lock;
 
 /// A plan on the CPU, with the memory its frames pass through.

@@ -7,7 +7,7 @@ use super::median::{Columns, median_of_9, median_of_25};
 use super::network::Network;
 use super::sample::Sample;
 use crate::filters::last_rank;
-use crate::frame::Depth;
+use crate::layout::Depth;
 
 /// Up to this side a network is faster than a histogram, as measured with AVX-512 on samples of 8 bits.
 const NETWORK_SIZE: usize = 13;

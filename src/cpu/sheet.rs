@@ -7,7 +7,7 @@ use multiversion::multiversion;
 use super::band::{BLOCK, RowsMut, Size};
 use super::sample::Sample;
 use crate::filters::{Plan, Treatment};
-use crate::frame::{Component, Depth, Layout};
+use crate::layout::{Component, Depth, Layout};
 
 /// A sample as it lies in a frame.
 pub(super) trait Stored: Sample + bytemuck::Pod {
@@ -96,7 +96,7 @@ impl Sheet {
             treatments,
             mix: plan.mix,
         };
-        let treatment = |component: &Component| plan.treatment(component.meaning);
+        let treatment = |component: &Component| plan.treatment(component.kind);
         if together {
             let at = |channel| components.iter().find(|component| component.offset == channel);
             let treatments = (0..first.step).map(|channel| at(channel).map_or(Treatment::Keep, |c| treatment(c)));
@@ -134,12 +134,12 @@ impl Sheet {
         } else if self.is_contiguous() && BLOCK.is_multiple_of(self.step) {
             let of_treatment = |index: usize| match self.treatments[index % self.step] {
                 Treatment::Keep => (0, 0, 0),
-                Treatment::Neutral => (0, self.depth.grey(), self.mix),
+                Treatment::Neutral => (0, self.depth.gray(), self.mix),
                 Treatment::Filter => (u32::MAX, 0, self.mix),
             };
             Packer::Blend(Blend {
                 mask: std::array::from_fn(|index| T::new(of_treatment(index).0)),
-                grey: std::array::from_fn(|index| T::new(of_treatment(index).1)),
+                gray: std::array::from_fn(|index| T::new(of_treatment(index).1)),
                 share: std::array::from_fn(|index| of_treatment(index).2 as u16),
                 shift: self.depth.shift,
             })
@@ -157,7 +157,7 @@ impl Sheet {
             let at = (self.offset + pixel * self.step + channel) * size_of::<T>();
             let (sample, share) = match self.treatments[channel] {
                 Treatment::Keep => (0, 0),
-                Treatment::Neutral => (self.depth.grey(), self.mix),
+                Treatment::Neutral => (self.depth.gray(), self.mix),
                 Treatment::Filter => (filtered.value(), self.mix),
             };
             let before = T::read(&before[at..]).value() >> shift;
@@ -187,7 +187,7 @@ pub(super) enum Packer<'a, T> {
 /// For each sample of a block: which bits come from the filtered one, what else it is, and its share, in 256ths.
 pub(super) struct Blend<T> {
     mask: [T; BLOCK],
-    grey: [T; BLOCK],
+    gray: [T; BLOCK],
     share: [u16; BLOCK],
     shift: u32,
 }
@@ -218,15 +218,15 @@ impl<T: Stored> Packer<'_, T> {
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn pack_blended<T: Stored>(blend: &Blend<T>, before: &[u8], filtered: &[T], result: &mut [u8]) {
-    let Blend { mask, grey, share, shift } = blend;
+    let Blend { mask, gray, share, shift } = blend;
     let bytes = BLOCK * size_of::<T>();
     for ((before, filtered), result) in before.chunks(bytes).zip(filtered.chunks(BLOCK)).zip(result.chunks_mut(bytes)) {
         let samples = before.chunks_exact(size_of::<T>()).zip(filtered);
-        let blend = mask.iter().zip(grey).zip(share);
-        for ((result, (before, sample)), ((mask, grey), &share)) in
+        let blend = mask.iter().zip(gray).zip(share);
+        for ((result, (before, sample)), ((mask, gray), &share)) in
             result.chunks_exact_mut(size_of::<T>()).zip(samples).zip(blend)
         {
-            let sample = sample.value() & mask.value() | grey.value();
+            let sample = sample.value() & mask.value() | gray.value();
             T::new(mixed(T::read(before).value() >> shift, sample, share.into()) << shift).write(result);
         }
     }

@@ -4,7 +4,7 @@ use multiversion::multiversion;
 
 use super::band::{Band, RowsMut};
 use super::sample::Sample;
-use crate::frame::Depth;
+use crate::layout::Depth;
 
 pub(super) fn unsharp<T: Sample>(
     percent: i32,

@@ -1,7 +1,7 @@
 //! Convolution kernels: Pillow's fixed ones, and the user's own.
 
 use super::{Border, Filter, FilterError, Margins, Op};
-use crate::frame::Depth;
+use crate::layout::Depth;
 
 /// The longest side of a kernel.
 pub(super) const MAX_SIDE: usize = 63;

@@ -15,7 +15,7 @@ pub use rank::{last_rank, max, median, min, mode, rank};
 
 use std::sync::Arc;
 
-use crate::frame::Meaning;
+use crate::layout::ComponentKind;
 
 /// What happens to a frame: filters one after the other, on some of its components.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -144,12 +144,12 @@ pub fn shader(text: Arc<str>, border: Border) -> Filter {
 }
 
 impl Plan {
-    /// What becomes of a component that means this.
-    pub fn treatment(&self, meaning: Meaning) -> Treatment {
-        match (meaning, self.chroma) {
-            (Meaning::Alpha, _) if !self.alpha => Treatment::Keep,
-            (Meaning::Chroma, Chroma::Keep) => Treatment::Keep,
-            (Meaning::Chroma, Chroma::Neutral) => Treatment::Neutral,
+    /// The treatment of a component of this kind.
+    pub fn treatment(&self, kind: ComponentKind) -> Treatment {
+        match (kind, self.chroma) {
+            (ComponentKind::Alpha, _) if !self.alpha => Treatment::Keep,
+            (ComponentKind::Chroma, Chroma::Keep) => Treatment::Keep,
+            (ComponentKind::Chroma, Chroma::Neutral) => Treatment::Neutral,
             _ => Treatment::Filter,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use super::GpuError;
 use super::shaders::{Pipelines, Shader};
-use crate::frame::Depth;
+use crate::layout::Depth;
 use crate::sync::lock;
 
 /// An open GPU. All elements of the process share one.

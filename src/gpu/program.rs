@@ -11,7 +11,7 @@ use super::uniforms::{Component, Geometry, quad_bytes};
 use super::user::TURNS;
 use super::{Gpu, GpuError};
 use crate::filters::{Margins, Outside, Plan};
-use crate::frame::{Layout, Plane, PlaneBytes, PlaneBytesMut};
+use crate::layout::{Layout, Plane, PlaneBytes, PlaneBytesMut};
 
 /// After this long without an answer the device counts as lost.
 const TIMEOUT: Duration = Duration::from_secs(60);

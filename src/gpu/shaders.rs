@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use super::user;
-use crate::frame::Depth;
+use crate::layout::Depth;
 use crate::sync::lock;
 
 /// An entry point of a shader.

@@ -6,7 +6,7 @@ use super::shaders::{
     BOX_HORIZONTAL, BOX_VERTICAL, CONVOLVE, EXTREME_HORIZONTAL, EXTREME_VERTICAL, MODE, RANK, Shader, UNSHARP,
 };
 use crate::filters::{Axis, Margins, Op, Outside, Pass, Plan, last_rank};
-use crate::frame::Depth;
+use crate::layout::Depth;
 
 /// A shader run over each filtered component.
 pub(super) struct Step {

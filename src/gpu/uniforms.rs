@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytemuck::{Pod, Zeroable};
 
 use crate::filters::{Margins, Plan, Treatment};
-use crate::frame::{Depth, Layout};
+use crate::layout::{Depth, Layout};
 
 /// A frame has at most this many components, and planes.
 const MAX: usize = 4;
@@ -79,7 +79,7 @@ impl Geometry {
     pub(super) fn new(layout: &Layout, plan: &Plan, reach: Margins) -> Self {
         let depth = layout.depth;
         let planar = is_planar(layout, plan);
-        let mut uniforms = Frame { largest: depth.max(), middle: depth.grey(), shift: depth.shift, ..Frame::default() };
+        let mut uniforms = Frame { largest: depth.max(), middle: depth.gray(), shift: depth.shift, ..Frame::default() };
         let mut in_frame = Space::new(if planar { reach } else { Margins::default() });
         for (plane, of_layout) in uniforms.planes.iter_mut().zip(&layout.planes) {
             let quads = of_layout.row_bytes.div_ceil(quad_bytes(depth)) as u32;
@@ -96,7 +96,7 @@ impl Geometry {
             let Some(plane) = uniforms.planes.get_mut(of_layout.plane) else { continue };
             let step = of_layout.step as u32;
             plane.period = plane.period.max(step);
-            let source = match plan.treatment(of_layout.meaning) {
+            let source = match plan.treatment(of_layout.kind) {
                 Treatment::Keep => {
                     // The last row may lack its margin.
                     let last_row = plane.pitch.saturating_mul(plane.height.saturating_sub(1));
@@ -150,7 +150,7 @@ fn is_planar(layout: &Layout, plan: &Plan) -> bool {
     let replaced = layout
         .components
         .iter()
-        .all(|component| component.step == 1 && plan.treatment(component.meaning) != Treatment::Neutral);
+        .all(|component| component.step == 1 && plan.treatment(component.kind) != Treatment::Neutral);
     filtered && replaced && layout.depth.shift == 0 && plan.mix == 256
 }
 

@@ -33,7 +33,8 @@ use super::latency::Latency;
 use super::rgba::RgbaFrames;
 use super::style_image::{self, StyleError};
 use super::{Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
-use crate::frame;
+use crate::element;
+use crate::formats;
 use crate::guard::guarded;
 use crate::sync::lock;
 
@@ -338,7 +339,7 @@ impl ElementImpl for StyleTransfer {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(frame::pad_templates);
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(formats::pad_templates);
         &TEMPLATES
     }
 
@@ -405,7 +406,7 @@ impl BaseTransformImpl for StyleTransfer {
     }
 
     fn before_transform(&self, inbuf: &gst::BufferRef) {
-        frame::sync_values(self.obj().upcast_ref(), *CAT, inbuf);
+        element::sync_values(self.obj().upcast_ref(), *CAT, inbuf);
         let mut state = self.state();
         self.follow_settings(&mut state);
         self.follow_source(&mut state);
@@ -414,7 +415,7 @@ impl BaseTransformImpl for StyleTransfer {
     }
 
     fn transform(&self, inbuf: &gst::Buffer, outbuf: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
-        frame::check_both(
+        element::check_both(
             self.obj().upcast_ref(),
             self.state().frames.as_ref().map(RgbaFrames::layout),
             inbuf,

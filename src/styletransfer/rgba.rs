@@ -11,7 +11,7 @@ use style_engine_interface::Progress;
 
 use super::engine::{Engine, EngineError, Rgba};
 use super::fields::keep_first_field;
-use crate::frame::Layout;
+use crate::layout::Layout;
 
 /// Converts frames of one format and size.
 pub struct RgbaFrames {
