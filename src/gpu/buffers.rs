@@ -2,11 +2,11 @@
 
 use wgpu::BufferUsages as Usage;
 
-use super::uniforms::{Frame, Geometry};
+use super::uniforms::{Frame, Geometry, Live};
 use super::{Gpu, GpuError};
 
-/// Two words.
-pub(super) const LIVE_BYTES: u64 = 8;
+/// The size of [`Live`].
+pub(super) const LIVE_BYTES: u64 = size_of::<Live>() as u64;
 
 /// They stay from frame to frame; only what they are used for changes with the plan.
 pub(super) struct Buffers {

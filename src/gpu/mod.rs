@@ -5,6 +5,8 @@ mod device;
 mod program;
 mod shaders;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod uniforms;
 mod user;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::buffers::{Buffers, LIVE_BYTES};
 use super::shaders::{EXTEND, PACK, Shader, UNPACK, USER_TILE};
 use super::steps::{Code, Step, steps};
-use super::uniforms::{Component, Geometry, quad_bytes};
+use super::uniforms::{Component, Geometry, Live, quad_bytes};
 use super::user::TURNS;
 use super::{Gpu, GpuError};
 use crate::filters::{Margins, Outside, Plan};
@@ -104,7 +104,7 @@ impl Program {
     }
 
     fn stage(&self, shader: &'static Shader, constants: &[u32]) -> Stage {
-        (self.gpu.pipeline(shader, constants, self.layout.depth), shader.tile)
+        (self.gpu.pipeline(shader, constants, self.layout.depth), shader.tile())
     }
 
     /// Writes what `step` sees outside the planes.
@@ -171,7 +171,8 @@ impl Program {
     pub fn run(&self, source: &[PlaneBytes], target: &mut [PlaneBytesMut], seconds: f32) -> Result<(), GpuError> {
         self.upload(source)?;
         if self.live {
-            self.gpu.queue.write_buffer(&self.buffers.live, 0, bytemuck::bytes_of(&[0, seconds.to_bits()]));
+            let live = Live { runaway: 0, seconds };
+            self.gpu.queue.write_buffer(&self.buffers.live, 0, bytemuck::bytes_of(&live));
         }
         let submission = self.submit();
         self.download(submission, target)
@@ -246,7 +247,7 @@ impl Program {
     fn check_end(&self) -> Result<(), GpuError> {
         let download = &self.buffers.live_download;
         let mapped = download.get_mapped_range(..).map_err(|error| self.gpu.failed(error))?;
-        let ended = mapped.iter().take(4).all(|&byte| byte == 0);
+        let ended = bytemuck::try_pod_read_unaligned::<Live>(&mapped).is_ok_and(|live| live.runaway == 0);
         drop(mapped);
         download.unmap();
         if ended { Ok(()) } else { Err(GpuError::Runaway { turns: TURNS }) }

@@ -10,18 +10,28 @@ use crate::sync::lock;
 
 /// An entry point of a shader.
 pub(super) struct Shader {
-    name: &'static str,
-    source: &'static str,
-    entry_point: &'static str,
-    /// What is given when a pipeline is made.
-    constants: &'static [&'static str],
-    /// What one workgroup makes: quads by rows.
-    pub(super) tile: [u32; 2],
+    pub(super) name: &'static str,
+    pub(super) source: &'static str,
+    pub(super) entry_point: &'static str,
+    /// The constants that are set when a pipeline is made, beside `wide`.
+    pub(super) constants: &'static [&'static str],
+    /// The invocations of a workgroup, along rows and columns.
+    pub(super) workgroup: [u32; 2],
+    /// The quads and the rows that one invocation makes.
+    block: [u32; 2],
+}
+
+impl Shader {
+    /// The quads and the rows that one workgroup makes.
+    pub(super) fn tile(&self) -> [u32; 2] {
+        let ([x, y], [quads, rows]) = (self.workgroup, self.block);
+        [x.saturating_mul(quads), y.saturating_mul(rows)]
+    }
 }
 
 /// The shader in `shaders/$name.wgsl`.
 macro_rules! shader {
-    ($name:literal, $entry_point:literal, $constants:expr, $tile:expr) => {
+    ($name:literal, $entry_point:literal, $constants:expr, $workgroup:expr, $block:expr) => {
         Shader {
             name: $name,
             source: concat!(
@@ -30,25 +40,29 @@ macro_rules! shader {
             ),
             entry_point: $entry_point,
             constants: &$constants,
-            tile: $tile,
+            workgroup: $workgroup,
+            block: $block,
         }
     };
 }
 
-pub(super) static UNPACK: Shader = shader!("unpack", "main", ["period"], [32, 4]);
-pub(super) static PACK: Shader = shader!("pack", "main", ["period"], [32, 4]);
-pub(super) static EXTEND: Shader = shader!("extend", "main", [], [64, 1]);
-pub(super) static CONVOLVE: Shader = shader!("convolve", "main", ["cols", "rows"], [32, 4]);
-pub(super) static BOX_HORIZONTAL: Shader = shader!("box_blur", "horizontal", [], [64, 16]);
-pub(super) static BOX_VERTICAL: Shader = shader!("box_blur", "vertical", [], [64, 64]);
-pub(super) static RANK: Shader = shader!("rank", "main", ["size"], [32, 4]);
-pub(super) static EXTREME_HORIZONTAL: Shader = shader!("extreme", "horizontal", ["size"], [32, 4]);
-pub(super) static EXTREME_VERTICAL: Shader = shader!("extreme", "vertical", ["size"], [32, 4]);
-pub(super) static MODE: Shader = shader!("mode", "main", ["size"], [32, 4]);
-pub(super) static UNSHARP: Shader = shader!("unsharp", "main", [], [32, 4]);
+/// The samples of a row, or of a column, that one invocation of box_blur.wgsl makes.
+pub(super) const SEGMENT: u32 = 32;
 
-/// The shaders' bindings, as in `shaders/frame.wgsl`.
-const BINDINGS: [wgpu::BufferBindingType; 6] = [
+pub(super) static UNPACK: Shader = shader!("unpack", "main", ["period"], [32, 4], [1, 1]);
+pub(super) static PACK: Shader = shader!("pack", "main", ["period"], [32, 4], [1, 1]);
+pub(super) static EXTEND: Shader = shader!("extend", "main", [], [64, 1], [1, 1]);
+pub(super) static CONVOLVE: Shader = shader!("convolve", "main", ["cols", "rows"], [32, 4], [1, 1]);
+pub(super) static BOX_HORIZONTAL: Shader = shader!("box_blur", "horizontal", [], [8, 16], [SEGMENT / 4, 1]);
+pub(super) static BOX_VERTICAL: Shader = shader!("box_blur", "vertical", [], [64, 2], [1, SEGMENT]);
+pub(super) static RANK: Shader = shader!("rank", "main", ["size"], [32, 4], [1, 1]);
+pub(super) static EXTREME_HORIZONTAL: Shader = shader!("extreme", "horizontal", ["size"], [32, 4], [1, 1]);
+pub(super) static EXTREME_VERTICAL: Shader = shader!("extreme", "vertical", ["size"], [32, 4], [1, 1]);
+pub(super) static MODE: Shader = shader!("mode", "main", ["size"], [32, 4], [1, 1]);
+pub(super) static UNSHARP: Shader = shader!("unsharp", "main", [], [32, 4], [1, 1]);
+
+/// The shaders' bindings, in the order of their numbers: those of frame.wgsl, and the last of user.wgsl.
+pub(super) const BINDINGS: [wgpu::BufferBindingType; 6] = [
     wgpu::BufferBindingType::Uniform,
     wgpu::BufferBindingType::Storage { read_only: true },
     wgpu::BufferBindingType::Storage { read_only: true },
@@ -69,7 +83,7 @@ pub(super) struct Pipelines {
 /// So many of users' shaders are kept.
 const KEPT: usize = 8;
 
-/// The workgroup size of user.wgsl, in quads by rows.
+/// The quads and the rows that one workgroup of user.wgsl makes: one for each invocation.
 pub(super) const USER_TILE: [u32; 2] = [32, 4];
 
 /// A shader's name and entry point, its constants, and whether samples take two bytes.

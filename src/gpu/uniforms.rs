@@ -1,4 +1,4 @@
-//! What the shaders know of a frame: `struct Frame` of `shaders/frame.wgsl`.
+//! A frame as the shaders see it: the structs of `shaders/frame.wgsl` and `shaders/user.wgsl`.
 
 use std::ops::Range;
 
@@ -10,20 +10,20 @@ use crate::layout::{Depth, Layout};
 /// A frame has at most this many components, and planes.
 const MAX: usize = 4;
 
-const SOURCE_ORIGINAL: u32 = 0;
-const SOURCE_NEUTRAL: u32 = 1;
-const SOURCE_COMPONENT: u32 = 2;
+pub(super) const SOURCE_ORIGINAL: u32 = 0;
+pub(super) const SOURCE_NEUTRAL: u32 = 1;
+pub(super) const SOURCE_COMPONENT: u32 = 2;
 
 #[repr(C)]
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 pub(super) struct Component {
-    frame_step: u32,
-    offset: u32,
-    pitch: u32,
+    pub(super) frame_step: u32,
+    pub(super) offset: u32,
+    pub(super) pitch: u32,
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) quads: u32,
-    unused: [u32; 2],
+    pub(super) unused: [u32; 2],
 }
 
 #[repr(C)]
@@ -33,7 +33,7 @@ pub(super) struct Plane {
     pub(super) pitch: u32,
     pub(super) height: u32,
     pub(super) period: u32,
-    sources: [u32; MAX],
+    pub(super) sources: [u32; MAX],
 }
 
 #[repr(C)]
@@ -41,10 +41,18 @@ pub(super) struct Plane {
 pub(super) struct Frame {
     pub(super) components: [Component; MAX],
     pub(super) planes: [Plane; MAX],
-    largest: u32,
-    middle: u32,
-    shift: u32,
-    zero: u32,
+    pub(super) largest: u32,
+    pub(super) middle: u32,
+    pub(super) shift: u32,
+    pub(super) zero: u32,
+}
+
+/// The time, and whether a user's shader had to be stopped.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+pub(super) struct Live {
+    pub(super) runaway: u32,
+    pub(super) seconds: f32,
 }
 
 /// The frame as the shaders see it, and the sizes that follow from it.

@@ -6,6 +6,7 @@ use wgpu::naga::front::wgsl;
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
 use wgpu::naga::{Block, Expression, Function, Handle, Module, Span, Statement};
 
+use super::shaders::BINDINGS;
 use crate::recent::Recent;
 use crate::sync::lock;
 
@@ -38,7 +39,7 @@ fn check_anew(text: &str) -> Result<(), String> {
     if module.entry_points.len() > 1 {
         return Err("it has an entry point; write `fn shade(component: u32, x: i32, y: i32) -> f32` alone".into());
     }
-    if module.global_variables.iter().filter(|(_, global)| global.binding.is_some()).count() > BINDINGS {
+    if module.global_variables.iter().filter(|(_, global)| global.binding.is_some()).count() > BINDINGS.len() {
         return Err("it has a binding of its own; there is nothing to bind".into());
     }
     if module.functions.iter().any(|(_, function)| waits(&function.body)) {
@@ -49,9 +50,6 @@ fn check_anew(text: &str) -> Result<(), String> {
         .map_err(|error| error.emit_to_string_with_path(&source, "shader"))?;
     Ok(())
 }
-
-/// Those of frame.wgsl and user.wgsl.
-const BINDINGS: usize = 6;
 
 /// A rough look, for the one mistake whose error would speak of a text that the user does not see.
 fn has_shade(text: &str) -> bool {
