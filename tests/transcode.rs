@@ -13,7 +13,7 @@ const PICTURES: &str = "-f lavfi -i testsrc2=size=160x120:rate=25:duration=4";
 const SOUND: &str = "-f lavfi -i sine=440:duration=4";
 
 #[test]
-fn a_film_keeps_its_frames_times_colours_sound_and_subtitles() {
+fn a_film_keeps_its_frames_times_colors_sound_and_subtitles() {
     let bench = Bench::new("tracks");
     std::fs::write(
         bench.path("words.srt"),
