@@ -16,7 +16,7 @@ from painting import COMPACT, FILES, ROOT, SHARED, clip, judge, picture, repaint
 
 OUT = ROOT / "target/bench-stability"
 WIDTH, HEIGHT = 480, 270
-APART = 60  # steps of the single frames for comparison
+SINGLE_STEPS = 60  # steps of the single frames for comparison
 EVERY = 10  # every tenth frame is measured
 SHOWN = [1, 20, 40, 60, 90, 120]  # frames on contact sheets
 EXACT_FRAMES, EXACT_STEPS, NOISE = 40, 4, 0.01  # films with known motion
@@ -189,8 +189,8 @@ def of_clip(film: np.ndarray, style: np.ndarray, runs: dict[str, list[str]]) -> 
     own = engine_flow(film, style)
     flows = [estimated(film), own]
     tenth = film[EVERY - 1 :: EVERY]
-    apart = np.concatenate([repaint(frame[None], style, f"first-iterations={APART}").film for frame in tenth])
-    judged_apart = judge(apart, tenth, style, f"weights={COMPACT}")
+    single = np.concatenate([repaint(frame[None], style, f"first-iterations={SINGLE_STEPS}").film for frame in tenth])
+    judged_single = judge(single, tenth, style, f"weights={COMPACT}")
     unpainted = painted_in_time(film, film, style, own)
     rows = [["the clip itself", *[f"{e_warp(film, flow):.5f}" for flow in flows], *["-"] * 4, f"{unpainted:.2f}", "-", "-"]]
     results = {}
@@ -198,10 +198,10 @@ def of_clip(film: np.ndarray, style: np.ndarray, runs: dict[str, list[str]]) -> 
         result = repaint(film, style, *options)
         results[name] = result.film
         frames = result.film[EVERY - 1 :: EVERY]
-        pairs = list(zip(judge(frames, tenth, style, f"weights={COMPACT}"), judged_apart))
+        pairs = list(zip(judge(frames, tenth, style, f"weights={COMPACT}"), judged_single))
         measures = ("moments", "sliced", "content")
         ratios = {what: [ours[what] / theirs[what] for ours, theirs in pairs] for what in measures}
-        sharp = [sharpness(ours) / sharpness(theirs) for ours, theirs in zip(frames, apart)]
+        sharp = [sharpness(ours) / sharpness(theirs) for ours, theirs in zip(frames, single)]
         rows.append([
             name,
             *[f"{e_warp(result.film, flow):.5f}" for flow in flows],
@@ -245,7 +245,7 @@ def main() -> None:
     device = repaint(film[:1], style, "first-iterations=1").lines[0]["device"]
     print(f"A clip of {len(film)} frames of {WIDTH} x {HEIGHT}, on {device}, painted with the built-in network. Distances")
     print("from the style and the content are measured by the compact network. They and the sharpness are relative to")
-    print(f"those of the same frame painted by itself in {APART} steps: mean and worst of every tenth frame.\n")
+    print(f"those of the same frame painted by itself in {SINGLE_STEPS} steps: mean and worst of every tenth frame.\n")
     print(of_clip(film, style, runs))
     motions = MOTIONS[:1] if options.quick else MOTIONS
     print(f"\nE_warp of films with known motion, {EXACT_FRAMES} frames, {EXACT_STEPS} steps per frame.\n")

@@ -67,12 +67,12 @@ fn films_keep_frames_duration_and_sound() {
     assert_eq!(picture.buffers, 18);
     for film in ["filtered.mp4", "styled.mp4"] {
         let [its_picture, its_sound] = streams(&folder.join("target/demo").join(film));
-        let apart = |a: gst::ClockTime, b: gst::ClockTime| a.absdiff(b).mseconds();
+        let difference = |a: gst::ClockTime, b: gst::ClockTime| a.absdiff(b).mseconds();
         assert_eq!(its_picture.buffers, picture.buffers, "{film}");
-        assert!(apart(its_picture.end, picture.end) <= 1, "{film}: {its_picture:?} {picture:?}");
+        assert!(difference(its_picture.end, picture.end) <= 1, "{film}: {its_picture:?} {picture:?}");
         // The first packet may be missing: it only primes the decoder.
         assert!(sound.buffers - its_sound.buffers <= 1, "{film}: {its_sound:?} {sound:?}");
-        assert!(apart(its_sound.end, sound.end) <= 50, "{film}: {its_sound:?} {sound:?}");
+        assert!(difference(its_sound.end, sound.end) <= 50, "{film}: {its_sound:?} {sound:?}");
     }
 
     let sheet = image::open(folder.join("target/demo/contact-sheet.png")).expect("a contact sheet");

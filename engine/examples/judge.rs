@@ -103,13 +103,13 @@ impl Judge {
             let sums = [FeatureSums::of(painted)?, FeatureSums::of(style)?];
             let distance = |statistics: Statistics| -> Outcome<f64> {
                 let [painted, style] = [statistics.of(&sums[0])?, statistics.of(&sums[1])?];
-                style.iter().zip(&painted).map(|(style, painted)| apart(painted, style)).sum()
+                style.iter().zip(&painted).map(|(style, painted)| difference(painted, style)).sum()
             };
             gram += distance(Statistics::Gram(GramDivisor::Positions))? * share;
             moments += distance(Statistics::MeanCovariance)? * share;
             projected += sliced(painted, style)? * share;
         }
-        let content = apart(&painted[2], &content[2])?;
+        let content = difference(&painted[2], &content[2])?;
         Ok(vec![("gram", gram), ("moments", moments), ("sliced", projected), ("content", content)])
     }
 
@@ -147,7 +147,7 @@ impl Judge {
 }
 
 /// The squared difference, relative to the square of the target.
-fn apart(x: &Tensor, target: &Tensor) -> Outcome<f64> {
+fn difference(x: &Tensor, target: &Tensor) -> Outcome<f64> {
     Ok(Target::new(target.shallow_clone(), Distance::Normalized, 1)?.distance(x)?.double_value(&[]))
 }
 
@@ -160,7 +160,7 @@ fn sliced(painted: &Tensor, style: &Tensor) -> Outcome<f64> {
     let [painted, style] = [sorted(painted), sorted(style)];
     let positions = painted.size()[1];
     let style = style.unsqueeze(0).upsample_linear1d([positions], true, None).squeeze_dim(0);
-    apart(&painted, &style)
+    difference(&painted, &style)
 }
 
 /// Reshapes features `(1, C, H, W)` to `(H W, C)`.

@@ -139,16 +139,16 @@ fn compare(program: &Program, network: &Network) {
     let folder = scratch(&format!("recipes {name}"));
     let [original, exact] = [false, true].map(|double| original(program, network, &folder, double));
     let (ours, last) = ours(program, network);
-    let apart = |a: f64, b: f64| (a / b - 1.0).abs();
+    let difference = |a: f64, b: f64| (a / b - 1.0).abs();
     // The tolerance grows with the program's own rounding errors, since a step of L-BFGS at which the loss jumps up
     // multiplies them, and the engine's may be larger.
     let (mut tolerance, mut largest): (f64, f64) = (1e-3, 0.0);
     for (step, ((&ours, &original), exact)) in ours.iter().zip(&original).zip(&exact).enumerate().take(FIRST_STEPS) {
-        tolerance = tolerance.max(300.0 * apart(original, *exact));
-        largest = largest.max(apart(ours, original));
-        assert!(apart(ours, original) < tolerance, "{name}, step {}: {ours} instead of {original}", step + 1);
+        tolerance = tolerance.max(300.0 * difference(original, *exact));
+        largest = largest.max(difference(ours, original));
+        assert!(difference(ours, original) < tolerance, "{name}, step {}: {ours} instead of {original}", step + 1);
     }
-    assert!(apart(last, ours[ours.len() - 1]) < 1e-4, "{name}: the parts add up to {last}");
+    assert!(difference(last, ours[ours.len() - 1]) < 1e-4, "{name}: the parts add up to {last}");
 
     // Programs that stop by themselves may stop at different steps, since the last digits decide. If the loss falls to
     // nearly 0, the tolerance is relative to the first loss.

@@ -55,15 +55,15 @@ fn results_have_the_frames_size_and_values_in_range() {
 fn a_still_picture_keeps_its_paint() {
     let still = picture(1, 48, 64);
     let mut session = session();
-    let apart = |a: &Tensor, b: &Tensor| (a - b).square().mean(tch::Kind::Float).double_value(&[]);
+    let difference = |a: &Tensor, b: &Tensor| (a - b).square().mean(tch::Kind::Float).double_value(&[]);
     let first = paint(&mut session, &still);
     let mut last = first.shallow_clone();
     for _ in 0..20 {
         let next = paint(&mut session, &still);
-        assert!(apart(&next, &last) < apart(&first, &still) * 0.1, "the paint flickers");
+        assert!(difference(&next, &last) < difference(&first, &still) * 0.1, "the paint flickers");
         last = next;
     }
-    assert!(apart(&last, &still) > apart(&first, &still) * 0.3, "the paint fades");
+    assert!(difference(&last, &still) > difference(&first, &still) * 0.3, "the paint fades");
 }
 
 #[test]

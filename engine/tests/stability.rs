@@ -51,7 +51,7 @@ fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
     session.stylize(frame, &mut |_| true).unwrap()
 }
 
-fn apart(a: &Tensor, b: &Tensor) -> f64 {
+fn difference(a: &Tensor, b: &Tensor) -> f64 {
     (a - b).square().mean(Kind::Float).double_value(&[])
 }
 
@@ -80,7 +80,7 @@ fn paint_follows_the_motion() {
         let painted: Vec<_> = film.iter().map(|frame| paint(&mut session, frame)).collect();
         let pair = |pair: &[Tensor]| {
             let inner = |frame: &Tensor, x: i64, y: i64| frame.narrow(2, 8 + y, 80).narrow(3, 8 + x, 110);
-            apart(&inner(&pair[0], 3, 1), &inner(&pair[1], 0, 0))
+            difference(&inner(&pair[0], 3, 1), &inner(&pair[1], 0, 0))
         };
         painted.windows(2).skip(2).map(pair).sum::<f64>() / 9.0
     };
@@ -136,7 +136,7 @@ fn a_still_scene_is_not_painted_again() {
     for seed in 1..500 {
         let next = paint(&mut session, &noisy(&still, seed, 0.01));
         assert_eq!(session.stats().steps, 0, "frame {seed}");
-        assert!(apart(&next, &first) == 0.0, "the paint changes slowly");
+        assert!(difference(&next, &first) == 0.0, "the paint changes slowly");
     }
 }
 
@@ -156,9 +156,9 @@ fn still_areas_keep_their_paint_when_something_else_moves() {
         assert!(session.stats().steps >= STEPS as u32);
     }
     let far = |painted: &Tensor| painted.narrow(3, 0, 48);
-    assert!(apart(&far(&last), &far(&first)) < 1e-6, "the paint of a still area changes");
+    assert!(difference(&far(&last), &far(&first)) < 1e-6, "the paint of a still area changes");
     let near = |painted: &Tensor| painted.narrow(2, 60, 30).narrow(3, 80, 24);
-    assert!(apart(&near(&last), &near(&first)) > 1e-3, "the moving object is not painted again");
+    assert!(difference(&near(&last), &near(&first)) > 1e-3, "the moving object is not painted again");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_new_style_replaces_the_paint_of_a_still_scene() {
     for _ in 0..9 {
         last = paint(&mut painter, &still);
     }
-    assert!(apart(&last, &first) > 1e-3, "the paint is still in the old style");
+    assert!(difference(&last, &first) > 1e-3, "the paint is still in the old style");
     let _ = paint(&mut painter, &still);
     assert_eq!(painter.stats().steps, 0, "once painted, the scene is still again");
 }
@@ -232,7 +232,7 @@ fn after_a_fade_the_scene_is_painted_as_from_scratch() {
         // 20 frames are less than a second.
         let last = (0..20).map(|_| paint(&mut session, &scene)).last().unwrap();
         let from_scratch = paint(&mut painter(), &scene);
-        assert!(apart(&last, &from_scratch) < 1e-3, "{original_colors}: {}", apart(&last, &from_scratch));
+        assert!(difference(&last, &from_scratch) < 1e-3, "{original_colors}: {}", difference(&last, &from_scratch));
         assert_eq!(session.stats().steps, 0, "a finished scene gets no more steps");
     }
 }
