@@ -1,29 +1,29 @@
-//! Panics, kept from the host program.
+//! Keeps panics from the host program.
 //!
-//! GStreamer's bindings catch those of an element's work on a stream and make them element errors. Nothing catches those of
-//! properties, nor of the plugin's start: they would end the process.
+//! GStreamer's bindings turn panics while streaming into element errors. Nothing catches those of properties and of the
+//! plugin's start: they would end the process.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gst::prelude::*;
 
-/// Runs what GObject asks of `element`. A panic becomes a warning of the element's, and `otherwise` is the result.
+/// Runs a GObject call of `element`. A panic becomes a warning from the element, and `otherwise` is the result.
 pub fn guarded<T>(element: &impl IsA<gst::Element>, otherwise: T, run: impl FnOnce() -> T) -> T {
-    caught(run).unwrap_or_else(|words| {
-        gst::element_warning!(element, gst::LibraryError::Failed, ("{words}; this is a bug, please report it"));
+    caught(run).unwrap_or_else(|message| {
+        gst::element_warning!(element, gst::LibraryError::Failed, ("{message}; this is a bug, please report it"));
         otherwise
     })
 }
 
-/// Runs something; a panic is an error, in its own words.
+/// Runs a function; a panic becomes an error with its message.
 pub fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| words(&*panic))
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| message(&*panic))
 }
 
-fn words(panic: &(dyn Any + Send)) -> String {
-    let words = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("panic: {}", words.unwrap_or("without a message"))
+fn message(panic: &(dyn Any + Send)) -> String {
+    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("panic: {}", message.unwrap_or("without a message"))
 }
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_a_warning_of_the_element_s() {
+    fn a_panic_becomes_a_warning() {
         gst::init().unwrap();
         let element = gst::ElementFactory::make("identity").build().unwrap();
         let bus = gst::Bus::new();

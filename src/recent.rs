@@ -1,27 +1,26 @@
-//! What was made of the last few things, so that it need not be made again.
+//! A small cache of the latest results.
 
 use std::collections::VecDeque;
 
-/// The latest results, with what they were made of.
+/// The latest results, each with its key.
 pub struct Recent<K, V> {
     results: VecDeque<(K, V)>,
-    /// How many are kept.
-    most: usize,
+    capacity: usize,
 }
 
 impl<K: PartialEq, V: Clone> Recent<K, V> {
-    /// Keeps up to `most` results.
-    pub const fn new(most: usize) -> Self {
-        Self { results: VecDeque::new(), most }
+    /// Keeps up to `capacity` results.
+    pub const fn new(capacity: usize) -> Self {
+        Self { results: VecDeque::new(), capacity }
     }
 
-    /// The result for `key`: one that was kept, or a new one.
+    /// The result for `key`: the one kept, or a new one.
     pub fn get_or_make(&mut self, key: K, make: impl FnOnce(&K) -> V) -> V {
         if let Some((_, result)) = self.results.iter().find(|(of, _)| *of == key) {
             return result.clone();
         }
         let result = make(&key);
-        self.results.truncate(self.most.saturating_sub(1));
+        self.results.truncate(self.capacity.saturating_sub(1));
         self.results.push_front((key, result.clone()));
         result
     }
@@ -32,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_is_kept_is_made_again() {
+    fn results_are_reused_while_they_are_kept() {
         let mut made = Vec::new();
         let mut recent = Recent::new(2);
         for key in ["a", "b", "a", "b", "c", "b", "a"] {

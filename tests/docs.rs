@@ -17,7 +17,7 @@ use gst::prelude::*;
 const ELEMENTS: [&str; 2] = ["convfilter", "styletransfer"];
 
 /// Separates the text of a page from its generated tables.
-const MARK: &str = "<!-- scripts/docs generates everything below from the element itself. -->\n";
+const MARK: &str = "<!-- From here on, scripts/docs writes the element's own description. -->\n";
 
 /// Properties of every element, which the pages do not list.
 const INHERITED: [&str; 3] = ["name", "parent", "qos"];

@@ -365,6 +365,55 @@ fn a_photograph_can_be_painted() {
 }
 
 #[test]
+fn deep_frames_keep_their_bits() {
+    common::init();
+    for format in [VideoFormat::Rgba64Le, VideoFormat::Gray16Le] {
+        let mut frame = convert(&frame(VideoFormat::Rgba, 48, 32), format);
+        // Changes the lower bits, which 8-bit samples do not have.
+        frame.bytes.iter_mut().step_by(2).zip(0..).for_each(|(byte, index)| *byte ^= index as u8);
+        let paint = |strength| Line::playing(&element(&format!("first-iterations=5 {strength}"))).push_pull(&frame);
+        assert!(paint("strength=0").bytes == frame.bytes, "{format}: strength=0 changes the frame");
+        let painted = paint("strength=1").bytes;
+        let is_color = |index: usize| format == VideoFormat::Gray16Le || index % 4 < 3;
+        let samples = painted.chunks_exact(2).enumerate().filter(|&(index, _)| is_color(index));
+        let deep = samples.clone().filter(|(_, sample)| sample[0] != sample[1]).count();
+        assert!(deep > samples.count() / 2, "{format}: painted in 8 bits");
+    }
+}
+
+#[test]
+fn interlaced_frames_are_painted_as_their_first_field() {
+    common::init();
+    let progressive = frame(VideoFormat::Rgba, 48, 32);
+    let row = 48 * 4;
+    for (order, first) in [("top-field-first", 0), ("bottom-field-first", 1)] {
+        // The second field is inverted.
+        let mut interlaced = progressive.clone();
+        let rows = interlaced.bytes.chunks_exact_mut(row).skip(1 - first).step_by(2);
+        rows.flatten().for_each(|sample| *sample = 255 - *sample);
+        let mut caps = interlaced.info().to_caps().expect("valid caps");
+        let fields = caps.make_mut();
+        fields.set("interlace-mode", "interleaved");
+        fields.set("field-order", order);
+        let buffer = gst::Buffer::from_slice(interlaced.bytes.clone());
+        let sample = gst::Sample::builder().buffer(&buffer).caps(&caps).build();
+        let result = Line::playing(&element("first-iterations=1 strength=0")).push_pull_sample(&sample);
+        let rows: Vec<_> = result.bytes.chunks_exact(row).collect();
+        for y in (first..32).step_by(2) {
+            assert_eq!(
+                rows[y],
+                &interlaced.bytes[y * row..][..row],
+                "{order}: row {y}, of the first field, has changed"
+            );
+        }
+        for y in (2..30).filter(|y| y % 2 != first) {
+            let mean = |x: usize| rows[y - 1][x].midpoint(rows[y + 1][x]);
+            assert!((0..row).all(|x| rows[y][x] == mean(x)), "{order}: row {y} is not the mean of its neighbours");
+        }
+    }
+}
+
+#[test]
 fn alpha_is_kept() {
     let frame = frame(VideoFormat::Bgra, 40, 30);
     let result = Line::playing(&element("first-iterations=5")).push_pull(&frame);

@@ -38,7 +38,7 @@ use std::str::FromStr;
 use easel::Easel;
 use pictures::Pictures;
 use style_engine::device;
-use style_engine::networks::vgg::{Conv, Tap, Vgg};
+use style_engine::networks::vgg::{Conv, FeatureLayer, Vgg};
 use style_engine::normalization::Input;
 use style_engine::pooling::Pooling;
 use style_engine::random::Random;
@@ -159,7 +159,7 @@ fn train(settings: &Settings, teachers: &[Vgg], pictures: &Pictures, device: Dev
 
 /// A layer to learn, the index of its teacher, and the weight of its loss.
 struct Lesson {
-    tap: Tap,
+    layer: FeatureLayer,
     teacher: usize,
     weight: f64,
 }
@@ -173,7 +173,7 @@ fn lessons(teachers: &[Vgg], settings: &Settings) -> Outcome<Vec<Lesson>> {
         let found = teachers
             .iter()
             .enumerate()
-            .find_map(|(teacher, vgg)| Some(Lesson { tap: vgg.tap(&name)?, teacher, weight }));
+            .find_map(|(teacher, vgg)| Some(Lesson { layer: vgg.feature_layer(&name)?, teacher, weight }));
         found.ok_or_else(|| format!("no teacher has {name}").into())
     };
     (1..=settings.channels.len()).map(lesson).collect()
@@ -183,9 +183,9 @@ fn lessons(teachers: &[Vgg], settings: &Settings) -> Outcome<Vec<Lesson>> {
 fn taught(teachers: &[Vgg], lessons: &[Lesson], pictures: &Tensor) -> Outcome<Vec<Tensor>> {
     let mut taught = Vec::new();
     for (number, vgg) in teachers.iter().enumerate() {
-        let taps: Vec<Tap> =
-            lessons.iter().filter(|lesson| lesson.teacher == number).map(|lesson| lesson.tap).collect();
-        let features = vgg.features(&vgg.input.on(vgg.device)?.apply(pictures)?, &taps, Pooling::Max)?;
+        let layers: Vec<FeatureLayer> =
+            lessons.iter().filter(|lesson| lesson.teacher == number).map(|lesson| lesson.layer).collect();
+        let features = vgg.features(&vgg.input.on(vgg.device)?.apply(pictures)?, &layers, Pooling::Max)?;
         taught.extend(features.iter().map(|features| features.to_kind(Kind::Float)));
     }
     Ok(taught)
@@ -270,8 +270,8 @@ impl Student {
 
     fn features(&self, lessons: &[Lesson], pictures: &Tensor) -> Outcome<Vec<Tensor>> {
         let network = self.network()?;
-        let taps: Vec<Tap> = lessons.iter().map(|lesson| lesson.tap).collect();
-        Ok(network.features(&network.input.on(network.device)?.apply(pictures)?, &taps, Pooling::Max)?)
+        let layers: Vec<FeatureLayer> = lessons.iter().map(|lesson| lesson.layer).collect();
+        Ok(network.features(&network.input.on(network.device)?.apply(pictures)?, &layers, Pooling::Max)?)
     }
 
     /// For each lesson, the distance from the teacher on pictures `(N, 3, H, W)`.

@@ -24,7 +24,7 @@ use std::path::Path;
 
 use style_engine::losses::{Distance, FeatureSums, GramDivisor, Statistics, Target};
 use style_engine::networks::builtin;
-use style_engine::networks::vgg::{Tap, Vgg};
+use style_engine::networks::vgg::{FeatureLayer, Vgg};
 use style_engine::pooling::Pooling;
 use style_engine::random::Random;
 use style_engine::weights;
@@ -76,14 +76,14 @@ fn main() -> Outcome<()> {
 
 struct Judge {
     network: Vgg,
-    taps: Vec<Tap>,
+    layers: Vec<FeatureLayer>,
     style: Vec<Tensor>,
 }
 
 impl Judge {
     fn new(network: Vgg, style: &Tensor) -> Outcome<Self> {
-        let taps = LAYERS.iter().filter_map(|name| network.tap(name)).collect();
-        let mut judge = Self { network, taps, style: Vec::new() };
+        let layers = LAYERS.iter().filter_map(|name| network.feature_layer(name)).collect();
+        let mut judge = Self { network, layers, style: Vec::new() };
         judge.style = judge.features(style)?;
         if judge.style.len() < LAYERS.len() {
             return Err(format!("the network must have {}", LAYERS.join(", ")).into());
@@ -93,11 +93,11 @@ impl Judge {
 
     fn features(&self, picture: &Tensor) -> Outcome<Vec<Tensor>> {
         let fed = self.network.input.on(self.network.device)?.apply(picture)?;
-        Ok(self.network.features(&fed, &self.taps, Pooling::Max)?)
+        Ok(self.network.features(&fed, &self.layers, Pooling::Max)?)
     }
 
     fn losses(&self, painted: &[Tensor], content: &[Tensor]) -> Outcome<Vec<(&'static str, f64)>> {
-        let share = 1.0 / self.taps.len() as f64;
+        let share = 1.0 / self.layers.len() as f64;
         let (mut gram, mut moments, mut projected) = (0.0, 0.0, 0.0);
         for (painted, style) in painted.iter().zip(&self.style) {
             let sums = [FeatureSums::of(painted)?, FeatureSums::of(style)?];

@@ -1,4 +1,4 @@
-//! The engine behind its C interface: pointers become references here, and nothing unwinds past here.
+//! The engine's C interface: pointers become references here, and panics become errors.
 #![expect(unsafe_code, reason = "the C interface")]
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -15,7 +15,7 @@ use crate::error::tells_of_memory;
 use crate::session::{Session, Step};
 use crate::{Error, Result, memory};
 
-/// What the interface's opaque `Session` is here.
+/// The interface's opaque `Session`.
 struct Handle {
     session: Session,
     network: CString,
@@ -44,7 +44,7 @@ extern "C" fn style_engine_table() -> *const Table {
 
 const _: interface::EntryPoint = style_engine_table;
 
-/// How often a caller hears of the progress: on a GPU, reading the loss waits for all that was asked of it.
+/// The interval of progress reports: on a GPU, reading the loss waits for all work before it.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 thread_local! {
@@ -80,20 +80,20 @@ unsafe extern "C" fn destroy(session: *mut interface::Session) {
 unsafe extern "C" fn set_styles(
     session: *mut interface::Session,
     pictures: *const Picture,
-    shares: *const f64,
+    weights: *const f64,
     count: usize,
 ) -> Status {
     guard(|| {
-        // SAFETY: the interface asks for a live session, and so many pictures and shares.
-        let (handle, pictures, shares) = unsafe {
-            (handle(session), std::slice::from_raw_parts(pictures, count), std::slice::from_raw_parts(shares, count))
+        // SAFETY: the interface asks for a live session, and `count` pictures and weights.
+        let (handle, pictures, weights) = unsafe {
+            (handle(session), std::slice::from_raw_parts(pictures, count), std::slice::from_raw_parts(weights, count))
         };
-        let style = |(picture, &share): (&Picture, &f64)| {
+        let style = |(picture, &weight): (&Picture, &f64)| {
             // SAFETY: the interface asks for pictures whose rows can be read.
             let (rgb, _) = unsafe { tensors(picture) }?;
-            Ok((rgb, share))
+            Ok((rgb, weight))
         };
-        let styles = pictures.iter().zip(shares).map(style).collect::<Result<Vec<_>>>()?;
+        let styles = pictures.iter().zip(weights).map(style).collect::<Result<Vec<_>>>()?;
         handle.session.set_styles(&styles)
     })
 }
@@ -128,12 +128,12 @@ unsafe extern "C" fn stylize(
         let (rgb, alpha) = unsafe { tensors(frame) }?;
         let limit = Duration::try_from_secs_f64(max_milliseconds / 1e3).ok().filter(|limit| !limit.is_zero());
         handle.session.set_time_limit(limit);
-        let mut told = Instant::now();
+        let mut reported = Instant::now();
         let painted = handle.session.stylize(&rgb, &mut |&Step { step, steps, is_first, loss }| {
-            if told.elapsed() < PROGRESS_INTERVAL {
+            if reported.elapsed() < PROGRESS_INTERVAL {
                 return true;
             }
-            told = Instant::now();
+            reported = Instant::now();
             let progress = Progress { step, steps, is_first, loss: loss.f_double_value(&[]).unwrap_or(f64::NAN) };
             // SAFETY: the function that the caller gave, with the caller's pointer.
             unsafe { on_progress(caller, &progress) }
@@ -179,13 +179,13 @@ fn guard(call: impl FnOnce() -> Result<()>) -> Status {
             let words = panic.downcast_ref::<String>().map(String::as_str);
             let words = words.or_else(|| panic.downcast_ref::<&str>().copied());
             let words = words.unwrap_or("without a message").lines().next().unwrap_or_default();
-            // tch's numbers meet libtorch's error before its caller does, and panic with it.
+            // Some operators of tch panic with libtorch's error.
             let status = if tells_of_memory(words) { Status::OUT_OF_MEMORY } else { Status::FAILED };
             (status, format!("panic: {words}"))
         }
     };
     if status == Status::OUT_OF_MEMORY {
-        // What was made so far is dropped: less may fit.
+        // The failed frame's tensors are dropped: a smaller size may fit.
         memory::release_all();
     }
     LAST_ERROR.set(c_string(&message));
@@ -222,7 +222,59 @@ unsafe fn handle<'a>(session: *mut interface::Session) -> &'a mut Handle {
     unsafe { &mut *session.cast::<Handle>() }
 }
 
-/// A picture's colors, `(1, 3, H, W)` in 0..1, and its alpha, `(H, W, 1)` in 0..=255.
+/// How a picture's samples are stored.
+#[derive(Clone, Copy)]
+enum Samples {
+    Bits8,
+    Bits16,
+}
+
+impl Samples {
+    fn of(picture: &Picture) -> Result<Self> {
+        match picture.bits {
+            8 => Ok(Self::Bits8),
+            16 => Ok(Self::Bits16),
+            bits => Err(Error::Settings(format!("a picture's samples have 8 or 16 bits, not {bits}"))),
+        }
+    }
+
+    /// Bytes of a row's pixels.
+    fn row_bytes(self, picture: &Picture) -> usize {
+        let pixel = match self {
+            Self::Bits8 => 4,
+            Self::Bits16 => 8,
+        };
+        (picture.width as usize).saturating_mul(pixel)
+    }
+
+    /// The kind of a tensor that holds them: libtorch has few operations for unsigned 16 bits.
+    fn kind(self) -> Kind {
+        match self {
+            Self::Bits8 => Kind::Uint8,
+            Self::Bits16 => Kind::Int16,
+        }
+    }
+
+    /// Samples as numbers in 0..1.
+    fn to_unit(self, samples: &Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Self::Bits8 => samples.f_to_kind(Kind::Float)?.f_div_scalar(255)?,
+            Self::Bits16 => {
+                samples.f_to_kind(Kind::Int)?.f_bitwise_and(0xffff)?.f_to_kind(Kind::Float)?.f_div_scalar(65535)?
+            }
+        })
+    }
+
+    /// Numbers in 0..1 as samples.
+    fn quantize(self, numbers: &Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Self::Bits8 => numbers.f_mul_scalar(255)?.f_round()?.f_to_kind(Kind::Uint8)?,
+            Self::Bits16 => numbers.f_mul_scalar(65535)?.f_round()?.f_to_kind(Kind::Int)?.f_to_kind(Kind::Int16)?,
+        })
+    }
+}
+
+/// A picture's colors, `(1, 3, H, W)` in 0..1, and its alpha, `(H, W, 1)` in the samples' own kind.
 ///
 /// # Safety
 /// Each of the picture's rows can be read.
@@ -231,7 +283,8 @@ unsafe fn tensors(picture: &Picture) -> Result<(Tensor, Tensor)> {
     if width == 0 || height == 0 {
         return Err(Error::EmptyPicture(picture.width, picture.height));
     }
-    let row_bytes = width.saturating_mul(4);
+    let samples = Samples::of(picture)?;
+    let row_bytes = samples.row_bytes(picture);
     let mut bytes = Vec::with_capacity(row_bytes.saturating_mul(height));
     for row in 0..height {
         // SAFETY: by this function's contract.
@@ -239,9 +292,9 @@ unsafe fn tensors(picture: &Picture) -> Result<(Tensor, Tensor)> {
             std::slice::from_raw_parts(picture.data.add(row.saturating_mul(picture.stride)), row_bytes)
         });
     }
-    let rgba = Tensor::f_from_data_size(&bytes, &[height as i64, width as i64, 4], Kind::Uint8)?;
+    let rgba = Tensor::f_from_data_size(&bytes, &[height as i64, width as i64, 4], samples.kind())?;
     let rgb = rgba.f_narrow(2, 0, 3)?.f_permute([2, 0, 1])?.f_unsqueeze(0)?;
-    Ok((rgb.f_to_kind(Kind::Float)?.f_div_scalar(255)?.f_contiguous()?, rgba.f_narrow(2, 3, 1)?))
+    Ok((samples.to_unit(&rgb)?.f_contiguous()?, rgba.f_narrow(2, 3, 1)?))
 }
 
 /// Writes colors and alpha, as from [`tensors`], as rows like those of `frame`.
@@ -249,11 +302,13 @@ unsafe fn tensors(picture: &Picture) -> Result<(Tensor, Tensor)> {
 /// # Safety
 /// `result` has room for the frame's rows at the frame's stride.
 unsafe fn write(rgb: &Tensor, alpha: &Tensor, frame: &Picture, result: *mut u8) -> Result<()> {
-    let rgb = rgb.f_mul_scalar(255)?.f_round()?.f_to_kind(Kind::Uint8)?.f_squeeze_dim(0)?.f_permute([1, 2, 0])?;
+    let samples = Samples::of(frame)?;
+    let rgb = samples.quantize(rgb)?.f_squeeze_dim(0)?.f_permute([1, 2, 0])?;
     let rgba = Tensor::f_cat(&[&rgb, alpha], 2)?.f_contiguous()?;
-    let mut bytes = vec![0; rgba.numel()];
+    let row_bytes = samples.row_bytes(frame);
+    let mut bytes = vec![0; row_bytes.saturating_mul(frame.height as usize)];
     rgba.f_copy_data_u8(&mut bytes, rgba.numel())?;
-    for (row, pixels) in bytes.chunks_exact((frame.width as usize).saturating_mul(4)).enumerate() {
+    for (row, pixels) in bytes.chunks_exact(row_bytes).enumerate() {
         let begin = row.saturating_mul(frame.stride);
         // SAFETY: by this function's contract.
         unsafe { std::ptr::copy_nonoverlapping(pixels.as_ptr(), result.add(begin), pixels.len()) };
@@ -266,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_for_want_of_memory_is_told_apart() {
+    fn a_panic_for_lack_of_memory_has_its_own_status() {
         assert_eq!(guard(|| panic!("Torch(\"not enough memory: 5 bytes are wanted\")")), Status::OUT_OF_MEMORY);
         assert_eq!(guard(|| panic!("something else")), Status::FAILED);
     }

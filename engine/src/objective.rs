@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 
 use crate::Result;
 use crate::losses::TemporalConstraint;
-use crate::networks::vgg::{Tap, Vgg};
+use crate::networks::vgg::{FeatureLayer, Vgg};
 use crate::normalization::Normalizer;
 use crate::optimizers::Evaluation;
 use crate::recipes::Recipe;
@@ -56,8 +56,8 @@ pub struct Objective<'a> {
     style: &'a StyleTargets,
     content: &'a ContentTargets,
     context: Context<'a>,
-    style_taps: Vec<Tap>,
-    content_taps: Vec<Tap>,
+    style_layers: Vec<FeatureLayer>,
+    content_layers: Vec<FeatureLayer>,
 }
 
 impl<'a> Objective<'a> {
@@ -69,8 +69,8 @@ impl<'a> Objective<'a> {
         content: &'a ContentTargets,
         context: Context<'a>,
     ) -> Result<Self> {
-        let (style_taps, content_taps) = (recipe.style.taps(network)?, recipe.content.taps(network)?);
-        Ok(Self { network, recipe, style, content, context, style_taps, content_taps })
+        let (style_layers, content_layers) = (recipe.style.find_layers(network)?, recipe.content.find_layers(network)?);
+        Ok(Self { network, recipe, style, content, context, style_layers, content_layers })
     }
 
     /// Evaluates a picture, or its normalized form if `input` is `None`: the weighted sum of the losses with its gradient, and
@@ -126,20 +126,20 @@ impl<'a> Objective<'a> {
         let weights = self.recipe.levels_at(self.style.size);
         let own = weights.get(level).copied().unwrap_or_default();
         let of_all: f64 = weights.iter().take(self.style.levels.len()).map(|level| level.style).sum();
-        let style_share = own.style / of_all * style.reduction.share(self.style_taps.len());
-        let content_share = own.content * content.reduction.share(self.content_taps.len());
+        let style_share = own.style / of_all * style.reduction.share(self.style_layers.len());
+        let content_share = own.content * content.reduction.share(self.content_layers.len());
         let share = self.share();
         let outside = self.context.outside.and_then(|outside| outside.sums.0.get(level));
 
         let (has_style, has_content) = (!style_targets.is_empty(), !content_targets.is_empty());
-        let mut taps: Vec<Tap> = self.style_taps.iter().filter(|_| has_style).copied().collect();
-        taps.extend(self.content_taps.iter().filter(|_| has_content));
-        taps.sort();
-        taps.dedup();
-        let trace = self.network.trace(normalized, &taps, *pooling)?;
+        let mut layers: Vec<FeatureLayer> = self.style_layers.iter().filter(|_| has_style).copied().collect();
+        layers.extend(self.content_layers.iter().filter(|_| has_content));
+        layers.sort();
+        layers.dedup();
+        let trace = self.network.trace(normalized, &layers, *pooling)?;
         trace.back(|index, features, gradient| {
-            let Some(tap) = taps.get(index) else { return Ok(()) };
-            if let Some(at) = self.style_taps.iter().position(|own| own == tap)
+            let Some(layer) = layers.get(index) else { return Ok(()) };
+            if let Some(at) = self.style_layers.iter().position(|own| own == layer)
                 && let Some(loss) = style_targets.get(at)
             {
                 let outside = outside.and_then(|outside| outside.get(at));
@@ -147,7 +147,7 @@ impl<'a> Objective<'a> {
                 let loss = loss.accumulate(features, outside, weight, gradient)?;
                 losses[0].push(loss.f_mul_scalar(style_share)?);
             }
-            if let Some(at) = self.content_taps.iter().position(|own| own == tap)
+            if let Some(at) = self.content_layers.iter().position(|own| own == layer)
                 && let Some(target) = content_targets.get(at)
             {
                 let loss = target.accumulate(features, self.content.weight * share * content_share, gradient)?;
@@ -199,7 +199,7 @@ mod tests {
         for (at, level) in levels.iter().enumerate() {
             let of_style = if at < style_levels { level.style / of_all } else { 0.0 };
             let features = |normalized: &Tensor, loss: &crate::losses::LossConfig| {
-                network.features(normalized, &loss.taps(network).unwrap(), recipe.pooling).unwrap()
+                network.features(normalized, &loss.find_layers(network).unwrap(), recipe.pooling).unwrap()
             };
             let [normalized, style, content] = &pictures;
             let of_outside = outside.as_ref().map(|normalized| features(normalized, &recipe.style));

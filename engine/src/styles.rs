@@ -30,7 +30,7 @@ impl Styles {
     pub fn set(&mut self, styles: &[(Tensor, f64)], device: Device) -> Result<()> {
         let all: f64 = styles.iter().map(|(_, weight)| weight).sum();
         if !(all.is_normal() && styles.iter().all(|(_, weight)| *weight >= 0.0)) {
-            return Err(Error::Settings("the styles' shares must not be negative, nor all be 0".into()));
+            return Err(Error::Settings("the styles' weights must be at least 0, and not all 0".into()));
         }
         let to_device = |(picture, weight): &(Tensor, f64)| Ok((picture.f_to_device(device)?, weight / all));
         self.pictures = styles.iter().map(to_device).collect::<Result<_>>()?;

@@ -12,26 +12,26 @@ use crate::size::{halve, size_of};
 pub struct StyleTargets {
     /// Height and width of the frames.
     pub(crate) size: [i64; 2],
-    /// At each level, at each of the style's taps.
+    /// At each level, at each of the style's layers.
     pub(crate) levels: Vec<Vec<Box<dyn StyleLoss>>>,
 }
 
-/// The targets of the content loss: at each level, at each of the content's taps; none where it has no weight.
+/// The targets of the content loss: at each level, at each of the content's layers; none where it has no weight.
 pub struct ContentTargets {
     pub(crate) levels: Vec<Vec<Target>>,
     /// The content loss's weight: the recipe's, unless it is changed.
     pub weight: f64,
 }
 
-/// The sums over the positions of a picture's features, or a part's, at each level, at each of the style's taps.
+/// The sums over the positions of a picture's features, or a part's, at each level, at each of the style's layers.
 pub struct StyleSums(pub(crate) Vec<Vec<FeatureSums>>);
 
 impl StyleSums {
     /// Of a normalized picture, at this number of levels.
     pub fn of(network: &Vgg, recipe: &Recipe, normalized: &Tensor, levels: usize) -> Result<Self> {
-        let taps = recipe.style.taps(network)?;
+        let layers = recipe.style.find_layers(network)?;
         let sums = |normalized: &Tensor| {
-            network.features(normalized, &taps, recipe.pooling)?.iter().map(FeatureSums::of).collect()
+            network.features(normalized, &layers, recipe.pooling)?.iter().map(FeatureSums::of).collect()
         };
         Ok(Self(pyramid(normalized, levels)?.iter().map(sums).collect::<Result<_>>()?))
     }
@@ -80,37 +80,37 @@ pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], s
         levels = levels.min(recipe.levels_at(size_of(style)?).len());
     }
     let positions = size.iter().product();
-    let taps = recipe.style.taps(network)?;
+    let layers = recipe.style.find_layers(network)?;
     let mut pictures: Vec<(Tensor, f64)> =
         styles.iter().map(|(picture, weight)| (picture.shallow_clone(), *weight)).collect();
     let mut targets = Vec::with_capacity(levels);
     // Level by level, since features take much memory.
     for level in 0..levels {
-        let mut at_taps: Vec<Vec<(Tensor, f64)>> = taps.iter().map(|_| Vec::new()).collect();
+        let mut at_layers: Vec<Vec<(Tensor, f64)>> = layers.iter().map(|_| Vec::new()).collect();
         for (picture, weight) in &mut pictures {
             if level > 0 {
                 *picture = halve(picture)?;
             }
-            for (at_tap, features) in at_taps.iter_mut().zip(network.features(picture, &taps, recipe.pooling)?) {
-                at_tap.push((features, *weight));
+            for (at_layer, features) in at_layers.iter_mut().zip(network.features(picture, &layers, recipe.pooling)?) {
+                at_layer.push((features, *weight));
             }
         }
         let prepare = |styles: &Vec<_>| recipe.style_loss.prepare(styles, recipe.style.distance, positions);
-        targets.push(at_taps.iter().map(prepare).collect::<Result<_>>()?);
+        targets.push(at_layers.iter().map(prepare).collect::<Result<_>>()?);
     }
     Ok(StyleTargets { size, levels: targets })
 }
 
 /// The targets of a normalized picture's content, as part of frames of this height and width.
 pub fn content_targets(network: &Vgg, recipe: &Recipe, normalized: &Tensor, size: [i64; 2]) -> Result<ContentTargets> {
-    let taps = recipe.content.taps(network)?;
+    let layers = recipe.content.find_layers(network)?;
     let positions = size_of(normalized)?.iter().product();
     let levels = recipe.levels_at(size);
     let at_level = |(normalized, level): (&Tensor, &Level)| -> Result<Vec<Target>> {
         if level.content == 0.0 {
             return Ok(Vec::new());
         }
-        let features = network.features(normalized, &taps, recipe.pooling)?;
+        let features = network.features(normalized, &layers, recipe.pooling)?;
         features.into_iter().map(|features| Target::new(features, recipe.content.distance, positions)).collect()
     };
     let levels = pyramid(normalized, levels.len())?.iter().zip(levels).map(at_level).collect::<Result<_>>()?;

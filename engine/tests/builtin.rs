@@ -8,7 +8,7 @@ use std::process::Command;
 
 use common::{picture, scratch, write_network};
 use serde_json::{Map, Value};
-use style_engine::networks::vgg::{Tap, Vgg};
+use style_engine::networks::vgg::{FeatureLayer, Vgg};
 use style_engine::pooling::Pooling;
 use style_engine::{networks::builtin, weights};
 use tch::{Device, Kind, Tensor};
@@ -37,11 +37,11 @@ fn the_file_is_small_and_states_its_origin() {
 }
 
 /// The share of the teacher's features that a linear map of the student's features cannot explain.
-fn unexplained(student: &Vgg, teacher: &Vgg, picture: &Tensor, tap: &str) -> f64 {
+fn unexplained(student: &Vgg, teacher: &Vgg, picture: &Tensor, layer: &str) -> f64 {
     let features = |vgg: &Vgg| -> Tensor {
-        let taps: [Tap; 1] = [vgg.tap(tap).unwrap()];
+        let layers: [FeatureLayer; 1] = [vgg.feature_layer(layer).unwrap()];
         let fed = vgg.input.on(Device::Cpu).unwrap().apply(picture).unwrap();
-        let features = vgg.features(&fed, &taps, Pooling::Max).unwrap().remove(0);
+        let features = vgg.features(&fed, &layers, Pooling::Max).unwrap().remove(0);
         features.to_kind(Kind::Double).flatten(2, 3).squeeze_dim(0).transpose(0, 1)
     };
     let (own, taught) = (features(student), features(teacher));
@@ -66,9 +66,9 @@ fn its_features_agree_with_vgg19s() {
         let size = [i64::from(picture.height()), i64::from(picture.width()), 3];
         let picture =
             Tensor::from_slice(picture.as_raw()).view(size.as_slice()).permute([2, 0, 1]).unsqueeze(0) / 255.0;
-        for tap in ["relu1_1", "relu2_1", "relu3_1"] {
-            let unexplained = unexplained(&student, &teacher, &picture, tap);
-            assert!(unexplained < 0.1, "{file}, {tap}: {unexplained}");
+        for layer in ["relu1_1", "relu2_1", "relu3_1"] {
+            let unexplained = unexplained(&student, &teacher, &picture, layer);
+            assert!(unexplained < 0.1, "{file}, {layer}: {unexplained}");
         }
     }
 }

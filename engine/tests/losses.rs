@@ -5,7 +5,7 @@ mod common;
 use common::picture;
 use style_engine::losses::{Distance, FeatureSums, GramDivisor, Statistics, Target, TotalVariation, gram};
 use style_engine::networks::builtin;
-use style_engine::networks::vgg::Tap;
+use style_engine::networks::vgg::FeatureLayer;
 use style_engine::normalization::Input;
 use style_engine::pooling::Pooling;
 use tch::{Device, Kind, Tensor};
@@ -88,26 +88,27 @@ fn a_normalized_distance_is_relative_to_its_target() {
 #[test]
 fn the_style_loss_does_not_depend_on_the_pictures_size() {
     let network = builtin::network(Device::Cpu).unwrap();
-    let taps: Vec<Tap> = ["relu1_1", "relu2_1", "relu3_1"].map(|name| network.tap(name).unwrap()).into();
+    let layers: Vec<FeatureLayer> =
+        ["relu1_1", "relu2_1", "relu3_1"].map(|name| network.feature_layer(name).unwrap()).into();
     let input = Input::ImageNet.on(Device::Cpu).unwrap();
     // `periods` x `periods` repetitions of a picture have the same style as one. A period at each border is cut off,
     // since zero padding affects the features there.
     let losses = |x: &Tensor, style: &Tensor, periods: i64| -> Vec<f64> {
-        let inside = |picture: &Tensor, tap: usize| {
+        let inside = |picture: &Tensor, layer: usize| {
             let picture = picture.repeat([1, 1, periods + 2, periods + 2]);
-            let features = &network.features(&input.apply(&picture).unwrap(), &taps, Pooling::Max).unwrap()[tap];
+            let features = &network.features(&input.apply(&picture).unwrap(), &layers, Pooling::Max).unwrap()[layer];
             let inside = [2, 3].into_iter().fold(features.shallow_clone(), |features, axis| {
                 let period = features.size()[axis] / (periods + 2);
                 features.narrow(axis as i64, period, periods * period)
             });
             gram(&inside, GramDivisor::Positions).unwrap()
         };
-        let distance = |kind, tap| {
-            let target = Target::new(inside(style, tap), kind, 1).unwrap();
-            number(&target.distance(&inside(x, tap)).unwrap())
+        let distance = |kind, layer| {
+            let target = Target::new(inside(style, layer), kind, 1).unwrap();
+            number(&target.distance(&inside(x, layer)).unwrap())
         };
         let kinds = [Distance::MeanSquare, Distance::Normalized];
-        kinds.into_iter().flat_map(|kind| (0..taps.len()).map(move |tap| distance(kind, tap))).collect()
+        kinds.into_iter().flat_map(|kind| (0..layers.len()).map(move |layer| distance(kind, layer))).collect()
     };
     let (x, style) = (picture(1, 64, 96), picture(5, 64, 96).square());
     for (small, large) in losses(&x, &style, 1).iter().zip(losses(&x, &style, 2)) {

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use common::{picture, scratch, write_network};
 use style_engine::losses::{GramDivisor, gram};
-use style_engine::networks::vgg::{Tap, Vgg};
+use style_engine::networks::vgg::{FeatureLayer, Vgg};
 use style_engine::normalization::Input;
 use style_engine::pooling::Pooling;
 use style_engine::{Error, weights};
@@ -39,14 +39,14 @@ fn features_and_gram_matrices_agree_with_numpy() {
     let mut expected = output.stdout.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()));
 
     let network = weights::load(&path, Device::Cpu).unwrap();
-    let taps: Vec<Tap> = network.taps().filter(|tap| tap.rectified).collect();
+    let layers: Vec<FeatureLayer> = network.feature_layers().filter(|layer| layer.rectified).collect();
     let fed = Input::ImageNet.on(Device::Cpu).unwrap().apply(&x).unwrap();
-    for (tap, features) in taps.iter().zip(network.features(&fed, &taps, Pooling::Max).unwrap()) {
+    for (layer, features) in layers.iter().zip(network.features(&fed, &layers, Pooling::Max).unwrap()) {
         for result in [&features, &gram(&features, GramDivisor::Positions).unwrap()] {
             let size = result.size();
             let expected =
                 Tensor::from_slice(&expected.by_ref().take(result.numel()).collect::<Vec<_>>()).view(&size[..]);
-            assert!(result.allclose(&expected, 1e-4, 1e-5, false), "{tap} {size:?}");
+            assert!(result.allclose(&expected, 1e-4, 1e-5, false), "{layer} {size:?}");
         }
     }
     assert_eq!(expected.next(), None);
@@ -61,7 +61,7 @@ fn depth_and_layers_follow_from_the_tensors() {
         weights::load(&path, Device::Cpu).unwrap()
     };
     let names = |network: &Vgg| -> Vec<String> {
-        network.taps().filter(|tap| tap.rectified).map(|tap| tap.to_string()).collect()
+        network.feature_layers().filter(|layer| layer.rectified).map(|layer| layer.to_string()).collect()
     };
     assert_eq!(names(&network(&SLIM)), ["relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_2"]);
 
@@ -71,7 +71,7 @@ fn depth_and_layers_follow_from_the_tensors() {
     assert_eq!((names(&vgg16).len(), names(&vgg16)[12].as_str()), (13, "relu5_3"));
 
     // Torchvision's indices also count ReLUs and poolings.
-    let layer = |network: &Vgg, name: &str| network.tap(name).map(|tap| tap.to_string());
+    let layer = |network: &Vgg, name: &str| network.feature_layer(name).map(|layer| layer.to_string());
     for (index, name) in [("0", "conv1_1"), ("1", "relu1_1"), ("7", "conv2_2"), ("25", "conv4_4"), ("29", "relu5_1")] {
         assert_eq!(layer(&vgg19, index).as_deref(), Some(name));
         assert_eq!(layer(&vgg19, name).as_deref(), Some(name));

@@ -59,9 +59,9 @@ fn difference(a: &Tensor, b: &Tensor) -> f64 {
 fn style_loss(session: &Session, painted: &Tensor) -> f64 {
     let network = session.vgg();
     let input = network.input.on(Device::Cpu).unwrap();
-    let taps: Vec<_> = ["relu1_1", "relu2_1", "relu3_1"].map(|name| network.tap(name).unwrap()).into();
+    let layers: Vec<_> = ["relu1_1", "relu2_1", "relu3_1"].map(|name| network.feature_layer(name).unwrap()).into();
     let matrices = |picture: &Tensor| -> Vec<Tensor> {
-        let features = network.features(&input.apply(picture).unwrap(), &taps, Pooling::Max).unwrap();
+        let features = network.features(&input.apply(picture).unwrap(), &layers, Pooling::Max).unwrap();
         features.iter().map(|features| gram(features, GramDivisor::Positions).unwrap()).collect()
     };
     let loss = |(wanted, painted): (Tensor, Tensor)| {

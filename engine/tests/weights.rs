@@ -85,14 +85,14 @@ fn report(test: &str, cases: usize, outcome: &str) {
 }
 
 fn features(network: &Vgg) -> Vec<Tensor> {
-    let taps: Vec<_> = network.taps().filter(|tap| tap.rectified).collect();
+    let layers: Vec<_> = network.feature_layers().filter(|layer| layer.rectified).collect();
     let fed = network.input.on(Device::Cpu).unwrap().apply(&picture(1, 24, 32)).unwrap();
-    network.features(&fed, &taps, Pooling::Max).unwrap()
+    network.features(&fed, &layers, Pooling::Max).unwrap()
 }
 
 /// The convolutions must be identical. The features may differ in the last bit, which depends on tensors' alignment.
 fn assert_same(network: &Vgg, expected: &Vgg, name: &str) {
-    assert!(network.taps().eq(expected.taps()), "{name}");
+    assert!(network.feature_layers().eq(expected.feature_layers()), "{name}");
     for (conv, expected) in network.convs.iter().zip(&expected.convs) {
         assert!(conv.weight.equal(&expected.weight) && conv.bias.equal(&expected.bias), "{name}, {:?}", conv.layer);
     }
@@ -136,7 +136,8 @@ fn a_deflated_archive_loads() {
 #[test]
 fn batch_normalization_is_folded_and_gives_torchs_features() {
     let network = load(&FORMS.join("norm.pth")).unwrap();
-    let layers: Vec<_> = network.taps().filter(|tap| tap.rectified).map(|tap| tap.to_string()).collect();
+    let layers: Vec<_> =
+        network.feature_layers().filter(|layer| layer.rectified).map(|layer| layer.to_string()).collect();
     assert_eq!(layers, ["relu1_1", "relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu3_2"]);
     let expected = raw(&FORMS.join("norm.raw"));
     let mut start = 0;
@@ -151,8 +152,9 @@ fn batch_normalization_is_folded_and_gives_torchs_features() {
 #[test]
 fn caffe_weights_get_caffes_input_normalization() {
     let network = load(&FORMS.join("gatys.pth")).unwrap();
-    let taps: Vec<_> = network.taps().filter(|tap| tap.rectified).map(|tap| tap.to_string()).collect();
-    assert_eq!(taps, ["relu1_1", "relu1_2", "relu2_1"]);
+    let layers: Vec<_> =
+        network.feature_layers().filter(|layer| layer.rectified).map(|layer| layer.to_string()).collect();
+    assert_eq!(layers, ["relu1_1", "relu1_2", "relu2_1"]);
     let expected = Tensor::from_slice(&raw(&FORMS.join("gatys.raw"))).view([1, 4, 24, 32]);
     let result = &features(&network)[0];
     assert!(result.allclose(&expected, 1e-4, 1e-3, false), "{:?}", (result - &expected).abs().max());

@@ -1,5 +1,4 @@
-//! The engine's C interface: any parameters and layers, and pictures of any size and stride. Each picture's memory has
-//! exactly its size, so that accesses behind it are found.
+//! The engine's C interface: any parameters and layers, and pictures of any size, depth and stride.
 #![no_main]
 #![expect(unsafe_code, reason = "calls a C interface")]
 
@@ -18,13 +17,15 @@ unsafe extern "C" {
     fn style_engine_table() -> *const Table;
 }
 
-/// Rows of RGBA pixels; the memory ends with the last row's last pixel.
+/// Rows of RGBA pixels. With 16 bits, the memory ends with the last row's last pixel, so that accesses behind it are
+/// found.
 fn pixels(input: &mut Unstructured) -> Result<(Vec<u8>, Picture)> {
     let [width, height]: [u32; 2] = [input.int_in_range(1..=20)?, input.int_in_range(1..=20)?];
-    let row = width as usize * 4;
+    let bits = *input.choose(&[8, 16, 0, 10])?;
+    let row = width as usize * 8;
     let stride = row + input.int_in_range(0..=9)?;
     let memory = vec![input.arbitrary()?; stride * (height as usize - 1) + row];
-    let picture = Picture { data: memory.as_ptr(), width, height, stride };
+    let picture = Picture { data: memory.as_ptr(), width, height, stride, bits };
     Ok((memory, picture))
 }
 

@@ -1,5 +1,5 @@
-//! The engine's shared library, opened when an element starts and never before: GStreamer can then load the plugin
-//! on machines without libtorch.
+//! The engine's shared library. It is opened when an element starts, so that GStreamer can load the plugin on machines
+//! without libtorch.
 #![expect(unsafe_code, reason = "calls through the engine's C interface")]
 
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -22,11 +22,11 @@ pub mod small;
 /// The engine's library.
 const LIBRARY: &str = "libstyle_engine.so";
 
-/// How to get what is missing.
-const HINT: &str = "run scripts/setup and build again, or see /usr/share/doc/gst-plugin-stylefilter/README.Debian, \
-    or point LIBTORCH at a libtorch 2.11.0 folder and STYLEFILTER_ENGINE at libstyle_engine.so";
+/// How to install the engine.
+const HINT: &str = "run scripts/setup and build again; or follow /usr/share/doc/gst-plugin-stylefilter/README.Debian; \
+    or set LIBTORCH to the folder of libtorch 2.11.0 and STYLEFILTER_ENGINE to the path of libstyle_engine.so";
 
-/// Why the engine could not do what was asked.
+/// Why a call of the engine failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
@@ -36,27 +36,27 @@ pub enum EngineError {
     /// A file is missing.
     #[error("{0}")]
     NotFound(String),
-    /// A file is of the wrong kind.
+    /// A file has another format.
     #[error("{0}")]
     Unreadable(String),
-    /// The device asked for is not there.
+    /// The device cannot be used.
     #[error("{0}")]
     NoDevice(String),
-    /// What was set does not go together, or not with the network.
+    /// The settings contradict each other or the network.
     #[error("{0}")]
     Settings(String),
-    /// The frame was given up, as was asked for.
+    /// The caller stopped the frame.
     #[error("{0}")]
     Stopped(String),
     /// There is not enough memory.
-    #[error("{0}; set size to paint at a smaller one")]
+    #[error("{0}; set size to a smaller value")]
     OutOfMemory(String),
     /// Anything else.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Rows of R, G, B, A bytes, `stride` bytes apart.
+/// Rows of R, G, B, A samples, `stride` bytes apart.
 #[derive(Clone, Copy)]
 pub struct Rgba<'a> {
     /// The rows.
@@ -67,12 +67,14 @@ pub struct Rgba<'a> {
     pub height: u32,
     /// Bytes from row to row.
     pub stride: usize,
+    /// Whether samples have 16 bits, in little endian, instead of 8.
+    pub is_deep: bool,
 }
 
 impl Rgba<'_> {
     /// Bytes of a row.
     fn row(&self) -> usize {
-        (self.width as usize).saturating_mul(4)
+        (self.width as usize).saturating_mul(if self.is_deep { 8 } else { 4 })
     }
 
     /// Bytes from the first row's start to the last row's end.
@@ -83,9 +85,10 @@ impl Rgba<'_> {
     /// The picture for the interface, which trusts its sizes.
     fn as_picture(&self) -> Result<Picture, EngineError> {
         if self.stride < self.row() || self.data.len() < self.length() {
-            return Err(EngineError::Failed("a picture is smaller than it says".into()));
+            return Err(EngineError::Failed("a picture's memory is smaller than its size".into()));
         }
-        Ok(Picture { data: self.data.as_ptr(), width: self.width, height: self.height, stride: self.stride })
+        let bits = if self.is_deep { 16 } else { 8 };
+        Ok(Picture { data: self.data.as_ptr(), width: self.width, height: self.height, stride: self.stride, bits })
     }
 }
 
@@ -95,13 +98,13 @@ pub struct Engine {
     session: *mut Session,
 }
 
-// SAFETY: the interface lets a session move between threads as long as one uses it at a time, which `&mut self` sees
-// to; the calls that take `&self` only read.
+// SAFETY: the interface lets a session move between threads as long as one uses it at a time, which `&mut self` ensures;
+// the calls that take `&self` only read.
 unsafe impl Send for Engine {}
 
 impl Engine {
-    /// Opens a session with a weight file (`None`: the one in the usual places, else the built-in network), on `device`. The engine's library is looked
-    /// for beside the folder of the plugin's own file, `plugin`, unless STYLEFILTER_ENGINE names it.
+    /// Opens a session with a weight file (`None`: the one in the usual places, else the built-in network), on `device`. The
+    /// engine's library is STYLEFILTER_ENGINE, or else lies beside the folder of the plugin's file, `plugin`.
     pub fn open(plugin: Option<PathBuf>, weights: Option<&str>, device: &str) -> Result<Self, EngineError> {
         let table = table(&library_path(plugin)).map_err(EngineError::Missing)?;
         let weights = weights.map(c_string);
@@ -115,13 +118,13 @@ impl Engine {
         Ok(Self { table, session })
     }
 
-    /// Sets the pictures whose style is painted in, with their shares.
+    /// Sets the style pictures with their weights.
     pub fn set_styles(&mut self, styles: &[(Rgba, f64)]) -> Result<(), EngineError> {
         let pictures = styles.iter().map(|(picture, _)| picture.as_picture()).collect::<Result<Vec<_>, _>>()?;
-        let shares: Vec<_> = styles.iter().map(|&(_, share)| share).collect();
-        // SAFETY: a live session, and as many shares as pictures, which were checked.
+        let weights: Vec<_> = styles.iter().map(|&(_, weight)| weight).collect();
+        // SAFETY: a live session, and as many weights as pictures, which were checked.
         check(self.table, unsafe {
-            (self.table.set_styles)(self.session, pictures.as_ptr(), shares.as_ptr(), pictures.len())
+            (self.table.set_styles)(self.session, pictures.as_ptr(), weights.as_ptr(), pictures.len())
         })
     }
 
@@ -139,8 +142,8 @@ impl Engine {
         })
     }
 
-    /// Repaints `frame` into `result`, whose rows are as far apart as the frame's, with as many of its steps as fit in
-    /// `limit`. `on_progress` hears of it now and then; where it returns false, the frame is given up.
+    /// Repaints `frame` into `result`, which has the frame's stride, with as many of its steps as fit in `limit`.
+    /// `on_progress` is called now and then; if it returns false, the frame is given up.
     pub fn stylize(
         &mut self,
         frame: Rgba,
@@ -150,13 +153,13 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let picture = frame.as_picture()?;
         if result.len() < frame.length() {
-            return Err(EngineError::Failed("the result has no room for the frame".into()));
+            return Err(EngineError::Failed("the result's memory is smaller than the frame".into()));
         }
         let milliseconds = limit.map_or(0.0, |limit| limit.as_secs_f64() * 1e3);
         let caller: *mut c_void = (&raw mut on_progress).cast();
-        // SAFETY: a live session, a picture that was checked, room for its rows, and what `tell` expects.
+        // SAFETY: a live session, a picture that was checked, room for its rows, and a caller as `forward` expects.
         check(self.table, unsafe {
-            (self.table.stylize)(self.session, &picture, result.as_mut_ptr(), milliseconds, tell, caller)
+            (self.table.stylize)(self.session, &picture, result.as_mut_ptr(), milliseconds, forward, caller)
         })
     }
 
@@ -166,7 +169,7 @@ impl Engine {
         unsafe { (self.table.reset)(self.session) };
     }
 
-    /// What became of the last frame.
+    /// The statistics of the last frame.
     pub fn stats(&self) -> Stats {
         let mut stats = Stats::default();
         // SAFETY: a live session and a place for the result.
@@ -194,8 +197,8 @@ impl Drop for Engine {
     }
 }
 
-/// Tells the caller of [`Engine::stylize`].
-unsafe extern "C" fn tell(caller: *mut c_void, progress: *const Progress) -> bool {
+/// Forwards progress to the closure given to [`Engine::stylize`].
+unsafe extern "C" fn forward(caller: *mut c_void, progress: *const Progress) -> bool {
     // SAFETY: `stylize` passes its closure, which outlives the call, and the engine a progress.
     let (on_progress, progress) = unsafe { (&mut *caller.cast::<&mut dyn FnMut(Progress) -> bool>(), *progress) };
     on_progress(progress)
@@ -209,7 +212,7 @@ fn library_path(plugin: Option<PathBuf>) -> PathBuf {
     folder.join("../stylefilter").join(LIBRARY)
 }
 
-/// The functions of the library, which is opened once. A failure is not kept, so that what is installed later is found.
+/// The functions of the library, which is opened once. After a failure the next call tries again.
 fn table(path: &Path) -> Result<&'static Table, String> {
     static OPENED: Mutex<Option<&'static Table>> = Mutex::new(None);
     let mut opened = lock(&OPENED);
@@ -218,16 +221,19 @@ fn table(path: &Path) -> Result<&'static Table, String> {
     }
     open_libtorch();
     let entry = open_engine(path)?;
-    // SAFETY: the function asks nothing of us, and the library that it is in stays open.
+    // SAFETY: the function has no preconditions, and its library stays open.
     let table = unsafe { entry() };
     if table.is_null() {
-        return Err(format!("{} has no table of functions", path.display()));
+        return Err(format!("{} is not a style engine", path.display()));
     }
     // SAFETY: the interface promises a table that lives as long as the library, which is never closed. Only the version
     // is read before the versions are known to agree.
     let version = unsafe { (*table).version };
     if version != VERSION {
-        return Err(format!("{} is of version {version}, this plugin needs {VERSION}", path.display()));
+        return Err(format!(
+            "{} has interface version {version}, this plugin needs {VERSION}: build both from the same source",
+            path.display()
+        ));
     }
     // SAFETY: as above.
     Ok(opened.insert(unsafe { &*table }))
@@ -235,26 +241,26 @@ fn table(path: &Path) -> Result<&'static Table, String> {
 
 /// Opens the engine, for good: libtorch, which comes with it, cannot be unloaded.
 fn open_engine(path: &Path) -> Result<EntryPoint, String> {
-    // SAFETY: the engine's and libtorch's initialisers ask nothing of us.
+    // SAFETY: the engine's and libtorch's initializers have no preconditions.
     let library = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(reason)?;
     let library = ManuallyDrop::new(library);
     // SAFETY: an engine's entry point has this signature, and stays, as the library is never closed.
     unsafe { library.get::<EntryPoint>(ENTRY_POINT) }.map(|entry| *entry).map_err(reason)
 }
 
-/// Opens the libtorch that LIBTORCH names, so that the engine takes it and not the one it was built with.
+/// Opens the libtorch that LIBTORCH names, so that the engine uses it instead of the one that it was built with.
 fn open_libtorch() {
     let Some(folder) = std::env::var_os("LIBTORCH") else { return };
-    // libtorch finds its neighbours from its real folder. Where there is none, the engine looks in its own places.
+    // libtorch finds its other files in its real folder. If LIBTORCH has none, the engine searches its own places.
     if let Ok(path) = Path::new(&folder).join("lib/libtorch_cpu.so").canonicalize() {
-        // SAFETY: libtorch's own initialisers, which ask nothing of us.
+        // SAFETY: libtorch's initializers have no preconditions.
         if let Ok(library) = unsafe { Library::open(Some(path), RTLD_NOW | RTLD_GLOBAL) } {
             std::mem::forget(library);
         }
     }
 }
 
-/// The dynamic linker's own words.
+/// The dynamic linker's message.
 fn reason(error: libloading::Error) -> String {
     std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
 }
@@ -263,7 +269,7 @@ fn check(table: &Table, status: Status) -> Result<(), EngineError> {
     if status == Status::OK {
         return Ok(());
     }
-    // SAFETY: asked on the thread of the failed call, before any other.
+    // SAFETY: called on the thread of the failed call, before any other.
     let message = unsafe { string((table.last_error)()) };
     Err(match status {
         Status::NOT_FOUND => EngineError::NotFound(message),

@@ -1,8 +1,8 @@
 /**
  * SECTION:element-styletransfer
  *
- * Repaints every frame in the style of an image, by optimising the picture against the features of a VGG network.
- * Each frame starts from the last result, so that the film stays stable.
+ * Repaints every frame in the style of an image, by optimizing the picture against the features of a VGG network.
+ * Each frame starts from the last result, so that video stays stable.
  *
  * ## Examples
  * |[
@@ -41,16 +41,16 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("styletransfer", gst::DebugColorFlags::empty(), Some("Style transfer on live video"))
 });
 
-/// A jump in time of more than this parts what comes after it from what came before.
+/// After a jump in time of more than this, a frame does not continue the last one.
 const GAP: gst::ClockTime = gst::ClockTime::SECOND;
 
-/// How often the bus hears of a first frame that takes long.
+/// The interval of progress messages for a first frame that takes long.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where there is not enough memory, frames are painted at a smaller size, whose longer side is at least this.
-const LEAST_SIDE: u32 = 64;
+/// If memory is short, frames are painted at a smaller size, whose longer side is at least this, in pixels.
+const MIN_SIDE: u32 = 64;
 
-/// What the user set.
+/// The writable properties.
 #[derive(Clone, Debug, PartialEq)]
 struct Settings {
     style: String,
@@ -142,7 +142,7 @@ impl Settings {
         }
     }
 
-    /// How long a frame may take, from a source that is live or not, with frames of this duration if that is known.
+    /// The maximum time for a frame; `duration` is that of frames, if it is known.
     fn time_limit(&self, is_live: bool, duration: Option<gst::ClockTime>) -> Option<Duration> {
         match self.max_frame_time {
             ..0.0 => duration.filter(|_| is_live).map(Duration::from),
@@ -151,36 +151,36 @@ impl Settings {
         }
     }
 
-    /// Sets how the engine repaints frames, at `most` so large, if there is such a limit.
-    fn apply(&self, engine: &mut Engine, most: Option<u32>) -> Result<(), EngineError> {
+    /// Passes the settings to the engine, with a size of at most `max_size`.
+    fn apply(&self, engine: &mut Engine, max_size: Option<u32>) -> Result<(), EngineError> {
         let mut parameters = self.parameters();
-        if let Some(most) = most {
-            parameters.size = if parameters.size == 0 { most } else { parameters.size.min(most) };
+        if let Some(max) = max_size {
+            parameters.size = if parameters.size == 0 { max } else { parameters.size.min(max) };
         }
         engine.set_parameters(&parameters, &self.content_layers, &self.style_layers)
     }
 }
 
-/// What is running.
+/// The state while playing.
 #[derive(Default)]
 struct State {
     engine: Option<Engine>,
     /// The settings that the engine follows.
     settings: Settings,
     frames: Option<RgbaFrames>,
-    /// The longer side at which there is enough memory to paint, where the one asked for is too long.
-    most: Option<u32>,
+    /// The longer side at which memory suffices, after it was short at the size that was set.
+    max_size: Option<u32>,
     /// The duration of frames, if they have one.
     duration: Option<gst::ClockTime>,
-    /// Whether the source is live, once that was asked.
+    /// Whether the source is live, once it was queried.
     is_live: Option<bool>,
-    /// What the last frame took.
+    /// The time that the last frame took.
     took: Duration,
-    /// Where the next frame is due.
+    /// The timestamp at which the next frame is due.
     expected: Option<gst::ClockTime>,
 }
 
-/// What the read-only properties show.
+/// The values of the read-only properties.
 #[derive(Default)]
 struct Shown {
     network: Option<String>,
@@ -194,94 +194,95 @@ struct Shown {
 #[properties(wrapper_type = super::StyleTransfer)]
 pub struct StyleTransfer {
     #[property(name = "style", get, set, type = String, member = style, default = Some(Settings::default().style.as_str()),
-        nick = "Style", blurb = "The path of the picture whose style is painted in; several parted by commas", mutable_playing)]
+        nick = "Style", blurb = "Path of the style picture; several are separated by commas", mutable_playing)]
     #[property(name = "style-blend", get, set, type = String, member = style_blend,
         default = Some(Settings::default().style_blend.as_str()), nick = "Style blend",
-        blurb = "The styles' shares, parted by commas (\"\" = equal ones)", mutable_playing)]
+        blurb = "Weights of the styles, separated by commas (\"\" = equal)", mutable_playing)]
     #[property(name = "weights", get, set, type = String, member = weights,
         default = Some(Settings::default().weights.as_str()), nick = "Weights",
-        blurb = "A VGG weight file: .pth, .safetensors or .ot (\"\" = $STYLEFILTER_WEIGHTS, then vgg19.* in the data folder \
-        'stylefilter', then torchvision's cache, then the built-in network)", mutable_ready)]
+        blurb = "VGG weight file: .pth, .safetensors or .ot (\"\" = the first that exists of $STYLEFILTER_WEIGHTS, vgg19.* in the \
+        data folder 'stylefilter', torchvision's cache; else the built-in network)", mutable_ready)]
     #[property(name = "device", get, set, type = String, member = device,
         default = Some(Settings::default().device.as_str()), nick = "Device",
-        blurb = "Where to compute: auto (CUDA where it works), cpu, cuda, cuda:N", mutable_ready)]
+        blurb = "Device to compute on: auto (CUDA if it works, else the CPU), cpu, cuda, cuda:N", mutable_ready)]
     #[property(name = "recipe", get, set, type = Recipe, member = recipe, nick = "Recipe",
-        blurb = "Whose losses, layers, weights, optimizer and steps are used, where they are not set apart", mutable_playing,
+        blurb = "Defaults for losses, layers, weights, optimizer and steps that are not set by themselves", mutable_playing,
         builder(Settings::default().recipe))]
     #[property(name = "content-layers", get, set, type = String, member = content_layers,
         default = Some(Settings::default().content_layers.as_str()), nick = "Content layers",
-        blurb = "Where content is compared: relu4_2, conv4_2 (before the ReLU) or torchvision's indices, parted by commas \
-        (\"\" = the recipe's)", mutable_playing)]
+        blurb = "Layers at which content is compared: relu4_2, conv4_2 (before the ReLU) or torchvision's indices, separated by \
+        commas (\"\" = the recipe's)", mutable_playing)]
     #[property(name = "style-layers", get, set, type = String, member = style_layers,
         default = Some(Settings::default().style_layers.as_str()), nick = "Style layers",
-        blurb = "Where style is compared, like content-layers (\"\" = the recipe's)", mutable_playing)]
+        blurb = "Layers at which style is compared, in the form of content-layers (\"\" = the recipe's)", mutable_playing)]
     #[property(name = "content-weight", get, set, type = f64, member = content_weight, minimum = -1.0,
-        maximum = Parameters::MOST_WEIGHT, default = Settings::default().content_weight, nick = "Content weight",
-        blurb = "How much the frame's own content holds (-1 = the recipe's)", controllable, mutable_playing)]
+        maximum = Parameters::MAX_WEIGHT, default = Settings::default().content_weight, nick = "Content weight",
+        blurb = "Weight of the content loss: more keeps more of the frame (-1 = the recipe's)", controllable, mutable_playing)]
     #[property(name = "style-weight", get, set, type = f64, member = style_weight, minimum = -1.0,
-        maximum = Parameters::MOST_WEIGHT, default = Settings::default().style_weight, nick = "Style weight",
-        blurb = "How much the style draws (-1 = the recipe's)", controllable, mutable_playing)]
+        maximum = Parameters::MAX_WEIGHT, default = Settings::default().style_weight, nick = "Style weight",
+        blurb = "Weight of the style loss (-1 = the recipe's)", controllable, mutable_playing)]
     #[property(name = "tv-weight", get, set, type = f64, member = tv_weight, minimum = -1.0,
-        maximum = Parameters::MOST_WEIGHT, default = Settings::default().tv_weight, nick = "Total variation weight",
-        blurb = "How much differences between neighbouring pixels are smoothed (-1 = the recipe's)", controllable,
+        maximum = Parameters::MAX_WEIGHT, default = Settings::default().tv_weight, nick = "Total variation weight",
+        blurb = "Weight of the total variation: more makes smoother pictures (-1 = the recipe's)", controllable,
         mutable_playing)]
     #[property(name = "temporal-weight", get, set, type = f64, member = temporal_weight, minimum = -1.0,
-        maximum = Parameters::MOST_WEIGHT, default = Settings::default().temporal_weight, nick = "Temporal weight",
-        blurb = "With warm-start=flow, how much each frame is held to the last result, moved (-1 = the recipe's)",
+        maximum = Parameters::MAX_WEIGHT, default = Settings::default().temporal_weight, nick = "Temporal weight",
+        blurb = "With warm-start=flow, weight of the difference from the last result, moved along the flow: more makes \
+        steadier video (-1 = the recipe's)",
         controllable, mutable_playing)]
     #[property(name = "style-loss", get, set, type = StyleLoss, member = style_loss, nick = "Style loss",
-        blurb = "How features are compared with the style's", mutable_playing, builder(Settings::default().style_loss))]
+        blurb = "How features are compared with the style's: by which statistics", mutable_playing, builder(Settings::default().style_loss))]
     #[property(name = "optimizer", get, set, type = Optimizer, member = optimizer, nick = "Optimizer",
-        blurb = "What brings the losses down", mutable_playing, builder(Settings::default().optimizer))]
+        blurb = "Optimizer that minimizes the losses", mutable_playing, builder(Settings::default().optimizer))]
     #[property(name = "learning-rate", get, set, type = f64, member = learning_rate, minimum = -1.0,
-        maximum = Parameters::MOST_LEARNING_RATE,
+        maximum = Parameters::MAX_LEARNING_RATE,
         default = Settings::default().learning_rate, nick = "Learning rate",
-        blurb = "The optimizer's step (-1 = the recipe's)", controllable, mutable_playing)]
+        blurb = "Learning rate of the optimizer (-1 = the recipe's)", controllable, mutable_playing)]
     #[property(name = "iterations", get, set, type = i32, member = iterations, minimum = -1, maximum = 100_000,
         default = Settings::default().iterations, nick = "Iterations",
-        blurb = "Optimisation steps for a frame that follows another; with warm-start=flow up to three times as many where much \
-        is just uncovered, and none where nothing changes (-1 = the recipe's)", controllable, mutable_playing)]
+        blurb = "Optimization steps for a frame that continues the last one; with warm-start=flow, up to three times as many if \
+        much of it was hidden before, and none if nothing changes (-1 = the recipe's)", controllable, mutable_playing)]
     #[property(name = "first-iterations", get, set, type = i32, member = first_iterations, minimum = -1, maximum = 100_000,
         default = Settings::default().first_iterations, nick = "First iterations",
-        blurb = "Optimisation steps for a first frame, and for each with warm-start=none (-1 = the recipe's)", controllable,
+        blurb = "Optimization steps for the first frame of a scene; with warm-start=none, for every frame (-1 = the recipe's)", controllable,
         mutable_playing)]
     #[property(name = "max-frame-time", get, set, type = f64, member = max_frame_time, minimum = -1.0, maximum = 3.6e6,
         default = Settings::default().max_frame_time, nick = "Maximum frame time",
-        blurb = "Milliseconds that a frame may take: as many of its steps are taken as fit, but at least one (-1 = the \
-        frame's duration where the source is live, 0 = no limit)", controllable, mutable_playing)]
+        blurb = "Maximum time for a frame, in milliseconds: steps that do not fit are left out, but at least one is taken (-1 = \
+        the frame's duration if the source is live, 0 = no limit)", controllable, mutable_playing)]
     #[property(name = "warm-start", get, set, type = WarmStart, member = warm_start, nick = "Warm start",
-        blurb = "What a frame starts from", controllable, mutable_playing, builder(Settings::default().warm_start))]
+        blurb = "The picture that a frame's optimization starts from", controllable, mutable_playing, builder(Settings::default().warm_start))]
     #[property(name = "scene-threshold", get, set, type = f64, member = scene_threshold, minimum = 0.0, maximum = 1.0,
         default = Settings::default().scene_threshold, nick = "Scene threshold",
-        blurb = "With warm-start=flow, a frame of which more than this share was not seen in the last one is a cut and starts \
-        afresh (1 = none is)", controllable, mutable_playing)]
-    #[property(name = "size", get, set, type = u32, member = size, maximum = Parameters::MOST_SIZE,
-        default = Settings::default().size, nick = "Size", blurb = "The longer side at which to optimise, in pixels; the \
-        result is brought back to the frame's size (0 = the frame's own)", controllable, mutable_playing)]
-    #[property(name = "style-scale", get, set, type = f64, member = style_scale, minimum = Parameters::LEAST_STYLE_SCALE,
-        maximum = Parameters::MOST_STYLE_SCALE, default = Settings::default().style_scale, nick = "Style scale",
-        blurb = "The style picture's longer side over the frame's: smaller for finer strokes", mutable_playing)]
+        blurb = "With warm-start=flow, a frame counts as a cut, and is painted from scratch, if more than this share of it was not \
+        visible in the last one (1 = never)", controllable, mutable_playing)]
+    #[property(name = "size", get, set, type = u32, member = size, maximum = Parameters::MAX_SIZE,
+        default = Settings::default().size, nick = "Size", blurb = "Longer side of the painted picture, in pixels; the \
+        result is enlarged to the frame's size (0 = the frame's own)", controllable, mutable_playing)]
+    #[property(name = "style-scale", get, set, type = f64, member = style_scale, minimum = Parameters::MIN_STYLE_SCALE,
+        maximum = Parameters::MAX_STYLE_SCALE, default = Settings::default().style_scale, nick = "Style scale",
+        blurb = "Ratio of the style picture's longer side to the frame's: smaller makes finer strokes", mutable_playing)]
     #[property(name = "pooling", get, set, type = Pooling, member = pooling, nick = "Pooling",
-        blurb = "What the network halves its features by", mutable_playing, builder(Settings::default().pooling))]
+        blurb = "Pooling of the network", mutable_playing, builder(Settings::default().pooling))]
     #[property(name = "precision", get, set, type = Precision, member = precision, nick = "Precision",
-        blurb = "What the network's features are computed in; losses are in 32 bits", mutable_playing,
+        blurb = "Number format of the network's features; losses are computed in 32 bits", mutable_playing,
         builder(Settings::default().precision))]
-    #[property(name = "original-colors", get, set, type = OriginalColors, member = original_colors, nick = "Original colours",
-        blurb = "What stays of the frame's own colours", mutable_playing, builder(Settings::default().original_colors))]
+    #[property(name = "original-colors", get, set, type = OriginalColors, member = original_colors, nick = "Original colors",
+        blurb = "Which of the frame's own colors are kept", mutable_playing, builder(Settings::default().original_colors))]
     #[property(name = "strength", get, set, type = f64, member = strength, minimum = 0.0, maximum = 1.0,
         default = Settings::default().strength, nick = "Strength",
-        blurb = "The repainted frame's share of the result; the rest is the original", controllable, mutable_playing)]
+        blurb = "Opacity of the paint: 0 = the original, 1 = the painted frame", controllable, mutable_playing)]
     #[property(name = "seed", get, set, type = u64, member = seed, default = Settings::default().seed, nick = "Seed",
-        blurb = "The seed of the noise that recipe=keras starts with", mutable_playing)]
+        blurb = "Seed of the noise that recipe=keras starts with", mutable_playing)]
     #[property(name = "stats-interval", get, set, type = u32, member = stats_interval,
         default = Settings::default().stats_interval, nick = "Statistics interval",
-        blurb = "Post the statistics as an element message after every so many frames (0 = never)", mutable_playing)]
+        blurb = "Number of frames after which the statistics are posted as an element message (0 = never)", mutable_playing)]
     settings: Mutex<Settings>,
     #[property(name = "network", get = |this: &Self| this.shown().network.clone(), type = Option<String>,
-        nick = "Network", blurb = "The network in use, once it is open")]
+        nick = "Network", blurb = "The network in use, available once the element has started")]
     shown: Mutex<Shown>,
     state: Mutex<State>,
-    /// Whether a frame under way is to be given up.
+    /// Whether the current frame must be given up.
     stopping: AtomicBool,
 }
 
@@ -294,12 +295,12 @@ impl ObjectSubclass for StyleTransfer {
 }
 
 impl ObjectImpl for StyleTransfer {
-    /// The derived ones, which keep their numbers, then `stats`: a structure cannot be derived.
+    /// The derived ones, which keep their numbers, then `stats`: the macro cannot derive a structure.
     fn properties() -> &'static [glib::ParamSpec] {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
             let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                 .nick("Statistics")
-                .blurb("Frames so far; steps, losses (without weights) and time of the last; the device")
+                .blurb("Number of frames; steps, losses (without weights) and milliseconds of the last one; device")
                 .read_only()
                 .build();
             StyleTransfer::derived_properties().iter().cloned().chain([stats]).collect()
@@ -329,7 +330,7 @@ impl ElementImpl for StyleTransfer {
             gst::subclass::ElementMetadata::new(
                 "Style transfer",
                 "Filter/Effect/Video",
-                "Every frame repainted in the style of an image, stable from frame to frame",
+                "Repaints every frame in the style of an image, stable from frame to frame",
                 "The stylefilter authors",
             )
         });
@@ -342,7 +343,7 @@ impl ElementImpl for StyleTransfer {
     }
 
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
-        // The pads wait for the frame under way, which may take minutes.
+        // The pads wait for the current frame, which may take minutes.
         if transition == gst::StateChange::PausedToReady {
             self.stopping.store(true, Ordering::Relaxed);
         }
@@ -358,8 +359,8 @@ impl BaseTransformImpl for StyleTransfer {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = self.settings();
         let styles = style_image::read_all(&settings.style, &settings.style_blend).map_err(style_message)?;
-        // In a thread of its own: libtorch gives each thread that calls it workers, and those of this one, which paints
-        // nothing, would stay beside those of the streaming thread.
+        // In a thread of its own: libtorch gives each calling thread its own workers, and those of this thread would remain
+        // beside those of the streaming thread.
         let opened = std::thread::scope(|scope| scope.spawn(|| self.open_engine(&settings, &styles)).join());
         let panicked = |_| Err(EngineError::Failed("the engine could not be opened: it panicked".into()));
         let engine = opened.unwrap_or_else(panicked).map_err(engine_message)?;
@@ -380,10 +381,10 @@ impl BaseTransformImpl for StyleTransfer {
         match event.type_() {
             gst::EventType::FlushStart => self.stopping.store(true, Ordering::Relaxed),
             gst::EventType::FlushStop => {
-                self.state().forget();
+                self.state().reset();
                 self.stopping.store(false, Ordering::Relaxed);
             }
-            gst::EventType::Gap => self.state().forget(),
+            gst::EventType::Gap => self.state().reset(),
             _ => {}
         }
         self.parent_sink_event(event)
@@ -396,9 +397,9 @@ impl BaseTransformImpl for StyleTransfer {
         if direction == gst::PadDirection::Src
             && let gst::QueryViewMut::Latency(query) = query.view_mut()
         {
-            let (is_live, least, most) = query.result();
-            let own = self.shown().latency.told();
-            query.set(is_live, least.saturating_add(own), most.map(|most| most.saturating_add(own)));
+            let (is_live, min, max) = query.result();
+            let own = self.shown().latency.reported();
+            query.set(is_live, min.saturating_add(own), max.map(|max| max.saturating_add(own)));
         }
         true
     }
@@ -408,7 +409,7 @@ impl BaseTransformImpl for StyleTransfer {
         let mut state = self.state();
         self.follow_settings(&mut state);
         self.follow_source(&mut state);
-        // Late frames, which the parent drops, come by here too.
+        // Late frames, which the parent drops, pass here too.
         state.follow_time(inbuf);
     }
 
@@ -436,8 +437,8 @@ impl VideoFilterImpl for StyleTransfer {
         state.frames = Some(frames);
         state.duration = frame_duration(info);
         state.is_live = None;
-        state.forget();
-        if let Err(error) = state.forget_smaller_size() {
+        state.reset();
+        if let Err(error) = state.reset_max_size() {
             gst::warning!(CAT, imp = self, "{error}");
         }
         Ok(())
@@ -450,32 +451,32 @@ impl VideoFilterImpl for StyleTransfer {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let begin = Instant::now();
         let mut state = self.state();
-        let State { engine: Some(engine), frames: Some(frames), settings, most, duration, is_live, took, .. } =
+        let State { engine: Some(engine), frames: Some(frames), settings, max_size, duration, is_live, took, .. } =
             &mut *state
         else {
             return Err(gst::FlowError::NotNegotiated);
         };
         let is_live = is_live.unwrap_or(false);
         let besides_engine = took.saturating_sub(milliseconds(engine.stats().milliseconds));
-        // Time that is up still leaves one step.
+        // One step is taken even if the time is over.
         let limit = settings.time_limit(is_live, *duration);
         let limit = limit.map(|limit| limit.saturating_sub(besides_engine).max(Duration::from_micros(1)));
         let mut report = FirstFrame::default();
         let mut on_progress = |progress: Progress| {
             gst::debug!(CAT, imp = self, "step {} of {}, loss {:.6}", progress.step, progress.steps, progress.loss);
             if progress.is_first {
-                report.tell(self, &progress);
+                report.update(self, &progress);
             }
             !self.stopping.load(Ordering::Relaxed)
         };
         let mut painted = frames.stylize(engine, limit, &mut on_progress, input, output);
         while let Err(EngineError::OutOfMemory(reason)) = &painted
-            && let Some(smaller) = smaller(most.unwrap_or(settings.size), input.width().max(input.height()))
+            && let Some(smaller) = smaller(max_size.unwrap_or(settings.size), input.width().max(input.height()))
         {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{reason}; painting at {smaller} pixels"));
-            *most = Some(smaller);
+            *max_size = Some(smaller);
             painted = settings
-                .apply(engine, *most)
+                .apply(engine, *max_size)
                 .and_then(|()| frames.stylize(engine, limit, &mut on_progress, input, output));
         }
         report.end(self);
@@ -492,7 +493,7 @@ impl VideoFilterImpl for StyleTransfer {
         let has_changed = {
             let mut shown = self.shown();
             shown.stats = stats;
-            shown.latency.hear(gst::ClockTime::try_from(*took).unwrap_or(gst::ClockTime::MAX))
+            shown.latency.record(gst::ClockTime::try_from(*took).unwrap_or(gst::ClockTime::MAX))
         };
         if has_changed && is_live {
             self.post_latency();
@@ -506,59 +507,58 @@ impl VideoFilterImpl for StyleTransfer {
     }
 }
 
-/// Progress messages for a first frame that takes long.
+/// The progress messages of a first frame that takes long.
 struct FirstFrame {
-    told: Instant,
-    is_told: bool,
+    last_post: Instant,
+    is_posted: bool,
 }
 
 impl Default for FirstFrame {
     fn default() -> Self {
-        Self { told: Instant::now(), is_told: false }
+        Self { last_post: Instant::now(), is_posted: false }
     }
 }
 
 impl FirstFrame {
-    fn tell(&mut self, element: &StyleTransfer, progress: &Progress) {
-        if self.told.elapsed() < PROGRESS_INTERVAL {
+    fn update(&mut self, element: &StyleTransfer, progress: &Progress) {
+        if self.last_post.elapsed() < PROGRESS_INTERVAL {
             return;
         }
-        let kind = if self.is_told { gst::ProgressType::Continue } else { gst::ProgressType::Start };
-        (self.told, self.is_told) = (Instant::now(), true);
+        let kind = if self.is_posted { gst::ProgressType::Continue } else { gst::ProgressType::Start };
+        (self.last_post, self.is_posted) = (Instant::now(), true);
         element.post_progress(kind, &format!("painting the first frame: step {} of {}", progress.step, progress.steps));
     }
 
     fn end(&self, element: &StyleTransfer) {
-        if self.is_told {
+        if self.is_posted {
             element.post_progress(gst::ProgressType::Complete, "painted the first frame");
         }
     }
 }
 
 impl State {
-    /// Parts the next frame from those before it.
-    fn forget(&mut self) {
+    /// Makes the next frame a first one.
+    fn reset(&mut self) {
         self.expected = None;
         if let Some(engine) = &mut self.engine {
             engine.reset();
         }
     }
 
-    /// Paints at the size that was asked for again, where memory was short for other frames.
-    fn forget_smaller_size(&mut self) -> Result<(), EngineError> {
-        match (self.most.take(), &mut self.engine) {
+    /// Returns to the size that was set, after memory was short for other frames.
+    fn reset_max_size(&mut self) -> Result<(), EngineError> {
+        match (self.max_size.take(), &mut self.engine) {
             (Some(_), Some(engine)) => self.settings.apply(engine, None),
             _ => Ok(()),
         }
     }
 
-    /// Forgets the last result where the stream jumps. Frames that were dropped while the last one was painted are no jump:
-    /// what is on them moves on.
+    /// Forgets the last result if the stream jumps. Frames that were dropped while the last one was painted are no jump.
     fn follow_time(&mut self, buffer: &gst::BufferRef) {
         let Some(pts) = buffer.pts() else { return };
         let gap = GAP.saturating_add(self.took.try_into().unwrap_or(gst::ClockTime::MAX));
         if self.expected.is_some_and(|expected| pts.absdiff(expected) > gap) {
-            self.forget();
+            self.reset();
         }
         self.expected = Some(pts.saturating_add(buffer.duration().unwrap_or_default()));
     }
@@ -577,7 +577,7 @@ impl StyleTransfer {
         lock(&self.shown)
     }
 
-    /// Asks whether the source is live, where that is not known, and tells what a frame may take.
+    /// Queries whether the source is live, once, and reports the maximum time for a frame as latency.
     fn follow_source(&self, state: &mut State) {
         if state.is_live.is_some() {
             return;
@@ -587,7 +587,7 @@ impl StyleTransfer {
         state.is_live = Some(is_live);
         if let Some(limit) = state.settings.time_limit(is_live, state.duration)
             && let Ok(limit) = gst::ClockTime::try_from(limit)
-            && self.shown().latency.expect(limit)
+            && self.shown().latency.set(limit)
             && is_live
         {
             self.post_latency();
@@ -595,7 +595,7 @@ impl StyleTransfer {
     }
 
     fn post_latency(&self) {
-        gst::debug!(CAT, imp = self, "frames take {}", self.shown().latency.told());
+        gst::debug!(CAT, imp = self, "frames take {}", self.shown().latency.reported());
         let _ = self.obj().post_message(gst::message::Latency::builder().src(&*self.obj()).build());
     }
 
@@ -631,7 +631,7 @@ impl StyleTransfer {
         self.obj().factory()?.plugin()?.filename()
     }
 
-    /// Takes over what the user changed while playing; what cannot be had is warned of and left.
+    /// Applies settings that the user changed while playing. If that fails, a warning is posted and the last ones stay.
     fn follow_settings(&self, state: &mut State) {
         let settings = self.settings();
         if settings == state.settings {
@@ -649,9 +649,9 @@ impl StyleTransfer {
             }
         }
         if settings.size != state.settings.size {
-            state.most = None;
+            state.max_size = None;
         }
-        if let Err(error) = settings.apply(engine, state.most) {
+        if let Err(error) = settings.apply(engine, state.max_size) {
             let message = format!("{error}; the settings before stay");
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
         }
@@ -659,17 +659,17 @@ impl StyleTransfer {
     }
 }
 
-/// Half the longer side at which a frame was painted, where that leaves enough to see.
-fn smaller(size: u32, of_frame: u32) -> Option<u32> {
-    let painted = if size == 0 { of_frame } else { size.min(of_frame) };
-    Some(painted / 2).filter(|&smaller| smaller >= LEAST_SIDE)
+/// Half the longer side at which a frame was painted, if that is not too small.
+fn smaller(size: u32, frame: u32) -> Option<u32> {
+    let painted = if size == 0 { frame } else { size.min(frame) };
+    Some(painted / 2).filter(|&smaller| smaller >= MIN_SIDE)
 }
 
 fn milliseconds(milliseconds: f64) -> Duration {
     Duration::try_from_secs_f64(milliseconds.max(0.0) / 1e3).unwrap_or(Duration::MAX)
 }
 
-/// How long each frame of a stream lasts, if it says so.
+/// The duration of each frame, if the stream has a frame rate.
 fn frame_duration(info: &VideoInfo) -> Option<gst::ClockTime> {
     let fps = info.fps();
     let (frames, seconds) = (u64::try_from(fps.numer()).ok()?, u64::try_from(fps.denom()).ok()?);
@@ -681,7 +681,8 @@ fn rgba(styles: &[(image::RgbaImage, f64)]) -> Vec<(Rgba<'_>, f64)> {
     let mut pictures = Vec::with_capacity(styles.len());
     for (image, share) in styles {
         let (width, height) = image.dimensions();
-        pictures.push((Rgba { data: image, width, height, stride: (width as usize).saturating_mul(4) }, *share));
+        let stride = (width as usize).saturating_mul(4);
+        pictures.push((Rgba { data: image, width, height, stride, is_deep: false }, *share));
     }
     pictures
 }
@@ -719,7 +720,7 @@ mod tests {
     use super::super::engine::small;
     use super::*;
 
-    /// Frames of this size from now on.
+    /// Sets the size of frames.
     fn set_caps(element: &StyleTransfer, width: u32, height: u32) -> VideoInfo {
         let info = VideoInfo::builder(VideoFormat::Rgba, width, height).build().unwrap();
         let caps = info.to_caps().unwrap();
@@ -727,7 +728,7 @@ mod tests {
         info
     }
 
-    /// Makes a frame; the size that the engine was told.
+    /// Paints a frame; the size that the engine was given.
     fn paint(element: &StyleTransfer, info: &VideoInfo) -> u32 {
         element.follow_settings(&mut element.state());
         let [input, mut output] = [(); 2].map(|()| gst::Buffer::with_size(info.size()).unwrap());
@@ -738,7 +739,7 @@ mod tests {
     }
 
     #[test]
-    fn where_memory_is_short_a_smaller_size_holds_until_new_caps_or_a_new_size() {
+    fn after_out_of_memory_a_smaller_size_stays_until_new_caps_or_a_new_size() {
         gst::init().unwrap();
         let object = glib::Object::new::<super::super::StyleTransfer>();
         let element = object.imp();

@@ -1,39 +1,39 @@
-//! How late frames come out, as the element tells it.
+//! The latency that the element reports.
 
 use std::collections::VecDeque;
 
 use gst::ClockTime;
 use gst::prelude::MulDiv;
 
-/// What is told follows so many frames, once there are so many at least.
+/// The latency follows the last frames, at most the first number and at least the second.
 const FRAMES: usize = 16;
-const LEAST_FRAMES: usize = 4;
+const MIN_FRAMES: usize = 4;
 
-/// It is a multiple of this, lest the pipeline hear of every small change.
+/// It is a multiple of this, so that small changes are not reported.
 const STEP: ClockTime = ClockTime::from_mseconds(5);
 
-/// What the last frames took, and what was told of it.
+/// The times that the last frames took, and the latency reported.
 #[derive(Debug, Default)]
 pub struct Latency {
     took: VecDeque<ClockTime>,
-    told: ClockTime,
+    reported: ClockTime,
 }
 
 impl Latency {
-    /// What is told.
-    pub fn told(&self) -> ClockTime {
-        self.told
+    /// The latency reported.
+    pub fn reported(&self) -> ClockTime {
+        self.reported
     }
 
-    /// Tells what a frame may take, before there were any; whether that is another than before.
-    pub fn expect(&mut self, time: ClockTime) -> bool {
-        let told = round_up(time);
-        std::mem::replace(&mut self.told, told) != told
+    /// Sets the latency to the maximum time for a frame, before the first frame. Returns whether it has changed.
+    pub fn set(&mut self, time: ClockTime) -> bool {
+        let reported = round_up(time);
+        std::mem::replace(&mut self.reported, reported) != reported
     }
 
-    /// Hears what a frame took; whether that changes what is told. What four frames of five keep to counts: the pipeline does
-    /// not wait longer for each frame because the first one took long.
-    pub fn hear(&mut self, took: ClockTime) -> bool {
+    /// Records the time that a frame took. Returns whether the latency has changed. It covers four of five frames: the
+    /// pipeline must not wait longer for each frame because the first one took long.
+    pub fn record(&mut self, took: ClockTime) -> bool {
         if self.took.len() == FRAMES {
             self.took.pop_front();
         }
@@ -41,14 +41,14 @@ impl Latency {
         let mut sorted = Vec::from(self.took.clone());
         sorted.sort_unstable();
         let four_fifths = sorted.len().saturating_mul(4) / 5;
-        let Some(&usual) = sorted.get(four_fifths).filter(|_| sorted.len() >= LEAST_FRAMES) else {
+        let Some(&usual) = sorted.get(four_fifths).filter(|_| sorted.len() >= MIN_FRAMES) else {
             return false;
         };
-        // A little more, as frames differ; and it falls only where there is much to gain.
+        // A little more, since frames differ. It falls only if there is much to gain.
         let enough = round_up(usual.mul_div_floor(6, 5).unwrap_or(ClockTime::MAX));
-        let changes = usual > self.told || enough.saturating_mul(2) <= self.told;
+        let changes = usual > self.reported || enough.saturating_mul(2) <= self.reported;
         if changes {
-            self.told = enough;
+            self.reported = enough;
         }
         changes
     }
@@ -65,36 +65,36 @@ mod tests {
     const MS: ClockTime = ClockTime::MSECOND;
 
     #[test]
-    fn tells_what_frames_take_and_a_little_more() {
+    fn the_latency_is_the_time_of_frames_and_a_little_more() {
         let mut latency = Latency::default();
-        let changes: Vec<_> = (0..10).map(|_| latency.hear(21 * MS)).collect();
-        assert_eq!(changes.iter().position(|&change| change), Some(LEAST_FRAMES - 1));
+        let changes: Vec<_> = (0..10).map(|_| latency.record(21 * MS)).collect();
+        assert_eq!(changes.iter().position(|&change| change), Some(MIN_FRAMES - 1));
         assert_eq!(changes.iter().filter(|&&change| change).count(), 1);
-        assert_eq!(latency.told(), 30 * MS);
+        assert_eq!(latency.reported(), 30 * MS);
     }
 
     #[test]
-    fn a_first_frame_that_takes_long_does_not_count() {
+    fn a_slow_first_frame_does_not_count() {
         let mut latency = Latency::default();
-        latency.hear(5000 * MS);
+        latency.record(5000 * MS);
         for _ in 0..20 {
-            latency.hear(20 * MS);
+            latency.record(20 * MS);
         }
-        assert_eq!(latency.told(), 25 * MS);
+        assert_eq!(latency.reported(), 25 * MS);
     }
 
     #[test]
-    fn follows_up_at_once_and_down_where_it_is_worth_it() {
+    fn rises_at_once_and_falls_if_there_is_much_to_gain() {
         let mut latency = Latency::default();
-        assert!(latency.expect(33 * MS));
-        assert!(!latency.expect(33 * MS));
+        assert!(latency.set(33 * MS));
+        assert!(!latency.set(33 * MS));
         for _ in 0..2 * FRAMES {
-            assert!(!latency.hear(25 * MS), "not worth it");
+            assert!(!latency.record(25 * MS), "little to gain");
         }
-        let ups = (0..FRAMES).filter(|_| latency.hear(80 * MS)).count();
-        assert_eq!((ups, latency.told()), (1, 100 * MS));
-        let downs = (0..FRAMES).filter(|_| latency.hear(10 * MS)).count();
+        let ups = (0..FRAMES).filter(|_| latency.record(80 * MS)).count();
+        assert_eq!((ups, latency.reported()), (1, 100 * MS));
+        let downs = (0..FRAMES).filter(|_| latency.record(10 * MS)).count();
         assert!(downs > 0);
-        assert_eq!(latency.told(), 15 * MS);
+        assert_eq!(latency.reported(), 15 * MS);
     }
 }

@@ -5,13 +5,14 @@ use gst::prelude::*;
 use style_engine_interface::{optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
 
 mod engine;
+mod fields;
 mod imp;
 mod latency;
 mod rgba;
 mod style_image;
 
 glib::wrapper! {
-    /// Every frame repainted in the style of an image.
+    /// Repaints every frame in the style of an image.
     pub struct StyleTransfer(ObjectSubclass<imp::StyleTransfer>)
         @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object,
         @implements gst::Preset;
@@ -23,16 +24,16 @@ glib::wrapper! {
 #[repr(i32)]
 pub enum Recipe {
     #[default]
-    #[enum_value(name = "Few steps a frame, for video", nick = "video")]
+    #[enum_value(name = "This project's own, for few steps per frame", nick = "video")]
     Video = recipe::VIDEO as i32,
-    #[enum_value(name = "As PyTorch's tutorial \"Neural Transfer\"", nick = "pytorch-tutorial")]
+    #[enum_value(name = "PyTorch's tutorial \"Neural Transfer\"", nick = "pytorch-tutorial")]
     PytorchTutorial = recipe::PYTORCH_TUTORIAL as i32,
-    #[enum_value(name = "As \"Dive into Deep Learning\"", nick = "d2l")]
+    #[enum_value(name = "\"Dive into Deep Learning\"", nick = "d2l")]
     D2l = recipe::D2L as i32,
-    #[enum_value(name = "As Keras' example", nick = "keras")]
+    #[enum_value(name = "Keras' example", nick = "keras")]
     Keras = recipe::KERAS as i32,
     #[enum_value(
-        name = "As PyTorch's tutorial with early stopping, deeper layers, no normalisation",
+        name = "PyTorch's tutorial with early stopping, deeper layers, no normalization",
         nick = "torch-early-stop"
     )]
     TorchEarlyStop = recipe::TORCH_EARLY_STOP as i32,
@@ -76,9 +77,9 @@ pub enum Pooling {
     #[default]
     #[enum_value(name = "The recipe's", nick = "auto")]
     Auto = pooling::AUTO as i32,
-    #[enum_value(name = "The largest value, as VGG was trained", nick = "max")]
+    #[enum_value(name = "Max pooling, as VGG was trained", nick = "max")]
     Max = pooling::MAX as i32,
-    #[enum_value(name = "The mean", nick = "average")]
+    #[enum_value(name = "Average pooling", nick = "average")]
     Average = pooling::AVERAGE as i32,
 }
 
@@ -88,11 +89,11 @@ pub enum Pooling {
 #[repr(i32)]
 pub enum Precision {
     #[default]
-    #[enum_value(name = "bf16 with recipe=video where the device is quick at it, else f32", nick = "auto")]
+    #[enum_value(name = "bf16 with recipe=video if the device is fast in it, else f32", nick = "auto")]
     Auto = precision::AUTO as i32,
-    #[enum_value(name = "32 bits", nick = "f32")]
+    #[enum_value(name = "32-bit floats", nick = "f32")]
     F32 = precision::F32 as i32,
-    #[enum_value(name = "16 bits with the range of 32", nick = "bf16")]
+    #[enum_value(name = "16-bit floats with the range of 32", nick = "bf16")]
     Bf16 = precision::BF16 as i32,
 }
 
@@ -102,11 +103,11 @@ pub enum Precision {
 #[repr(i32)]
 pub enum OriginalColors {
     #[default]
-    #[enum_value(name = "The style's colours", nick = "none")]
+    #[enum_value(name = "None: the style's colors", nick = "none")]
     None = original_colors::NONE as i32,
-    #[enum_value(name = "The frame's colours: only brightness is repainted", nick = "luma")]
+    #[enum_value(name = "Hue and saturation: only brightness is painted", nick = "luma")]
     Luma = original_colors::LUMA as i32,
-    #[enum_value(name = "The style's colours matched to the frame's before", nick = "match")]
+    #[enum_value(name = "The palette: the style's colors are first matched to the frame's", nick = "match")]
     Match = original_colors::MATCH as i32,
 }
 
@@ -117,7 +118,7 @@ pub enum OriginalColors {
 pub enum WarmStart {
     #[enum_value(name = "Each frame starts from its own content", nick = "none")]
     None = warm_start::NONE as i32,
-    #[enum_value(name = "Each frame starts from its own content under the last result's paint", nick = "previous")]
+    #[enum_value(name = "Each frame starts from its own content with the last result's paint added", nick = "previous")]
     Previous = warm_start::PREVIOUS as i32,
     #[default]
     #[enum_value(name = "Each frame starts from the last result, moved along the optical flow", nick = "flow")]

@@ -1,5 +1,5 @@
 //! Frames of any format as RGBA and back, by GStreamer's own converter: colorimetry, range and chroma siting are the
-//! stream's.
+//! stream's. Formats of more than 8 bits become RGBA of 16 bits.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use gst_video::{VideoConverter, VideoFormat, VideoFrame, VideoFrameRef, VideoInf
 use style_engine_interface::Progress;
 
 use super::engine::{Engine, EngineError, Rgba};
+use super::fields::keep_first_field;
 use crate::frame::Layout;
 
 /// Converts frames of one format and size.
@@ -29,7 +30,9 @@ impl RgbaFrames {
         let whole = || VideoInfo::builder_from_info(info).interlace_mode(VideoInterlaceMode::Progressive).build();
         let whole = breaks_fields(info).then(whole).transpose()?;
         let converted = whole.as_ref().unwrap_or(info);
-        let rgba = VideoInfo::builder(VideoFormat::Rgba, info.width(), info.height())
+        let layout = Layout::new(info);
+        let format = if layout.depth.bytes() > 1 { VideoFormat::Rgba64Le } else { VideoFormat::Rgba };
+        let rgba = VideoInfo::builder(format, info.width(), info.height())
             .fps(info.fps())
             .par(info.par())
             .interlace_mode(converted.interlace_mode())
@@ -39,7 +42,7 @@ impl RgbaFrames {
             VideoFrame::from_buffer_writable(buffer, info).map_err(|_| glib::bool_error!("cannot map a frame"))
         };
         Ok(Self {
-            layout: Layout::new(info),
+            layout,
             to_rgba: VideoConverter::new(converted, &rgba, None)?,
             from_rgba: VideoConverter::new(&rgba, converted, None)?,
             content: frame(&rgba)?,
@@ -53,7 +56,8 @@ impl RgbaFrames {
         &self.layout
     }
 
-    /// Repaints `input` into `output`; `limit` and `on_progress` as in [`Engine::stylize`].
+    /// Repaints `input` into `output`; `limit` and `on_progress` as in [`Engine::stylize`]. Interlaced frames are painted as
+    /// their first field shows them: two fields would be painted differently, and flicker.
     pub fn stylize(
         &mut self,
         engine: &mut Engine,
@@ -72,9 +76,14 @@ impl RgbaFrames {
         }
         let stride = self.content.plane_stride().first().map_or(0, |&stride| stride as usize);
         let (width, height) = (self.content.width(), self.content.height());
+        let is_deep = self.content.format() == VideoFormat::Rgba64Le;
+        if input.is_interlaced() {
+            let [rows, ..] = self.content.planes_data_mut();
+            keep_first_field(rows, stride, is_deep, input.is_tff());
+        }
         let [data, ..] = self.content.planes_data();
         let [painted, ..] = self.painted.planes_data_mut();
-        engine.stylize(Rgba { data, width, height, stride }, painted, limit, on_progress)?;
+        engine.stylize(Rgba { data, width, height, stride, is_deep }, painted, limit, on_progress)?;
         match &mut self.whole {
             Some(whole) => {
                 self.from_rgba.frame(&self.painted, whole);

@@ -1,25 +1,25 @@
-//! The style images' files, and their shares.
+//! The files of style pictures, and their weights.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbaImage};
 
-/// Why a style image could not be had.
+/// Why styles cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StyleError {
     /// No path was given.
-    #[error("style is not set; give the path of a picture, as in style=painting.jpg")]
+    #[error("style is not set: set it to the path of a picture, as in style=painting.jpg")]
     NotSet,
-    /// The shares cannot be read, or are not as many as the pictures.
+    /// The weights are no numbers, or not one for each picture.
     #[error(
-        "style-blend=\"{blend}\": {reason}; give a share for each style, as in style=a.jpg,b.jpg style-blend=0.7,0.3"
+        "style-blend=\"{blend}\": {reason}; it must have a weight for each style, as in style=a.jpg,b.jpg style-blend=0.7,0.3"
     )]
     Blend {
-        /// As it was set.
+        /// The property.
         blend: String,
-        /// What is wrong.
+        /// The fault.
         reason: String,
     },
     /// The file cannot be opened.
@@ -27,50 +27,51 @@ pub enum StyleError {
     Open {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The cause.
         error: io::Error,
     },
-    /// The file is no picture that can be read.
-    #[error("style {}: not a picture that can be read (PNG, JPEG, WebP, GIF, BMP, TIFF): {error}", .path.display())]
+    /// The file is not a picture of a known format.
+    #[error("style {}: not a readable picture (PNG, JPEG, WebP, GIF, BMP or TIFF): {error}", .path.display())]
     NotAPicture {
         /// The file.
         path: PathBuf,
-        /// The decoder's words.
+        /// The cause.
         error: ImageError,
     },
 }
 
-/// Reads style images, whose paths are parted by commas, with their shares, which `blend` gives in the same way; without
-/// it they are equal.
+/// Reads style pictures from `paths`, which commas separate, and their weights from `blend`, which has one for each
+/// picture; if it is empty, they are equal.
 pub fn read_all(paths: &str, blend: &str) -> Result<Vec<(RgbaImage, f64)>, StyleError> {
-    // A comma may be part of a single file's name.
+    // A file's name may contain a comma.
     let paths = if Path::new(paths).exists() { vec![paths] } else { listed(paths) };
     if paths.is_empty() {
         return Err(StyleError::NotSet);
     }
-    let shares = shares(blend, paths.len()).map_err(|reason| StyleError::Blend { blend: blend.to_owned(), reason })?;
-    paths.into_iter().zip(shares).map(|(path, share)| Ok((read(Path::new(path))?, share))).collect()
+    let weights =
+        weights(blend, paths.len()).map_err(|reason| StyleError::Blend { blend: blend.to_owned(), reason })?;
+    paths.into_iter().zip(weights).map(|(path, weight)| Ok((read(Path::new(path))?, weight))).collect()
 }
 
 fn listed(text: &str) -> Vec<&str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
 }
 
-fn shares(blend: &str, count: usize) -> Result<Vec<f64>, String> {
-    let share = |text: &str| match text.parse::<f64>() {
-        Ok(share) if share.is_finite() && share >= 0.0 => Ok(share),
-        _ => Err(format!("'{text}' is no share")),
+fn weights(blend: &str, count: usize) -> Result<Vec<f64>, String> {
+    let weight = |text: &str| match text.parse::<f64>() {
+        Ok(weight) if weight.is_finite() && weight >= 0.0 => Ok(weight),
+        _ => Err(format!("'{text}' is not a weight of at least 0")),
     };
-    let shares = listed(blend).into_iter().map(share).collect::<Result<Vec<_>, _>>()?;
-    match shares.len() {
+    let weights = listed(blend).into_iter().map(weight).collect::<Result<Vec<_>, _>>()?;
+    match weights.len() {
         0 => Ok(vec![1.0; count]),
-        given if given != count => Err(format!("{given} shares for {count} styles")),
-        _ if shares.iter().sum::<f64>() <= 0.0 => Err("the shares are all 0".into()),
-        _ => Ok(shares),
+        given if given != count => Err(format!("{given} weights for {count} styles")),
+        _ if weights.iter().sum::<f64>() <= 0.0 => Err("all weights are 0".into()),
+        _ => Ok(weights),
     }
 }
 
-/// Reads a picture, turned upright as its camera says.
+/// Reads a picture and turns it upright by its EXIF orientation.
 fn read(path: &Path) -> Result<RgbaImage, StyleError> {
     let open_error = |error| StyleError::Open { path: path.to_owned(), error };
     let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(open_error)?;
@@ -82,7 +83,7 @@ fn read(path: &Path) -> Result<RgbaImage, StyleError> {
 
 fn decode(reader: ImageReader<io::BufReader<std::fs::File>>) -> Result<DynamicImage, ImageError> {
     let mut decoder = reader.into_decoder()?;
-    // What a file claims may be more than there is memory.
+    // A damaged header may claim more than there is memory.
     Limits::default().reserve(decoder.total_bytes())?;
     let orientation = decoder.orientation()?;
     let mut image = DynamicImage::from_decoder(decoder)?;

@@ -58,8 +58,8 @@ fn convolve(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
 /// Pruning for Accelerating Very Deep Neural Networks", ICCV 2017; the channels are chosen greedily).
 fn pruned(teacher: &Vgg, layers: &[(Layer, i64)], pictures: &Tensor) -> Outcome<Vec<Convolution>> {
     let common = teacher.convs.iter().zip(layers).take_while(|(conv, (layer, _))| conv.layer == *layer).count();
-    let taps: Vec<_> = teacher.taps().filter(|tap| tap.rectified).take(common).collect();
-    let features = teacher.features(&Input::ImageNet.on(teacher.device)?.apply(pictures)?, &taps, Pooling::Max)?;
+    let rectified: Vec<_> = teacher.feature_layers().filter(|layer| layer.rectified).take(common).collect();
+    let features = teacher.features(&Input::ImageNet.on(teacher.device)?.apply(pictures)?, &rectified, Pooling::Max)?;
     let mut convs = Vec::new();
     // The linear map that reconstructs the teacher's previous layer from the student's.
     let mut rebuilt = Tensor::eye(3, (Kind::Double, Device::Cpu));

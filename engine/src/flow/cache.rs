@@ -28,7 +28,7 @@ thread_local! {
 }
 
 /// So many are kept, for frames of two sizes or three.
-const MOST_CACHED: usize = 128;
+const MAX_CACHED: usize = 128;
 
 pub(super) fn cached(wanted: Cached, device: Device) -> Result<Tensor> {
     if let Some(found) = CACHE.with_borrow(|cache| cache.get(&(wanted, device)).map(Tensor::shallow_clone)) {
@@ -36,7 +36,7 @@ pub(super) fn cached(wanted: Cached, device: Device) -> Result<Tensor> {
     }
     let made = wanted.make(device)?;
     CACHE.with_borrow_mut(|cache| {
-        if cache.len() == MOST_CACHED {
+        if cache.len() == MAX_CACHED {
             cache.clear();
         }
         cache.insert((wanted, device), made.shallow_clone());

@@ -1,7 +1,7 @@
 //! A loss as a recipe names it: layers, distance and weight.
 
 use super::Distance;
-use crate::networks::vgg::{Tap, Vgg};
+use crate::networks::vgg::{FeatureLayer, Vgg};
 use crate::{Error, Result};
 
 /// A loss over some layers.
@@ -44,20 +44,20 @@ impl LossConfig {
     }
 
     /// The layers in `network`, in order.
-    pub fn taps(&self, network: &Vgg) -> Result<Vec<Tap>> {
+    pub fn find_layers(&self, network: &Vgg) -> Result<Vec<FeatureLayer>> {
         let names = self.layers.split([',', ' ']).filter(|name| !name.is_empty());
-        let found: Vec<_> = names.map(|name| network.tap(name).ok_or(name)).collect();
-        let mut taps: Vec<_> = found.iter().filter_map(|tap| tap.ok()).collect();
-        if let Some(missing) = found.iter().find_map(|tap| tap.err())
+        let found: Vec<_> = names.map(|name| network.feature_layer(name).ok_or(name)).collect();
+        let mut layers: Vec<_> = found.iter().filter_map(|layer| layer.ok()).collect();
+        if let Some(missing) = found.iter().find_map(|layer| layer.err())
             && !self.optional
         {
             return Err(Error::NoLayer { name: missing.to_owned(), last: network.last_layer() });
         }
-        if taps.is_empty() {
-            taps.extend(network.taps().next_back());
+        if layers.is_empty() {
+            layers.extend(network.feature_layers().next_back());
         }
-        taps.sort();
-        taps.dedup();
-        Ok(taps)
+        layers.sort();
+        layers.dedup();
+        Ok(layers)
     }
 }

@@ -12,7 +12,7 @@ use crate::normalization::Input;
 use crate::pooling::{Pooled, Pooling};
 use crate::{Error, Result};
 
-/// A convolution's place.
+/// The position of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Layer {
     /// From 1.
@@ -21,32 +21,32 @@ pub struct Layer {
     pub conv: usize,
 }
 
-/// Where features are taken: `conv4_2` is what block 4's convolution 2 gives, `relu4_2` what its ReLU leaves of that.
+/// A layer whose features can be used: `conv4_2` is the output of block 4's convolution 2, `relu4_2` that of its ReLU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tap {
+pub struct FeatureLayer {
     /// The convolution.
-    pub layer: Layer,
-    /// Whether after its ReLU.
+    pub conv: Layer,
+    /// Whether it is the output of the ReLU.
     pub rectified: bool,
 }
 
-impl fmt::Display for Tap {
+impl fmt::Display for FeatureLayer {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let kind = if self.rectified { "relu" } else { "conv" };
-        write!(f, "{kind}{}_{}", self.layer.block, self.layer.conv)
+        write!(f, "{kind}{}_{}", self.conv.block, self.conv.conv)
     }
 }
 
 /// A 3 x 3 convolution.
 pub struct Conv {
-    /// Where it stands.
+    /// Its position.
     pub layer: Layer,
     /// `(out, in, 3, 3)`.
     pub weight: Tensor,
     /// `(out)`.
     pub bias: Tensor,
     convolution: Convolution,
-    /// The way back, once it was needed.
+    /// The convolution of the backward pass, once it was needed.
     adjoint: OnceCell<Convolution>,
 }
 
@@ -57,12 +57,12 @@ impl Conv {
         Ok(Self { layer, weight: convolution.weight.shallow_clone(), bias, convolution, adjoint: OnceCell::new() })
     }
 
-    /// The response, before the ReLU or after: `(1, in, H, W) -> (1, out, H, W)`.
+    /// The output, before the ReLU or after: `(1, in, H, W) -> (1, out, H, W)`.
     pub(crate) fn apply(&self, x: &Tensor, rectified: bool) -> Result<Tensor> {
         Ok(self.convolution.apply(x, rectified)?)
     }
 
-    /// The gradient at its input, from that at its response: a convolution, too, and computed as quickly.
+    /// The gradient at its input, from that at its output: a convolution, too, and as fast.
     fn back(&self, gradient: &Tensor) -> Result<Tensor> {
         let adjoint = match self.adjoint.get() {
             Some(adjoint) => adjoint,
@@ -76,13 +76,13 @@ impl Conv {
     }
 }
 
-/// A feature extractor.
+/// A VGG network as a feature extractor.
 pub struct Vgg {
     /// In order.
     pub convs: Vec<Conv>,
-    /// What its weights were trained for.
+    /// The input that its weights were trained with.
     pub input: Input,
-    /// Where its weights are.
+    /// The device of its weights.
     pub device: Device,
 }
 
@@ -99,41 +99,41 @@ impl Vgg {
         Ok(Self { convs, input: self.input, device: self.device })
     }
 
-    /// Where features can be taken, in order.
-    pub fn taps(&self) -> impl DoubleEndedIterator<Item = Tap> {
-        self.convs.iter().flat_map(|conv| [false, true].map(|rectified| Tap { layer: conv.layer, rectified }))
+    /// The layers whose features can be used, in order.
+    pub fn feature_layers(&self) -> impl DoubleEndedIterator<Item = FeatureLayer> {
+        self.convs.iter().flat_map(|conv| [false, true].map(|rectified| FeatureLayer { conv: conv.layer, rectified }))
     }
 
-    /// The name of the last tap.
+    /// The name of the last layer.
     pub(crate) fn last_layer(&self) -> String {
-        self.taps().next_back().map_or_else(String::new, |tap| tap.to_string())
+        self.feature_layers().next_back().map_or_else(String::new, |layer| layer.to_string())
     }
 
-    /// The tap called `name`: `conv4_2`, `relu4_2`, or its index among the layers of torchvision's `features`, where a ReLU
-    /// follows each convolution and a pooling each block.
-    pub fn tap(&self, name: &str) -> Option<Tap> {
-        self.taps().find(|&tap| tap.to_string() == name || self.index(tap).to_string() == name)
+    /// The layer called `name`: `conv4_2`, `relu4_2`, or its index in torchvision's `features`, where a ReLU follows each
+    /// convolution and a pooling each block.
+    pub fn feature_layer(&self, name: &str) -> Option<FeatureLayer> {
+        self.feature_layers().find(|&layer| layer.to_string() == name || self.index(layer).to_string() == name)
     }
 
-    /// The tap's index among the layers of torchvision's `features`.
-    pub(crate) fn index(&self, tap: Tap) -> usize {
-        let before = self.convs.iter().take_while(|conv| conv.layer < tap.layer).count();
-        2 * before + (tap.layer.block - 1) + usize::from(tap.rectified)
+    /// The layer's index in torchvision's `features`.
+    pub(crate) fn index(&self, layer: FeatureLayer) -> usize {
+        let before = self.convs.iter().take_while(|conv| conv.layer < layer.conv).count();
+        2 * before + (layer.conv.block - 1) + usize::from(layer.rectified)
     }
 
     /// The features of `x`, `(1, 3, H, W)` as the weights expect it, at each of `wanted`: `(1, C, h, w)`, in the network's
     /// precision.
     ///
-    /// `wanted` must be in order; nothing is computed past its last.
-    pub fn features(&self, x: &Tensor, wanted: &[Tap], pooling: Pooling) -> Result<Vec<Tensor>> {
+    /// `wanted` must be in order; nothing is computed beyond its last layer.
+    pub fn features(&self, x: &Tensor, wanted: &[FeatureLayer], pooling: Pooling) -> Result<Vec<Tensor>> {
         self.forward(x, wanted, pooling, &mut |_| ())
     }
 
-    /// The same, as something that can be gone back through.
-    pub(crate) fn trace(&self, x: &Tensor, wanted: &[Tap], pooling: Pooling) -> Result<Trace<'_>> {
+    /// The same, with a record of the pass for the gradient.
+    pub(crate) fn trace(&self, x: &Tensor, wanted: &[FeatureLayer], pooling: Pooling) -> Result<Trace<'_>> {
         let mut passed = Vec::new();
         let features = self.forward(x, wanted, pooling, &mut |step| {
-            // The way back through a pooling goes through the ReLU before it, too.
+            // The gradient of a pooling includes that of the ReLU before it.
             if matches!(step, Passed::Pool(..)) && matches!(passed.last(), Some(Passed::Relu { .. })) {
                 passed.pop();
             }
@@ -145,7 +145,7 @@ impl Vgg {
     fn forward<'a>(
         &'a self,
         x: &Tensor,
-        wanted: &[Tap],
+        wanted: &[FeatureLayer],
         pooling: Pooling,
         pass: &mut dyn FnMut(Passed<'a>),
     ) -> Result<Vec<Tensor>> {
@@ -160,61 +160,62 @@ impl Vgg {
             if conv.layer.block != block {
                 block = conv.layer.block;
                 let (_, _, height, width) = x.size4()?;
-                // A picture smaller than the network's reach stays as it is.
+                // A picture of one row or column cannot be halved.
                 if height >= 2 && width >= 2 {
                     let (halved, pooled) = pooling.apply(&x)?;
                     pass(Passed::Pool(pooling, pooled));
                     x = halved;
                 }
             }
-            let at = |rectified| Tap { layer: conv.layer, rectified };
+            let at = |rectified| FeatureLayer { conv: conv.layer, rectified };
             let is_wanted = wanted.contains(&at(false));
             let response = conv.apply(&x, !is_wanted)?;
             pass(Passed::Conv(conv));
             if is_wanted {
                 features.push(response.shallow_clone());
-                pass(Passed::Tap);
+                pass(Passed::Features);
             }
             x = if is_wanted { response.f_relu()? } else { response };
             pass(Passed::Relu { output: x.shallow_clone() });
             if wanted.contains(&at(true)) {
                 features.push(x.shallow_clone());
-                pass(Passed::Tap);
+                pass(Passed::Features);
             }
         }
         Ok(features)
     }
 }
 
-/// A step of the forward pass, with what the way back through it needs.
+/// An operation of the forward pass, with what its gradient needs.
 enum Passed<'a> {
     Conv(&'a Conv),
     Relu { output: Tensor },
     Pool(Pooling, Pooled),
-    Tap,
+    Features,
 }
 
-/// A forward pass, and the way back. It is gone by hand, not by libtorch's tape: so nothing is computed for the weights, the
-/// memory of each layer is free once it is passed, and losses give their gradients as products, not as products' derivatives.
+/// A forward pass, for the gradient at its input. The backward pass is written by hand instead of by autograd: nothing is
+/// computed for the weights, the memory of each layer is freed once it is passed, and losses add their gradients in closed
+/// form.
 pub(crate) struct Trace<'a> {
     features: Vec<Tensor>,
     passed: Vec<Passed<'a>>,
 }
 
 impl Trace<'_> {
-    /// The gradient at the network's input, `(1, 3, H, W)` in 32 bits. `add_gradient` adds that at each tap to what comes
-    /// from further back, the last tap first; it is told the tap's number among those wanted, and its features.
+    /// The gradient at the network's input, `(1, 3, H, W)` in 32 bits. `add_gradient` is called for each wanted layer, the
+    /// last first, with its index, its features and the gradient there, to which it adds its own.
     pub fn back(mut self, mut add_gradient: impl FnMut(usize, &Tensor, &mut Tensor) -> Result<()>) -> Result<Tensor> {
         let mut gradient: Option<Tensor> = None;
         while let Some(passed) = self.passed.pop() {
             gradient = Some(match (passed, gradient.take()) {
-                (Passed::Tap, gradient) => {
+                (Passed::Features, gradient) => {
                     let Some(features) = self.features.pop() else { break };
                     let mut gradient = gradient.map_or_else(|| features.f_zeros_like(), Ok)?;
                     add_gradient(self.features.len(), &features, &mut gradient)?;
                     gradient
                 }
-                // There is nothing past the last tap.
+                // No gradient comes from beyond the last layer.
                 (_, None) => continue,
                 (Passed::Conv(conv), Some(gradient)) => conv.back(&gradient)?,
                 (Passed::Relu { output }, Some(gradient)) => output.f_threshold_backward(&gradient, 0)?,

@@ -49,7 +49,7 @@ impl Optimizer for Adam {
         Ok(x.f_addcdiv(&self.mean, &scale.f_mul_scalar_(-of_mean / rate)?)?)
     }
 
-    fn reset(&mut self, rate: f64) {
+    fn restart(&mut self, rate: f64) {
         (self.rate, self.new_steps) = (rate, 0);
     }
 

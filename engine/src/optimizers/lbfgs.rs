@@ -33,7 +33,7 @@ const MAX_TRIALS: u32 = 20;
 /// A walk with L-BFGS.
 pub struct Lbfgs {
     rate: f64,
-    most_pairs: usize,
+    max_pairs: usize,
     rule: StepRule,
     pairs: VecDeque<Pair>,
     under_way: Option<Move>,
@@ -62,9 +62,9 @@ struct Move {
 }
 
 impl Lbfgs {
-    /// Takes `rate` of each step and remembers up to `most_pairs` of them.
-    pub fn new(rate: f64, most_pairs: usize, rule: StepRule) -> Self {
-        Self { rate, most_pairs, rule, pairs: VecDeque::new(), under_way: None, evaluations: 0 }
+    /// Takes `rate` of each step and remembers up to `max_pairs` of them.
+    pub fn new(rate: f64, max_pairs: usize, rule: StepRule) -> Self {
+        Self { rate, max_pairs, rule, pairs: VecDeque::new(), under_way: None, evaluations: 0 }
     }
 
     /// Sets out from `x` in a new direction.
@@ -121,7 +121,7 @@ impl Lbfgs {
             StepRule::StrongWolfe { .. } => f64::EPSILON * -dot(&done.gradient, &step)?,
         };
         if curvature > least {
-            if self.pairs.len() == self.most_pairs {
+            if self.pairs.len() == self.max_pairs {
                 self.pairs.pop_front();
             }
             let scale = curvature / dot(&change, &change)?;
@@ -166,8 +166,8 @@ impl Optimizer for Lbfgs {
     }
 
     /// Gradients of another loss tell nothing of this one's curvature.
-    fn reset(&mut self, rate: f64) {
-        *self = Self::new(rate, self.most_pairs, self.rule);
+    fn restart(&mut self, rate: f64) {
+        *self = Self::new(rate, self.max_pairs, self.rule);
     }
 
     /// A walk that is renewed knows nothing that could move.

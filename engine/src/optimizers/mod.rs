@@ -25,7 +25,7 @@ pub trait Optimizer {
     fn step(&mut self, x: &Tensor, evaluation: &Evaluation) -> Result<Tensor>;
 
     /// Continues with a loss that resembles the one before, at another rate.
-    fn reset(&mut self, rate: f64);
+    fn restart(&mut self, rate: f64);
 
     /// State per value, shaped like the point. Code that warps or crops the point must do the same to it.
     fn state(&mut self) -> Vec<&mut Tensor>;
@@ -38,7 +38,7 @@ pub enum OptimizerConfig {
     Adam {
         /// The step size, in units of what is optimized.
         rate: f64,
-        /// How long squares of gradients are remembered.
+        /// The decay of the mean of squared gradients.
         beta2: f64,
         /// How the step size falls.
         decay: Option<Decay>,
@@ -47,9 +47,9 @@ pub enum OptimizerConfig {
     Lbfgs {
         /// The share of each step that is taken.
         rate: f64,
-        /// So many steps make up its picture of the curvature.
+        /// The number of past steps that estimate the curvature.
         history: usize,
-        /// How far it goes along a direction.
+        /// The step length along a direction.
         rule: StepRule,
     },
 }

@@ -88,8 +88,8 @@ impl OptimizingPainter {
         style_layers: &str,
     ) -> Result<Change> {
         let recipe = Recipe::new(&parameters, content_layers, style_layers)?;
-        recipe.content.taps(&self.network)?;
-        recipe.style.taps(&self.network)?;
+        recipe.content.find_layers(&self.network)?;
+        recipe.style.find_layers(&self.network)?;
         let statistics = !recipe.has_style_of(&self.recipe);
         let others = (self.parameters.style_scale, self.parameters.original_colors);
         if statistics || others != (parameters.style_scale, parameters.original_colors) {
@@ -119,7 +119,7 @@ impl OptimizingPainter {
         if last_method.with_rate(method.rate()) != method {
             *optimizer = method.build(picture)?;
         }
-        optimizer.reset(method.rate() * constraint.map_or(1.0, |_| self.recipe.warm_start_rate));
+        optimizer.restart(method.rate() * constraint.map_or(1.0, |_| self.recipe.warm_start_rate));
         let size = size_of(content)?;
         self.match_colors(content, false)?;
         self.prepare_styles(size)?;

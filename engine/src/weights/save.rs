@@ -7,14 +7,14 @@ use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 use tch::{Kind, TchError, Tensor};
 
 use crate::Result;
-use crate::networks::vgg::{Tap, Vgg};
+use crate::networks::vgg::{FeatureLayer, Vgg};
 
 /// Writes a network as safetensors, in its own precision, its tensors named as torchvision names them; [`super::load`] reads
 /// it back as one that takes [`crate::normalization::Input::ImageNet`]. The file's metadata have the `provenance`, if there is any.
 pub fn save(network: &Vgg, path: &Path, provenance: Option<&str>) -> Result<()> {
     let mut tensors = Vec::new();
     for conv in &network.convs {
-        let name = format!("features.{}", network.index(Tap { layer: conv.layer, rectified: false }));
+        let name = format!("features.{}", network.index(FeatureLayer { conv: conv.layer, rectified: false }));
         tensors.push((format!("{name}.weight"), Written::new(&conv.weight)?));
         tensors.push((format!("{name}.bias"), Written::new(&conv.bias)?));
     }
