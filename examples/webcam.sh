@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# examples/webcam.sh [ELEMENT [PROPERTY=VALUE ...]]: the camera's picture, filtered or repainted, in a window, mirrored.
+# examples/webcam.sh [ELEMENT [PROPERTY=VALUE ...]]: shows the camera's picture, filtered or repainted and mirrored, in
+# a window.
 #
 #   examples/webcam.sh
 #   examples/webcam.sh convfilter filter=gaussian-blur radius=6
 #   examples/webcam.sh styletransfer style=painting.jpg size=256
 #
-# SOURCE and SINK put other ends in place, as gst-launch-1.0 takes them; FLIP is videoflip's video-direction:
+# SOURCE and SINK replace the camera and the window, as for gst-launch-1.0. FLIP is videoflip's video-direction:
 #
 #   SOURCE="v4l2src device=/dev/video2" FLIP=identity examples/webcam.sh
 #   SOURCE="v4l2src ! image/jpeg ! jpegdec" examples/webcam.sh
@@ -15,9 +16,9 @@ set -euo pipefail
 
 [ $# -gt 0 ] || set -- convfilter filter=contour
 
-# Nearly every camera gives 640x480 at its full rate, uncompressed; another size is brought to this one, undistorted.
-# The queue keeps the newest frame alone: where painting is slower than the camera, frames are left out, not late.
-# shellcheck disable=SC2086 # words are meant
+# Nearly every camera supports uncompressed 640x480 at its full rate; another size is scaled to it without distortion.
+# The queue keeps only the newest frame: if painting is slower than the camera, frames are dropped instead of delayed.
+# shellcheck disable=SC2086 # word splitting is intended
 exec gst-launch-1.0 ${SOURCE:-v4l2src} \
     ! videoconvertscale ! video/x-raw,width=640,height=480,pixel-aspect-ratio=1/1 \
     ! videoflip video-direction="${FLIP:-horiz}" \

@@ -1,4 +1,4 @@
-"""Prints a Markdown table of how long a film takes over one and two of scripts/cluster's workers. Run by scripts/bench."""
+"""Prints a Markdown table of the time that scripts/cluster needs with one and two workers. Run by scripts/bench."""
 
 import argparse
 import os
@@ -13,10 +13,11 @@ SHARED = ROOT.parent / "shared"
 OUT = ROOT / "target/bench-cluster"
 FILM, STYLE = OUT / "film.mp4", SHARED / "images/style/starry_night.jpg"
 WIDTH, HEIGHT, RATE = 384, 216, 24
-# Where the shots of the film begin in a camera's clip, in turn with photographs that a camera passes.
+# The film alternates between parts of a camera's clip, which begin at these seconds, and photographs with a panning
+# camera.
 BEGINNINGS = [0, 4, 8, 12]
 PHOTOGRAPHS = ["golden_gate.jpg", "tubingen.jpg", "kodim03.png", "coffee.png"]
-TURNS = 3
+ROUNDS = 3
 WAYS = {"without Ray": 0, "1 worker": 1, "2 workers": 2}
 STAGES = r"found in ([\d.]+) s, Ray started in ([\d.]+) s, shots made in ([\d.]+) s, joined in ([\d.]+) s"
 
@@ -39,7 +40,7 @@ def make_film(frames: int) -> None:
 
 
 def measure(workers: int) -> list[float]:
-    """Seconds: in all, for the shots to be found, for Ray to start, for the shots to be made, for the film to be joined."""
+    """The times in seconds: total, finding the shots, starting Ray, making the shots, joining the film."""
     output = OUT / "painted.mp4"
     options = [FILM, output, "--overwrite", "--style", STYLE, "--set", "size=256"]
     begin = time.monotonic()
@@ -49,22 +50,22 @@ def measure(workers: int) -> list[float]:
         subprocess.run([transcode, *options], check=True, capture_output=True, env=environment)
         return [time.monotonic() - begin]
     command = [ROOT / "scripts/cluster", *options, "--workers", str(workers)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return [time.monotonic() - begin, *map(float, re.search(STAGES, said).groups())]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [time.monotonic() - begin, *map(float, re.search(STAGES, output).groups())]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench cluster")
-    parser.add_argument("--quick", action="store_true", help="a shorter film, once")
+    parser.add_argument("--quick", action="store_true", help="a shorter film, measured once")
     options = parser.parse_args()
-    frames, turns = (12, 1) if options.quick else (36, TURNS)
+    frames, rounds = (12, 1) if options.quick else (36, ROUNDS)
     OUT.mkdir(parents=True, exist_ok=True)
     make_film(frames)
     measured: dict[str, list[list[float]]] = {way: [] for way in WAYS}
-    for turn in range(turns):
-        for way, workers in sorted(WAYS.items(), reverse=turn % 2 == 1):
+    for number in range(rounds):
+        for way, workers in sorted(WAYS.items(), reverse=number % 2 == 1):
             measured[way].append(measure(workers))
-    print(f"A film of 8 shots of {frames} frames, {WIDTH}x{HEIGHT}, painted at 256x144; seconds, medians of {turns}, and "
+    print(f"A film of 8 shots of {frames} frames, {WIDTH}x{HEIGHT}, painted at 256x144; seconds, medians of {rounds}, and "
           f"their range.\n\n| | in all | shots found | Ray started | shots made | joined |\n| --- | ---: | ---: | ---: | ---: | ---: |")
     for way, runs in measured.items():
         cells = [f"{statistics.median(stage):.2f} ({min(stage):.2f} to {max(stage):.2f})" for stage in zip(*runs)]

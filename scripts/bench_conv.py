@@ -1,8 +1,9 @@
-"""Prints a Markdown table of how long convfilter and its peers take for a frame of 1920 x 1080. Run by scripts/bench.
+"""Prints a Markdown table of the time that convfilter and other programs need for a frame of 1920 x 1080. Run by
+scripts/bench.
 
-All filter the same picture, with all cores. The time of a frame is that of a long run less that of a short one, divided
-by the frames between them: that takes off starting and stopping. The programs take turns, forward and backward, so that
-a machine that gets slower or faster does so for all; the table has medians.
+All programs filter the same picture, with all cores. The time of a frame is the difference between a long and a short
+run, divided by the difference in frames, so that starting and stopping do not count. The programs alternate, in both
+orders, so that a change of the machine's speed affects all of them. The table has medians.
 """
 
 import argparse
@@ -36,20 +37,20 @@ SLOW = 50  # milliseconds
 CORES = len(os.sched_getaffinity(0))
 
 
-# What to measure: each row is one operation, and how each program is asked for it.
+# The rows: each is an operation, with its form for each program.
 
 
 class Row(NamedTuple):
     name: str
     convfilter: str
-    pillow: Callable[[], list] | None = None  # filters
-    opencv: Callable[[np.ndarray, np.ndarray], object] | None = None  # from, to
+    pillow: Callable[[], list] | None = None  # returns the filters
+    opencv: Callable[[np.ndarray, np.ndarray], object] | None = None  # arguments: input, output
     ffmpeg: str | None = None
-    gstreamer: dict[str, tuple[str, str]] = {}  # for a format: the format that the element takes, and the element
+    gstreamer: dict[str, tuple[str, str]] = {}  # by format: the format that the element accepts, and the element
 
 
 def kernel(side: int) -> Row:
-    """Random weights: no kernel of ones or of two passes, so no short cut."""
+    """Random weights, so that no program can use a shortcut for constant or separable kernels."""
     weights = np.random.default_rng(side).integers(-2, 10, (side, side))
     shares = (weights / weights.sum()).astype(np.float32)
     rows = [" ".join(map(str, row)) for row in weights]
@@ -76,7 +77,7 @@ def gaussian(radius: int) -> Row:
     )
 
 
-# cvsmooth has a median, too, but that fails in GStreamer 1.22.
+# Not cvsmooth's median: it fails in GStreamer 1.22.
 def median(side: int, gstreamer: dict[str, tuple[str, str]] = {}) -> Row:
     return Row(
         f"median {side}",
@@ -149,24 +150,25 @@ ROWS = [
 ]
 
 NOTES = f"""\
-- Each runs as fast as it can on {CORES} cores. convfilter, FFmpeg and GStreamer's elements take one frame at a time.
-  OpenCV and Pillow, called from Python, take {CORES} at a time: Pillow filters a frame on one core, and OpenCV often
-  does, too. The pipelines' sources and sinks cost less than 0.01 ms.
-- All four channels of RGBA are filtered (`alpha=true`), and the three planes of I420, each at its own size. FFmpeg has
-  no such filters for packed RGBA: it gets the four channels as planes (yuva444p), and no conversion is counted.
+- Each program uses all {CORES} cores. convfilter, FFmpeg and GStreamer's elements process one frame at a time. OpenCV
+  and Pillow, called from Python, process {CORES} frames at a time, since Pillow filters a frame on one core, and OpenCV
+  often does, too. The pipelines' sources and sinks cost less than 0.01 ms.
+- All four channels of RGBA are filtered (`alpha=true`), and the three planes of I420, each at its own size. FFmpeg does
+  not have these filters for packed RGBA: it gets the four channels as planes (yuva444p), and no conversion is counted.
 - kernel 3: 3 x 3 random integers, divided by their sum. gaussian 2: radius 2. box 5: radius 5, which is 11 x 11.
   unsharp mask: radius 2, percent 150, threshold 3. rank 5: rank=6 of 5 x 5. chain: median 3, gaussian 2, unsharp mask.
-- convfilter's bytes are Pillow's. Of the others, medians, min and rank are the same inside the borders, kernels up to
-  rounding; the rest only resembles. FFmpeg: gblur is recursive, avgblur rounds down, unsharp is 13 x 13 at most, has no
-  threshold and leaves alpha; min 5 is erosion twice. OpenCV: Gaussian weights, where Pillow's are three boxes; no
-  threshold. GStreamer: cvsmooth, with its distribution's OpenCV, takes RGB: three channels, not four.
-- spread: (slowest - fastest) / median of the repetitions, the larger of convfilter cpu's and the fastest peer's. What takes
-  more than {SLOW} ms is measured once.
-- ratio: the fastest peer's time / convfilter cpu's: above 1, convfilter is faster.
+- convfilter's results equal Pillow's. In the other programs, medians, min and rank give the same results inside the
+  borders, kernels give them up to rounding, and the rest is only similar. FFmpeg: gblur is recursive, avgblur rounds
+  down, unsharp has at most 13 x 13, no threshold, and does not filter alpha; min 5 is erosion twice. OpenCV: Gaussian
+  weights instead of Pillow's three boxes; no threshold. GStreamer: cvsmooth, with the distribution's OpenCV, accepts
+  only RGB, so it filters three channels instead of four.
+- spread: (slowest - fastest) / median of the repetitions, for convfilter cpu or the fastest peer, whichever is larger.
+  Times above {SLOW} ms are measured once.
+- ratio: the fastest peer's time / convfilter cpu's time. Above 1, convfilter is faster.
 """
 
 
-# The picture: waves and edges under noise, in the layouts that the programs take.
+# The picture: waves and edges with noise, in each program's layout.
 
 
 def picture() -> np.ndarray:
@@ -200,7 +202,8 @@ def picture_file(layout: str) -> str:
     return str(file)
 
 
-# The programs: each makes what runs a row on so many frames of a format, or None where it has no such filter.
+# The programs: each returns a function that runs a row on a number of frames of a format, or None if it has no such
+# filter.
 
 Run = Callable[[int], object]
 
@@ -232,7 +235,7 @@ def ffmpeg(row: Row, layout: str) -> Run | None:
 
 
 def opencv(row: Row, layout: str) -> Run | None:
-    """Every thread writes its frames to the same place, as an application would."""
+    """Each thread reuses one output buffer, as an application would."""
     thread = threading.local()
 
     def frame(_: int) -> None:
@@ -278,16 +281,16 @@ def seconds(run: Run, frames: int) -> float:
     return time.perf_counter() - start
 
 
-def milliseconds(run: Run, frames: int, least: float) -> tuple[float, int]:
-    """A frame's time, from a run of `frames` or as many more as last `least` seconds, and of how many it was."""
+def milliseconds(run: Run, frames: int, minimum: float) -> tuple[float, int]:
+    """The time of a frame, and the number of frames, which grows from `frames` until they take `minimum` seconds."""
     short = seconds(run, CORES)
-    while (spent := seconds(run, CORES + frames) - short) < least:
-        # As many as should do: starting a GPU takes its time, too.
-        frames *= min(max(3, math.ceil(1.3 * least / max(spent, 0.001))), 30)
+    while (spent := seconds(run, CORES + frames) - short) < minimum:
+        # Grows in few rounds, because starting a GPU takes time in each of them.
+        frames *= min(max(3, math.ceil(1.3 * minimum / max(spent, 0.001))), 30)
     return 1000 * spent / frames, frames
 
 
-def measure(rows: list[Row], programs: dict, repetitions: int, least: float) -> dict:
+def measure(rows: list[Row], programs: dict, repetitions: int, minimum: float) -> dict:
     """The milliseconds per frame of every repetition, by row name, format and program."""
     runs = {
         (row.name, layout, name): run
@@ -300,10 +303,10 @@ def measure(rows: list[Row], programs: dict, repetitions: int, least: float) -> 
     frames, times = dict.fromkeys(runs, CORES), defaultdict(list)
     for repetition in range(repetitions):
         for cell in list(runs)[:: -1 if repetition % 2 else 1]:
-            # Slow ones, which noise changes little, are measured once.
+            # Slow programs are measured once: noise hardly changes their times.
             if times[cell] and times[cell][0] > SLOW:
                 continue
-            spent, frames[cell] = milliseconds(runs[cell], frames[cell], least)
+            spent, frames[cell] = milliseconds(runs[cell], frames[cell], minimum)
             times[cell].append(spent)
             print(f"{repetition + 1}/{repetitions}", *cell, f"{spent:.2f} ms", sep=", ", file=sys.stderr)
     return times
@@ -317,17 +320,17 @@ def table(rows: list[Row], programs: dict, times: dict) -> str:
     lines.append(["---"] * 2 + ["---:"] * (len(lines[0]) - 2))
     for layout in FORMATS:
         for row in rows:
-            found = {name: times[row.name, layout, name] for name in programs if (row.name, layout, name) in times}
-            medians = {name: statistics.median(values) for name, values in found.items()}
+            measured = {name: times[row.name, layout, name] for name in programs if (row.name, layout, name) in times}
+            medians = {name: statistics.median(values) for name, values in measured.items()}
             ours = "convfilter cpu"
             peers = [name for name in medians if not name.startswith("convfilter")]
             best = min(peers, key=medians.get, default=None)
-            spread = max((max(found[name]) - min(found[name])) / medians[name] for name in (ours, best or ours))
+            spreads = [(max(measured[name]) - min(measured[name])) / medians[name] for name in (ours, best or ours)]
             cells = [f"{medians[name]:.2f}" if name in medians else "-" for name in programs]
             if "GStreamer" in medians:
                 cells[list(programs).index("GStreamer")] += f" ({row.gstreamer[layout][1].split()[0]})"
             ratio = f"{medians[best] / medians[ours]:.2f} ({best})" if best else "-"
-            lines.append([layout, row.name, *cells, f"{spread:.0%}", ratio])
+            lines.append([layout, row.name, *cells, f"{max(spreads):.0%}", ratio])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -343,10 +346,10 @@ def gpu_name() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench conv")
-    parser.add_argument("--quick", action="store_true", help="fewer repetitions, shorter ones, and not the GPU")
-    parser.add_argument("--no-gpu", action="store_true", help="not the GPU")
-    parser.add_argument("--no-peers", action="store_true", help="convfilter alone, on the GPU even with --quick")
-    parser.add_argument("--only", metavar="NAMES", help='these rows: "median 5,box 5"')
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter repetitions, without the GPU")
+    parser.add_argument("--no-gpu", action="store_true", help="do not measure the GPU")
+    parser.add_argument("--no-peers", action="store_true", help="only convfilter, on the GPU even with --quick")
+    parser.add_argument("--only", metavar="NAMES", help='only these rows: "median 5,box 5"')
     options = parser.parse_args()
 
     rows = ROWS

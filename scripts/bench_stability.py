@@ -1,8 +1,9 @@
-"""Prints Markdown tables of how stable, and how well painted, a film is at few steps a frame. Run by scripts/bench.
+"""Prints Markdown tables of the stability and quality of films that are painted with few steps per frame. Run by
+scripts/bench.
 
-A clip's E_warp is judged by OpenCV's optical flow (DIS) and by the engine's own; that of films made of photographs, by
-their exact motion. All by the same check of what was seen. Its paint is judged by a network that did not paint it.
-Contact sheets go to target/bench-stability.
+E_warp of a camera's clip is measured with OpenCV's optical flow (DIS) and with the engine's own; that of films made of
+photographs, with their exact motion. Visibility is determined in the same way for all. Quality is measured by a network
+that did not paint. Contact sheets are written to target/bench-stability.
 """
 
 import argparse
@@ -15,18 +16,19 @@ from painting import COMPACT, FILES, ROOT, SHARED, clip, judge, picture, repaint
 
 OUT = ROOT / "target/bench-stability"
 WIDTH, HEIGHT = 480, 270
-APART = 60  # steps
-EVERY = 10  # frames
-SHOWN = [1, 20, 40, 60, 90, 120]
-EXACT_FRAMES, EXACT_STEPS, NOISE = 40, 4, 0.01
-PAINTED_WITHIN = 10  # frames
+SINGLE_STEPS = 60  # steps of the single frames for comparison
+EVERY = 10  # every tenth frame is measured
+SHOWN = [1, 20, 40, 60, 90, 120]  # frames on contact sheets
+EXACT_FRAMES, EXACT_STEPS, NOISE = 40, 4, 0.01  # films with known motion
+PAINTED_WITHIN = 10  # frames after which an uncovered area should be painted
 
 
 # Films: arrays (frames, height, width, 3) of bytes.
 
 
 class Flow(NamedTuple):
-    """From each frame but the first to the one before, (frames - 1, height, width, 2); back; what was seen before."""
+    """Arrays (frames - 1, height, width, 2): `there`, from each frame but the first to the previous one; `back`, from
+    the previous frame to it. `visible`: whether a pixel was visible in the previous frame."""
 
     there: np.ndarray
     back: np.ndarray
@@ -44,8 +46,8 @@ def inside(flow: np.ndarray) -> np.ndarray:
     return ((GRID + flow >= 0) & (GRID + flow <= [WIDTH - 1, HEIGHT - 1])).all(-1)
 
 
-def seen(there: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """By the check of Ruder et al. (2016), section 5.1: forth and back, and no edge of the motion."""
+def is_visible(there: np.ndarray, back: np.ndarray) -> np.ndarray:
+    """The check of Ruder et al. (2016), section 5.1: both flows are consistent, and there is no edge of the motion."""
     returned = sampled(back, there)
     length, returning = (there**2).sum(-1), (returned**2).sum(-1)
     consistent = ((there + returned) ** 2).sum(-1) < 0.01 * (length + returning) + 0.5
@@ -55,18 +57,18 @@ def seen(there: np.ndarray, back: np.ndarray) -> np.ndarray:
 
 def estimated(film: np.ndarray) -> Flow:
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in film]
-    there = np.stack([dis.calc(new, old, None) for old, new in zip(grey, grey[1:])])
-    back = np.stack([dis.calc(old, new, None) for old, new in zip(grey, grey[1:])])
+    gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in film]
+    there = np.stack([dis.calc(new, old, None) for old, new in zip(gray, gray[1:])])
+    back = np.stack([dis.calc(old, new, None) for old, new in zip(gray, gray[1:])])
     return checked(there, back)
 
 
 def checked(there: np.ndarray, back: np.ndarray) -> Flow:
-    return Flow(there, back, np.stack([seen(*pair) for pair in zip(there, back)]))
+    return Flow(there, back, np.stack([is_visible(*pair) for pair in zip(there, back)]))
 
 
 class Motion(NamedTuple):
-    """A camera's, each frame: pixels right and down, times as large, degrees; and an occluder's pixels to the right."""
+    """The motion per frame: a camera's pixels (right, down), zoom factor and degrees; an occluder's pixels (right)."""
 
     name: str
     pan: tuple[float, float] = (0, 0)
@@ -85,19 +87,19 @@ MOTIONS = [
 
 
 def exact(motion: Motion, photograph: np.ndarray, occluder: np.ndarray) -> tuple[np.ndarray, Flow]:
-    """A photograph filmed with that motion and with noise; a disc of another one passes."""
+    """A film of a photograph with a known motion and noise, crossed by a disc from another photograph; and its flow."""
     random = np.random.default_rng(1)
-    middle = np.array([[1, 0, -WIDTH / 2], [0, 1, -HEIGHT / 2], [0, 0, 1]])
-    whole = np.array([[1, 0, photograph.shape[1] / 2], [0, 1, photograph.shape[0] / 2], [0, 0, 1]])
+    from_center = np.array([[1, 0, -WIDTH / 2], [0, 1, -HEIGHT / 2], [0, 0, 1]])
+    to_center = np.array([[1, 0, photograph.shape[1] / 2], [0, 1, photograph.shape[0] / 2], [0, 0, 1]])
 
     def camera(frame: int) -> np.ndarray:
-        """From places in a frame to places in the photograph."""
+        """The matrix from positions in a frame to positions in the photograph."""
         step = frame - EXACT_FRAMES / 2
         angle, scale = np.radians(motion.turn * step), motion.zoom**-step
         turn = [[np.cos(angle) * scale, -np.sin(angle) * scale], [np.sin(angle) * scale, np.cos(angle) * scale]]
-        # Back and forth, lest it leave the photograph.
+        # The camera pans back and forth, so that it stays within the photograph.
         pan = np.array(motion.pan) * (EXACT_FRAMES / 4 - abs(frame % EXACT_FRAMES - EXACT_FRAMES / 2))
-        return whole @ np.vstack([np.column_stack([turn, pan]), [0, 0, 1]]) @ middle
+        return to_center @ np.vstack([np.column_stack([turn, pan]), [0, 0, 1]]) @ from_center
 
     def disc(frame: int) -> np.ndarray:
         place = GRID - [motion.occluder * frame, HEIGHT / 2]
@@ -122,7 +124,7 @@ def exact(motion: Motion, photograph: np.ndarray, occluder: np.ndarray) -> tuple
     back = np.stack([to_other(frame - 1, frame) for frame in pairs])
     was_disc = np.stack([sampled(disc(frame - 1).astype(np.float32), flow) for frame, flow in zip(pairs, there)])
     is_disc = np.stack([disc(frame) for frame in pairs])
-    # The edge itself, half disc and half background, is of neither.
+    # Pixels on the disc's edge, which mix disc and background, count as not visible.
     visible = np.stack([inside(flow) for flow in there]) & np.where(is_disc, was_disc > 0.99, was_disc < 0.01)
     return np.stack(film), Flow(there, back, visible)
 
@@ -130,8 +132,8 @@ def exact(motion: Motion, photograph: np.ndarray, occluder: np.ndarray) -> tuple
 # Measuring.
 
 
-def found(film: np.ndarray, style: np.ndarray) -> Flow:
-    """What the engine finds."""
+def engine_flow(film: np.ndarray, style: np.ndarray) -> Flow:
+    """The flow that the engine finds."""
     file = FILES / "found.raw"
     repaint(film, style, f"found={file}", "first-iterations=0", "iterations=0")
     flows = np.fromfile(file, np.float32).reshape(-1, 2, 2, HEIGHT, WIDTH).transpose(1, 0, 3, 4, 2)
@@ -139,22 +141,22 @@ def found(film: np.ndarray, style: np.ndarray) -> Flow:
 
 
 def e_warp(film: np.ndarray, flow: Flow) -> float:
-    """The mean square difference (samples of 0..1) to the frame before, moved, over what was seen there."""
+    """The mean square difference (samples of 0..1) to the previous frame, warped by the flow, over visible pixels."""
     errors = []
     for old, new, there, visible in zip(film, film[1:], flow.there, flow.visible):
-        apart = sampled(old.astype(np.float32) / 255, there) - new.astype(np.float32) / 255
-        errors.append((apart**2)[visible].mean())
+        difference = sampled(old.astype(np.float32) / 255, there) - new.astype(np.float32) / 255
+        errors.append((difference**2)[visible].mean())
     return float(np.mean(errors))
 
 
 def sharpness(frame: np.ndarray) -> float:
-    """The mean difference between neighbours."""
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean())
+    """The mean difference between neighbouring pixels."""
+    gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return float(np.abs(np.diff(gray, axis=0)).mean() + np.abs(np.diff(gray, axis=1)).mean())
 
 
 def ages(flow: Flow) -> np.ndarray:
-    """For how many frames each place of each frame has been seen: (frames, height, width)."""
+    """The number of frames for which each pixel of each frame has been visible: (frames, height, width)."""
     age = np.full((HEIGHT, WIDTH), len(flow.there) + PAINTED_WITHIN + 1.0, np.float32)
     all_ages = [age]
     for there, visible in zip(flow.there, flow.visible):
@@ -165,7 +167,7 @@ def ages(flow: Flow) -> np.ndarray:
 
 
 def painted_in_time(result: np.ndarray, film: np.ndarray, style: np.ndarray, flow: Flow) -> float:
-    """The share of places that are as near to the style, so many frames after they were uncovered, as 95 of 100 others."""
+    """Of the pixels uncovered PAINTED_WITHIN frames before, the share that is as near to the style as 95% of others."""
     lines = judge(result, film, style, f"weights={COMPACT}", uncovered=ages(flow) == PAINTED_WITHIN)
     counted = [(line["uncovered"], line["as_near"]) for line in lines if line["uncovered"]]
     return sum(count * share for count, share in counted) / max(1, sum(count for count, _ in counted))
@@ -184,11 +186,11 @@ def spread(values: list[float], digits: int = 2) -> str:
 
 
 def of_clip(film: np.ndarray, style: np.ndarray, runs: dict[str, list[str]]) -> str:
-    own = found(film, style)
+    own = engine_flow(film, style)
     flows = [estimated(film), own]
     tenth = film[EVERY - 1 :: EVERY]
-    apart = np.concatenate([repaint(frame[None], style, f"first-iterations={APART}").film for frame in tenth])
-    judged_apart = judge(apart, tenth, style, f"weights={COMPACT}")
+    single = np.concatenate([repaint(frame[None], style, f"first-iterations={SINGLE_STEPS}").film for frame in tenth])
+    judged_single = judge(single, tenth, style, f"weights={COMPACT}")
     unpainted = painted_in_time(film, film, style, own)
     rows = [["the clip itself", *[f"{e_warp(film, flow):.5f}" for flow in flows], *["-"] * 4, f"{unpainted:.2f}", "-", "-"]]
     results = {}
@@ -196,10 +198,10 @@ def of_clip(film: np.ndarray, style: np.ndarray, runs: dict[str, list[str]]) -> 
         result = repaint(film, style, *options)
         results[name] = result.film
         frames = result.film[EVERY - 1 :: EVERY]
-        pairs = list(zip(judge(frames, tenth, style, f"weights={COMPACT}"), judged_apart))
+        pairs = list(zip(judge(frames, tenth, style, f"weights={COMPACT}"), judged_single))
         measures = ("moments", "sliced", "content")
         ratios = {what: [ours[what] / theirs[what] for ours, theirs in pairs] for what in measures}
-        sharp = [sharpness(ours) / sharpness(theirs) for ours, theirs in zip(frames, apart)]
+        sharp = [sharpness(ours) / sharpness(theirs) for ours, theirs in zip(frames, single)]
         rows.append([
             name,
             *[f"{e_warp(result.film, flow):.5f}" for flow in flows],
@@ -231,7 +233,7 @@ def of_motions(motions: list[Motion], style: np.ndarray) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench stability")
-    parser.add_argument("--quick", action="store_true", help="fewer frames and rows")
+    parser.add_argument("--quick", action="store_true", help="fewer frames and fewer rows")
     options = parser.parse_args()
     style = picture(SHARED / "images/style/starry_night.jpg", WIDTH)
 
@@ -242,11 +244,11 @@ def main() -> None:
     film = clip(SHARED / "video/cockatoo.mp4", 40 if options.quick else 120, WIDTH, HEIGHT)
     device = repaint(film[:1], style, "first-iterations=1").lines[0]["device"]
     print(f"A clip of {len(film)} frames of {WIDTH} x {HEIGHT}, on {device}, painted with the built-in network. Distances")
-    print("from the style, and from the content, are judged by the compact one, and are, as sharpness is, those of the same")
-    print(f"frame painted apart in {APART} steps, times this: mean and worst of every tenth frame.\n")
+    print("from the style and the content are measured by the compact network. They and the sharpness are relative to")
+    print(f"those of the same frame painted by itself in {SINGLE_STEPS} steps: mean and worst of every tenth frame.\n")
     print(of_clip(film, style, runs))
     motions = MOTIONS[:1] if options.quick else MOTIONS
-    print(f"\nE_warp of films of a photograph with known motion, {EXACT_FRAMES} frames, {EXACT_STEPS} steps a frame.\n")
+    print(f"\nE_warp of films with known motion, {EXACT_FRAMES} frames, {EXACT_STEPS} steps per frame.\n")
     print(of_motions(motions, style))
 
 

@@ -1,9 +1,9 @@
-"""Prints Markdown tables of how quick styletransfer is beside PyTorch, and beside what the hardware allows. Run by
+"""Prints Markdown tables of the speed of styletransfer, compared with PyTorch and with the hardware's limits. Run by
 scripts/bench.
 
-The peers run in a Python that has the engine's torch, with the same weights, layers and sizes: (a) the loop of PyTorch's
-tutorial "Neural Transfer", (b) the same with frozen weights. TORCH_PYTHON names that Python; without one their columns are
-empty.
+The PyTorch programs run in a Python with the engine's version of torch, with the same weights, layers and sizes: (a)
+the loop of PyTorch's tutorial "Neural Transfer", (b) the same with frozen weights. TORCH_PYTHON names that Python;
+without one, their columns are empty.
 """
 
 import argparse
@@ -32,17 +32,17 @@ VERSION = "2.11"
 
 
 def python() -> str | None:
-    """A Python with the engine's torch."""
+    """A Python with the engine's version of torch."""
     for name in [os.environ.get("TORCH_PYTHON", ""), sys.executable, "python3"]:
         if shutil.which(name):
-            told = subprocess.run([name, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True)
-            if told.stdout.startswith(VERSION):
+            command = [name, "-c", "import torch; print(torch.__version__)"]
+            if subprocess.run(command, capture_output=True, text=True).stdout.startswith(VERSION):
                 return name
     return None
 
 
 def run(*command: object) -> dict:
-    """What a program answers in JSON, and the largest memory it took, in MB."""
+    """A program's output, which is JSON, and its maximum memory in MB."""
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -53,7 +53,7 @@ def run(*command: object) -> dict:
 
 
 class Figures:
-    """What one way of taking steps took, in milliseconds, over several processes."""
+    """The times of a program's steps in milliseconds, and its maximum memory, over several processes."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -76,7 +76,7 @@ class Figures:
 
 
 def steps(device: str, peer: str | None, networks: dict[str, Path], rounds: int, few: bool) -> None:
-    """The table of steps: ours in both precisions and the peers take turns, each round in the other order."""
+    """Prints the table of steps. The programs alternate; every second round has the reverse order."""
     rates = run(peer, PEER, "rates", device) if peer else {}
     print(f"\n## A step, in milliseconds, on {rates.get('name', device)}\n")
     if rates:
@@ -100,8 +100,8 @@ def steps(device: str, peer: str | None, networks: dict[str, Path], rounds: int,
                 ways["a"] = [peer, PEER, "steps", device, weights, *size, count, 3, "tutorial"]
             figures = {way: Figures() for way in ["ours", "f32", "a", "b"]}
             precision = ""
-            for turn in range(rounds):
-                for way in sorted(ways, reverse=turn % 2 == 1):
+            for number in range(rounds):
+                for way in sorted(ways, reverse=number % 2 == 1):
                     answer = run(*ways[way])
                     figures[way].add(answer)
                     precision = answer.get("precision", precision) if way == "ours" else precision
@@ -119,9 +119,9 @@ def steps(device: str, peer: str | None, networks: dict[str, Path], rounds: int,
 
 
 def element(device: str, weights: Path, sizes: list[tuple[int, int]], frames: int, rounds: int) -> None:
-    """The table of frames a second that the whole element gives: what more frames take longer."""
-    print(f"\n## Frames a second of the element, {weights.stem}, on {device}\n")
-    print("| film | size | one step a frame | K = 1 | K = 4 | K = 8 |")
+    """Prints the table of the element's frame rates, from the difference in time between a long and a short film."""
+    print(f"\n## Frames per second of the element, {weights.stem}, on {device}\n")
+    print("| film | size | one step per frame | K = 1 | K = 4 | K = 8 |")
     print("| --- | --- | ---: | ---: | ---: | ---: |")
     ways = ["iterations=1 max-frame-time=1", "iterations=1", "iterations=4", "iterations=8"]
     for width, height in sizes:
@@ -141,15 +141,15 @@ def element(device: str, weights: Path, sizes: list[tuple[int, int]], frames: in
 
             short, long = frames // 3, frames
             rates: dict[str, list[float]] = {way: [] for way in ways}
-            for turn in range(rounds):
-                for way in sorted(ways, reverse=turn % 2 == 1):
+            for number in range(rounds):
+                for way in sorted(ways, reverse=number % 2 == 1):
                     rates[way].append((long - short) / (seconds(long, way) - seconds(short, way)))
             cells = [f"{statistics.median(fps):.1f} ({min(fps):.1f} to {max(fps):.1f})" for fps in rates.values()]
             print(f"| {described} | {width}x{height} | " + " | ".join(cells) + " |", flush=True)
 
 
 def write_film(path: Path, width: int, height: int, frames: int, standing: bool) -> None:
-    """The clip's first frames; standing: only the middle third of them, before the first frame."""
+    """Writes the clip's first frames. If `standing`, only the middle third of the picture moves."""
     film = painting.clip(CLIP, frames, width, height)
     if standing:
         outside = np.abs(np.arange(width) - width / 2) > width / 6
@@ -158,10 +158,10 @@ def write_film(path: Path, width: int, height: int, frames: int, standing: bool)
 
 
 def reached(frames: int) -> None:
-    """The table of what K steps reach."""
+    """Prints the table of stability and quality for numbers of steps."""
     film = painting.clip(CLIP, frames, stability.WIDTH, stability.HEIGHT)
     style = painting.picture(STYLE, stability.WIDTH)
-    flow = stability.found(film, style)
+    flow = stability.engine_flow(film, style)
     print(f"\n## What steps reach: {len(film)} frames of 480x270, compact network\n")
     print("| warm-start | K | E_warp, own flow | mean + covariance | content | steps | ms a frame |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
@@ -171,7 +171,7 @@ def reached(frames: int) -> None:
         if warm_start == "none":
             settings.append(f"first-iterations={k}")
         result = painting.repaint(film, style, compact, *settings)
-        # By the built-in network.
+        # Measured by the built-in network, which did not paint.
         measured = painting.judge(result.film[9::10], film[9::10], style)
         style_loss, content_loss = (statistics.mean(line[name] for line in measured) for name in ("moments", "content"))
         print(
@@ -188,7 +188,7 @@ def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     peer = python()
     if peer is None:
-        print(f"No Python with torch {VERSION} was found: name one by TORCH_PYTHON. Columns of PyTorch's are empty.")
+        print(f"No Python with torch {VERSION} was found, so PyTorch's columns are empty. Set TORCH_PYTHON to one.")
     compact, shallow = (WEIGHTS / f"vgg19-{name}.safetensors" for name in ("compact16", "conv3_1"))
     built_in = OUT / "built-in.safetensors"
     run(STEPS, 64, 64, 1, 1, "device=cpu", f"write={built_in}")
@@ -204,7 +204,7 @@ def main() -> None:
         for weights in full.values():
             element(device, weights, [(960, 540)], 60, 1 if quick else 3)
     if devices == ["cpu"]:
-        print("\nThere was no NVIDIA GPU: its rows are missing.")
+        print("\nThere was no NVIDIA GPU, so its rows are missing.")
     reached(40 if quick else 60)
 
 

@@ -1,4 +1,4 @@
-"""What scripts/bench_style.py asks of PyTorch; answers in JSON. It runs in a Python that has torch:
+"""PyTorch's part of scripts/bench_style.py, in a Python with torch. Prints JSON:
 
     bench_style_peer.py devices
     bench_style_peer.py rates DEVICE
@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# Convolutions by torchvision's indices: block and number.
+# The block and number of convolutions, by torchvision's index.
 PLACES = {0: (1, 1), 2: (1, 2), 5: (2, 1), 7: (2, 2), 10: (3, 1), 12: (3, 2), 14: (3, 3), 16: (3, 4), 19: (4, 1)}
 PLACES |= {21: (4, 2), 23: (4, 3), 25: (4, 4), 28: (5, 1)}
 VGG11 = {0: (1, 1), 3: (2, 1), 6: (3, 1), 8: (3, 2), 11: (4, 1)}
@@ -27,7 +27,7 @@ CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}
 
 
 def read(path: Path) -> list[tuple[tuple[int, int], torch.Tensor, torch.Tensor]]:
-    """Convolutions of a .safetensors file, in order, to conv5_1 at most."""
+    """The convolutions of a .safetensors file, in order, up to conv5_1."""
     raw = path.read_bytes()
     (length,) = struct.unpack("<Q", raw[:8])
     header = json.loads(raw[8 : 8 + length])
@@ -54,7 +54,7 @@ def write(path: Path, tensors: dict[str, torch.Tensor]) -> None:
 
 
 def seeded() -> dict[str, torch.Tensor]:
-    """VGG19 in full width, to conv5_1, with seeded weights: as quick as the trained ones."""
+    """VGG19 in full width to conv5_1, with random weights, which have the same speed as trained ones."""
     torch.manual_seed(1)
     tensors, channels = {}, 3
     for index, (block, _) in PLACES.items():
@@ -102,7 +102,7 @@ class Normalization(nn.Module):
 
 
 def model(path: Path, device: str, content: torch.Tensor, style: torch.Tensor) -> tuple[nn.Sequential, list, list]:
-    """The network with its losses in it, as the tutorial builds it, at the layers of recipe=video."""
+    """The network with loss modules at the layers of recipe=video, built as in the tutorial."""
     convs = read(path)
     last = convs[-1][0]
     with_style = [place for place in STYLE if place in [place for place, _, _ in convs]]
@@ -128,7 +128,7 @@ def model(path: Path, device: str, content: torch.Tensor, style: torch.Tensor) -
 
 
 def steps(device: str, path: Path, width: int, height: int, count: int, repeats: int, frozen: bool) -> dict:
-    """Milliseconds an evaluation in the tutorial's loop."""
+    """Milliseconds per evaluation in the tutorial's loop."""
     generator = torch.Generator().manual_seed(1)
 
     def picture() -> torch.Tensor:
@@ -171,8 +171,8 @@ def steps(device: str, path: Path, width: int, height: int, count: int, repeats:
 
 
 def work(path: Path, width: int, height: int) -> dict:
-    """What a step cannot do without: the operations of convolutions, there and back, and of Gram matrices; the values that
-    convolutions read and write."""
+    """The minimum work of a step: the operations of convolutions, forward and backward, and of Gram matrices; and the
+    number of values that convolutions read and write."""
     convs = read(path)
     flop = values = 0
     block = 1
@@ -188,7 +188,7 @@ def work(path: Path, width: int, height: int) -> dict:
 
 
 def rates(device: str) -> dict:
-    """The best of several measurements: operations a second on matrices, bytes a second copied."""
+    """The best of several measurements: operations per second of matrix products, bytes per second of a copy."""
     size = 2048 if device == "cpu" else 8192
     rates = {"name": "the CPU" if device == "cpu" else torch.cuda.get_device_name(device)}
 

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/settings.md from the demo's scene and painting: scripts/docs --pictures"""
+"""Makes the pictures of docs/settings.md from the demo's film and style. Run by scripts/docs --pictures."""
 
 import os
 import shlex
@@ -11,16 +11,16 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 ROOT = Path(__file__).resolve().parent.parent
 FILM, STYLE = ROOT / "target/demo/source.mp4", ROOT / "target/demo/style.png"
 PICTURES = ROOT / "docs/pictures"
-# The frame that is shown, and the part of it where single samples matter, as large as a cell.
+# The frame to show. For filters, a part of it is shown at its original size, so that single samples can be seen.
 FRAME, PART = 50, (190, 64, 478, 226)
 CELL = (288, 162)
-# So large are frames painted; on the sheets they are as large as a cell.
+# Frames are painted at this size, and scaled to a cell.
 PAINTED = (480, 270)
 GAP, LABEL = 6, 20
 
 
 def launch(line):
-    # The built-in network, whatever weights this user has.
+    # The built-in network must be used, not the user's weights.
     nowhere = str(ROOT / "target/no-weights")
     environment = os.environ | {"XDG_DATA_HOME": nowhere, "TORCH_HOME": nowhere, "OMP_WAIT_POLICY": "passive"}
     environment.pop("STYLEFILTER_WEIGHTS", None)
@@ -28,7 +28,7 @@ def launch(line):
 
 
 class Film:
-    """The scene's frames, which elements can be shown at work on."""
+    """The frames of the demo's film."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -36,7 +36,7 @@ class Film:
                f" ! multifilesink location={self.folder}/%03d.png")
 
     def through(self, element, size, frames=1, format="RGB"):
-        """Frames up to FRAME as they leave an element."""
+        """The last `frames` frames up to FRAME, processed by an element."""
         print(element, flush=True)
         results = self.folder / "results"
         results.mkdir(exist_ok=True)
@@ -47,24 +47,24 @@ class Film:
         return [Image.open(results / f"{index:03}.png").convert("RGB") for index in range(frames)]
 
     def filtered(self, settings, part=PART, format="RGB"):
-        """A part of the frame as convfilter gives it, labelled with the settings."""
+        """A part of the frame, processed by convfilter; the label is the settings."""
         [frame] = self.through(f"convfilter {settings}", (640, 360), format=format)
         return settings.removeprefix("filter=kernel "), frame.crop(part)
 
     def painted(self, settings):
-        """The frame as styletransfer paints it, labelled with the settings."""
+        """The frame, painted by styletransfer; the label is the settings."""
         [frame] = self.through(f"styletransfer style={STYLE} {settings}", PAINTED)
         return settings, frame
 
     def last_and_change(self, settings, frames):
-        """The last of some frames as they are painted, and what differs from the one before it, four times as strong."""
+        """The last of some painted frames, and its difference from the one before, multiplied by four."""
         before, after = self.through(f"styletransfer style={STYLE} {settings}", PAINTED, frames)[-2:]
         change = ImageChops.difference(before, after).point(lambda value: min(4 * value, 255))
         return (settings, after), ("its change", change)
 
 
 def write(name, cells, columns=3):
-    """A sheet of labelled pictures."""
+    """Writes a sheet of labelled pictures."""
     font = ImageFont.load_default(13)
     width, height = CELL[0] + GAP, CELL[1] + GAP + LABEL
     rows = -(-len(cells) // columns)
@@ -118,7 +118,7 @@ def styletransfer(film):
     write("steps", [painted("first-iterations=5"), painted("first-iterations=20"),
                     ("first-iterations=120, the default", plain),
                     painted("size=120"), painted("size=240"), ("size=480, the frame's own", plain)])
-    # Without a warm start, no frame depends on those before it.
+    # With warm-start=none, a frame does not depend on earlier ones, so two frames are enough.
     ways = [("warm-start=flow", 25), ("warm-start=previous", 25), ("warm-start=none", 2)]
     lasts, changes = zip(*(film.last_and_change(*way) for way in ways))
     write("warm-starts", [*lasts, *changes])

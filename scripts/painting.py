@@ -1,4 +1,4 @@
-"""Pictures and films for the benches: read, repainted by the engine, judged by a network that did not paint them."""
+"""Reads pictures and films for the benchmarks, repaints them with the engine, and measures the results."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ def picture(path: Path, longest: int) -> np.ndarray:
 
 
 def clip(path: Path, frames: int, width: int, height: int) -> np.ndarray:
-    """A film: an array (frames, height, width, 3) of bytes."""
+    """The first frames of a film as an array (frames, height, width, 3) of bytes."""
     if not shutil.which("ffmpeg"):
         return clip_by_opencv(path, frames, width, height)
     scale = f"scale={width}:{height}:flags=area"
@@ -34,25 +34,25 @@ def clip(path: Path, frames: int, width: int, height: int) -> np.ndarray:
 
 
 def clip_by_opencv(path: Path, frames: int, width: int, height: int) -> np.ndarray:
-    """Rounded in other places than FFmpeg's."""
+    """The same without FFmpeg. Its rounding differs slightly."""
     video, film = cv2.VideoCapture(str(path)), []
     while len(film) < frames and (read := video.read())[0]:
         film.append(cv2.cvtColor(cv2.resize(read[1], (width, height), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2RGB))
     if not film:
-        raise SystemExit(f"{path}: neither ffmpeg nor OpenCV is there to read it")
+        raise SystemExit(f"{path}: there is no ffmpeg, and OpenCV cannot read the file")
     return np.stack(film)
 
 
 class Result(NamedTuple):
     film: np.ndarray
-    lines: list[dict]  # see engine/examples/repaint.rs
+    lines: list[dict]  # the measurements, which engine/examples/repaint.rs describes
 
     def mean(self, what: str) -> float:
         return float(np.mean([line[what] for line in self.lines[1:]]))
 
 
 def repaint(film: np.ndarray, style: np.ndarray, *options: str, flow: np.ndarray | None = None) -> Result:
-    """`flow`: (frames - 1, 2, height, width, 2), to the frame before and back, where it is known."""
+    """Paints a film. `flow`, if it is known: (frames - 1, 2, height, width, 2), to the previous frame and back."""
     result = FILES / "result.raw"
     if flow is not None:
         options += (f"flow={written('flow', flow.transpose(0, 1, 4, 2, 3).astype(np.float32))}",)
@@ -62,7 +62,7 @@ def repaint(film: np.ndarray, style: np.ndarray, *options: str, flow: np.ndarray
 
 def judge(painted: np.ndarray, content: np.ndarray, style: np.ndarray, *options: str,
           uncovered: np.ndarray | None = None) -> list[dict]:
-    """What engine/examples/judge.rs says of frames, painted over content; `uncovered`: places to be looked at."""
+    """The measurements of engine/examples/judge.rs for painted frames. `uncovered`: a mask of the area to examine."""
     if uncovered is not None:
         options += (f"uncovered={written('uncovered', uncovered.astype(np.uint8))}",)
     files = [written("painted", painted), written("content", content)]
@@ -70,7 +70,7 @@ def judge(painted: np.ndarray, content: np.ndarray, style: np.ndarray, *options:
 
 
 def size(frames: np.ndarray) -> tuple[int, int]:
-    """Width and height."""
+    """The width and height of frames."""
     return frames.shape[-2], frames.shape[-3]
 
 
@@ -82,16 +82,17 @@ def written(name: str, values: np.ndarray) -> Path:
 
 
 def run(example: str, *arguments: object) -> list[dict]:
-    """The lines of JSON that one of the engine's examples prints."""
+    """Runs one of the engine's examples, which prints lines of JSON."""
     command = [str(EXAMPLES / example), *map(str, arguments)]
     return [json.loads(line) for line in subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.splitlines()]
 
 
 def second_peak(painted: np.ndarray, content: np.ndarray) -> float:
-    """How far the paint's autocorrelation rises to a second peak, above the dips on both sides: 0 where nothing repeats.
+    """The height of the second peak of the paint's autocorrelation above the dips on both sides: 0 if nothing repeats.
 
-    The paint is the picture less its content, in brightness, smoothed by a sixteenth of the shorter side; its
-    autocorrelation is taken along rows and along columns, by distances up to half of the shorter side.
+    The paint is the difference in brightness between the picture and its content, smoothed by a sixteenth of the
+    shorter side. The autocorrelation is computed along rows and along columns, for distances up to half of the shorter
+    side.
     """
     paint = cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY).astype(np.float32) - cv2.cvtColor(content, cv2.COLOR_RGB2GRAY)
     shorter = min(paint.shape)
@@ -107,15 +108,15 @@ def second_peak(painted: np.ndarray, content: np.ndarray) -> float:
 
 
 def sheet(path: Path, rows: list[list[np.ndarray]], height: int | None = None) -> None:
-    """Rows of pictures, brought to one height if it is given, on white."""
+    """Writes rows of pictures on white. All have the given height, or that of the first picture in their row."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [np.hstack([brought(cell, height or row[0].shape[0]) for cell in row]) for row in rows]
+    lines = [np.hstack([scaled(cell, height or row[0].shape[0]) for cell in row]) for row in rows]
     width = max(line.shape[1] for line in lines)
     padded = [np.pad(line, ((0, 4), (0, width - line.shape[1]), (0, 0)), constant_values=255) for line in lines]
     Image.fromarray(np.vstack(padded)).save(path, quality=90)
 
 
-def brought(cell: np.ndarray, height: int) -> np.ndarray:
+def scaled(cell: np.ndarray, height: int) -> np.ndarray:
     width = round(cell.shape[1] * height / cell.shape[0])
     return np.asarray(Image.fromarray(cell).resize((width, height), Image.Resampling.LANCZOS))
 

@@ -1,4 +1,4 @@
-//! Films made over Ray's workers, beside the same made in one go.
+//! Compares films made by several Ray workers with the same films made in one run.
 
 mod common;
 
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use common::film::{Bench, packets};
 use common::{example, root, write_style};
 
-/// How a shot is painted: quickly, and so that two films that differ in a frame differ in a byte.
+/// Fast settings with a lossless encoder, so that frames can be compared byte for byte.
 const PAINTING: &str = "--style style.png --set size=128 --set first-iterations=8 --set iterations=2 --quality 0";
 
-/// Of each shot. Where ../shared is, two of them are cameras'.
+/// The number of frames of each shot. If ../shared exists, the first two shots come from cameras.
 const FRAMES: [usize; 7] = [30, 25, 20, 25, 15, 25, 10];
 
 /// A film of seven shots with sound and subtitles, and a style.
@@ -23,7 +23,7 @@ fn bench(name: &str) -> Bench {
     let clip = |path: &Path, otherwise: &str| match path.to_str().filter(|_| path.exists()) {
         Some(path) => format!("-i {path}"),
         None => {
-            eprintln!("SKIPPED: {} is not here", path.display());
+            eprintln!("SKIPPED: {} does not exist", path.display());
             format!("-f lavfi -i {otherwise}=size=320x240:rate=25")
         }
     };
@@ -45,7 +45,7 @@ fn bench(name: &str) -> Bench {
         names += &format!("[{index}v]");
     }
     std::fs::write(bench.path("words.srt"), "1\n00:00:00,500 --> 00:00:04,000\nTea\n").expect("written");
-    // A key frame only where the film begins: shots are found by their pictures.
+    // The only key frame is the first frame, so shots must be found from the frames' contents.
     bench.ffmpeg(&format!(
         "{inputs} -f lavfi -i sine=440:duration=6 -i words.srt -filter_complex {filters}{names}concat=n=7[v] \
          -map [v] -map 7:a -map 8:s -c:v libx264 -g 1000 -x264-params scenecut=0 -c:a aac -c:s srt film.mkv"
@@ -64,11 +64,11 @@ fn words(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// A process of `running`'s that makes a shot, and the worker that waits for it.
-fn a_shot(running: &mut Child, bench: &Bench) -> (String, String) {
+/// Waits for a transcode process of `running`; returns its id and that of the worker that started it.
+fn wait_for_shot(running: &mut Child, bench: &Bench) -> (String, String) {
     let begun = Instant::now();
     loop {
-        for process in std::fs::read_dir("/proc").expect("it is there").flatten() {
+        for process in std::fs::read_dir("/proc").expect("/proc exists").flatten() {
             let Ok(line) = std::fs::read_to_string(process.path().join("cmdline")) else { continue };
             let is_shot =
                 line.contains("/transcode\0") && line.contains(bench.path("film.mkv").to_str().expect("UTF-8"));
@@ -78,14 +78,14 @@ fn a_shot(running: &mut Child, bench: &Bench) -> (String, String) {
                 return (process.file_name().to_string_lossy().into_owned(), parent);
             }
         }
-        assert!(running.try_wait().expect("it is known").is_none(), "it ended before a shot was seen");
-        assert!(begun.elapsed() < Duration::from_secs(120), "no shot is made");
+        assert!(running.try_wait().expect("its state").is_none(), "scripts/cluster ended before a shot was seen");
+        assert!(begun.elapsed() < Duration::from_secs(120), "no shot was started");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
 fn kill(signal: &str, process: &str) {
-    assert!(Command::new("kill").args(["-s", signal, process]).status().expect("it is sent").success());
+    assert!(Command::new("kill").args(["-s", signal, process]).status().expect("kill runs").success());
 }
 
 fn is_alive(process: &str) -> bool {
@@ -93,27 +93,27 @@ fn is_alive(process: &str) -> bool {
 }
 
 #[test]
-fn a_worker_is_killed_and_nothing_is_lost() {
+fn after_a_worker_was_killed_the_film_is_complete() {
     let bench = bench("killed");
-    let mut running = cluster(&bench, &format!("film.mkv out.mkv {PAINTING}")).spawn().expect("it runs");
-    let (shot, worker) = a_shot(&mut running, &bench);
-    // Lest it end by itself.
+    let mut running = cluster(&bench, &format!("film.mkv out.mkv {PAINTING}")).spawn().expect("scripts/cluster runs");
+    let (shot, worker) = wait_for_shot(&mut running, &bench);
+    // Stopped, so that the shot cannot end by itself before the worker is killed.
     kill("STOP", &shot);
     kill("KILL", &worker);
     let begun = Instant::now();
     while is_alive(&shot) {
-        assert!(begun.elapsed() < Duration::from_secs(10), "what a killed worker ran goes on");
+        assert!(begun.elapsed() < Duration::from_secs(10), "transcode survives its worker");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let (shot, _) = a_shot(&mut running, &bench);
+    let (shot, _) = wait_for_shot(&mut running, &bench);
     kill("KILL", &shot);
-    let output = running.wait_with_output().expect("it ends");
+    let output = running.wait_with_output().expect("scripts/cluster ends");
     let text = words(&output);
     assert!(output.status.success() && text.contains("film.mkv: 7 shots, 150 frames"), "{text}");
 
-    // Threads sum in another order where there are others.
+    // One thread, as each shot had: another number of threads changes the order of sums.
     let whole = bench.command(&format!("film.mkv whole.mkv {PAINTING}")).env("OMP_NUM_THREADS", "1").output();
-    let whole = whole.expect("it runs");
+    let whole = whole.expect("transcode runs");
     assert!(whole.status.success(), "{}", words(&whole));
     let [joined, whole] = ["out.mkv", "whole.mkv"].map(|film| {
         bench.ffmpeg(&format!("-i {film} -map 0:v -fps_mode passthrough -f framemd5 {film}.md5"));
@@ -134,9 +134,9 @@ fn a_worker_is_killed_and_nothing_is_lost() {
     assert!(!bench.path("out.shots").exists(), "shots are left");
 }
 
-/// The beginnings of a film's shots.
+/// The number of a film's shots.
 fn shots(bench: &Bench, film: &str) -> usize {
-    let output = bench.program(&example("cluster"), &format!("shots {film}")).output().expect("it runs");
+    let output = bench.program(&example("cluster"), &format!("shots {film}")).output().expect("cluster runs");
     let text = words(&output);
     assert!(output.status.success(), "{text}");
     text.matches("begin").count()
@@ -153,12 +153,12 @@ fn a_jerk_of_the_camera_is_no_cut() {
     if cockatoo.exists() {
         assert_eq!(shots(&bench, cockatoo.to_str().expect("UTF-8")), 1);
     } else {
-        eprintln!("SKIPPED: {} is not here", cockatoo.display());
+        eprintln!("SKIPPED: {} does not exist", cockatoo.display());
     }
 }
 
 #[test]
-fn configurations_are_what_ray_takes() {
+fn ray_accepts_the_configurations() {
     let script = "import sys, yaml; from ray.autoscaler._private.util import fillout_defaults, validate_config; \
         validate_config(fillout_defaults(yaml.safe_load(open(sys.argv[1])))); yaml.safe_load(open(sys.argv[2]))";
     let mut python = Command::new(root().join(".deps/python/bin/python"));
@@ -168,42 +168,43 @@ fn configurations_are_what_ray_takes() {
 }
 
 #[test]
-fn a_film_that_was_stopped_goes_on() {
+fn a_stopped_film_continues_with_the_same_command() {
     let bench = bench("stopped");
     let arguments = "film.mkv out.mp4 --filter median --set size=5";
-    let mut running = cluster(&bench, &format!("{arguments} --workers 1")).spawn().expect("it runs");
+    let mut running = cluster(&bench, &format!("{arguments} --workers 1")).spawn().expect("scripts/cluster runs");
     let begun = Instant::now();
     while !bench.path("out.shots/00000.mp4").exists() {
-        assert!(begun.elapsed() < Duration::from_secs(120) && running.try_wait().expect("known").is_none());
+        assert!(begun.elapsed() < Duration::from_secs(120) && running.try_wait().expect("its state").is_none());
         std::thread::sleep(Duration::from_millis(10));
     }
     kill("TERM", &running.id().to_string());
-    let output = running.wait_with_output().expect("it ends");
+    let output = running.wait_with_output().expect("scripts/cluster ends");
     let text = words(&output);
-    assert!(!output.status.success() && text.contains("goes on from there"), "{text}");
-    let there = std::fs::read_dir(bench.path("out.shots")).expect("a folder").flatten();
-    let there = there.filter(|file| file.path().extension().is_some_and(|extension| extension == "mp4")).count();
-    assert!((1..7).contains(&there), "{there} shots");
+    assert!(!output.status.success() && text.contains("continues from there"), "{text}");
+    let finished = std::fs::read_dir(bench.path("out.shots")).expect("a folder").flatten();
+    let finished = finished.filter(|file| file.path().extension().is_some_and(|extension| extension == "mp4")).count();
+    assert!((1..7).contains(&finished), "{finished} shots");
 
-    let output = cluster(&bench, arguments).output().expect("it runs");
+    let output = cluster(&bench, arguments).output().expect("scripts/cluster runs");
     let text = words(&output);
     assert!(output.status.success(), "{text}");
-    assert_eq!(text.matches("the shot at").count(), 7 - there, "{text}");
+    assert_eq!(text.matches("the shot at").count(), 7 - finished, "{text}");
     let film = bench.probe("out.mp4");
     assert_eq!((film.frames(), film.codecs("audio")), (150, vec!["aac"]));
 
-    // What cannot be done is said in a line.
-    for (arguments, said) in [
-        (arguments, "out.mp4 is there already"),
+    // Each error names its cause, without a traceback.
+    for (arguments, expected) in [
+        (arguments, "out.mp4 already exists"),
         ("missing.mkv new.mp4 --filter blur", "missing.mkv"),
         ("film.mkv new.mp4 --filter blur --start 1", "--start"),
         ("film.mkv new.mp4 --filter swirl --retries 1", "swirl"),
         ("film.mkv new.avi --filter blur --retries 0", "new.avi"),
     ] {
-        let output = cluster(&bench, arguments).output().expect("it runs");
+        let output = cluster(&bench, arguments).output().expect("scripts/cluster runs");
         let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         let last = text.lines().last().unwrap_or_default();
-        assert!(!output.status.success() && last.contains(said) && !text.contains("Traceback"), "{arguments}: {text}");
+        assert!(!output.status.success() && last.contains(expected), "{arguments}: {text}");
+        assert!(!text.contains("Traceback"), "{arguments}: {text}");
         assert!(!bench.path("new.mp4").exists());
     }
 }

@@ -1,4 +1,4 @@
-//! How convfilter behaves in a pipeline.
+//! Tests convfilter in real pipelines.
 
 mod common;
 
@@ -15,16 +15,16 @@ fn frame(width: u32, height: u32) -> Frame {
 }
 
 #[test]
-fn none_passes_the_very_buffer_through() {
+fn filter_none_passes_the_same_buffer_through() {
     let line = Line::playing("convfilter");
-    // A frame's bytes, and where they lie.
-    let place = |sample: &gst::Sample| {
+    // A frame's bytes and their address.
+    let contents = |sample: &gst::Sample| {
         let map = sample.buffer().expect("a buffer").map_readable().expect("readable");
         (map.as_ptr(), map.to_vec())
     };
     let sample = frame(16, 9).sample(gst::ClockTime::ZERO);
-    line.source.push_sample(&sample).expect("the frame is taken");
-    assert_eq!(place(&line.sink.pull_sample().expect("a frame comes out")), place(&sample));
+    line.source.push_sample(&sample).expect("the frame is accepted");
+    assert_eq!(contents(&line.sink.pull_sample().expect("a frame comes out")), contents(&sample));
     assert_eq!(line.element.property::<Option<String>>("adapter-name"), None, "no GPU is opened");
 }
 
@@ -41,15 +41,15 @@ fn the_filter_changes_while_playing() {
         assert_eq!(results[0], frame.bytes);
         assert_eq!(results.last(), results.first());
         for (index, result) in results[..6].iter().enumerate() {
-            assert!(!results[index + 1..6].contains(result), "result {index} comes twice");
+            assert!(!results[index + 1..6].contains(result), "result {index} is repeated");
         }
         let adapter: Option<String> = line.element.property("adapter-name");
-        assert_eq!(adapter.expect("it runs").starts_with("CPU, "), backend == "cpu");
+        assert_eq!(adapter.expect("convfilter runs").starts_with("CPU, "), backend == "cpu");
     }
 }
 
 #[test]
-fn every_filter_does_something() {
+fn every_filter_but_none_changes_the_frame() {
     let mut line = Line::playing("convfilter kernel=\"1 2; 3 4\"");
     let frame = frame(20, 20);
     let filters = line.element.find_property("filter").expect("a property").value_type();
@@ -61,7 +61,7 @@ fn every_filter_does_something() {
 }
 
 #[test]
-fn alpha_is_filtered_where_asked_for() {
+fn alpha_is_filtered_only_on_request() {
     let frame = frame(20, 10);
     let alpha = |bytes: &[u8]| bytes.iter().skip(3).step_by(4).copied().collect::<Vec<_>>();
     let filter = "find-edges";
@@ -78,7 +78,7 @@ fn alpha_is_filtered_where_asked_for() {
 }
 
 #[test]
-fn planes_choose_what_is_filtered() {
+fn planes_selects_the_components_to_filter() {
     let mut yuv = Frame { format: VideoFormat::Y444, width: 24, height: 16, bytes: Vec::new() };
     yuv.bytes = Random(8).bytes(yuv.info().size());
     let plane = yuv.bytes.len() / 3;
@@ -114,7 +114,7 @@ fn mix_blends_with_the_original() {
 }
 
 #[test]
-fn a_chain_is_its_filters_one_after_the_other() {
+fn a_chain_gives_the_result_of_its_filters_in_order() {
     let frame = frame(50, 40);
     let chain = "median, size=5; unsharp-mask, percent=200, radius=1.5; kernel, kernel=\"1 1; 1 -2\", border=mirror; none; mode";
     let [chained, on_cpu] = BACKENDS.map(|backend| {
@@ -123,9 +123,9 @@ fn a_chain_is_its_filters_one_after_the_other() {
         line.push_pull(&frame).bytes
     });
     assert_eq!(chained, on_cpu);
-    let apart = "convfilter filter=median size=5 ! convfilter filter=unsharp-mask percent=200 radius=1.5 \
+    let separate = "convfilter filter=median size=5 ! convfilter filter=unsharp-mask percent=200 radius=1.5 \
         ! convfilter filter=kernel kernel=\"1 1; 1 -2\" border=mirror ! convfilter filter=mode";
-    assert_eq!(Line::playing(apart).push_pull(&frame).bytes, chained);
+    assert_eq!(Line::playing(separate).push_pull(&frame).bytes, chained);
 
     for (chain, word) in [
         ("sepia", "sepia"),
@@ -153,7 +153,7 @@ fn properties_follow_a_controller() {
         .into();
     let ramp = gst_controller::InterpolationControlSource::new();
     ramp.set_mode(gst_controller::InterpolationMode::Linear);
-    // Two frames were pushed: the next stands at 80 ms.
+    // Two frames were pushed, so the timestamp of the next one is 80 ms.
     assert!(ramp.set(gst::ClockTime::ZERO, 1.0) && ramp.set(gst::ClockTime::from_mseconds(160), 9.0));
     let binding = gst_controller::DirectControlBinding::new_absolute(&line.element, "radius", &ramp);
     line.element.add_control_binding(&binding).expect("radius is controllable");
@@ -162,7 +162,7 @@ fn properties_follow_a_controller() {
 }
 
 #[test]
-fn a_bad_kernel_is_an_error_that_says_why() {
+fn the_error_for_a_bad_kernel_has_the_reason() {
     let error = start_error("convfilter filter=kernel kernel=\"1 2; 3\"");
     assert!(error.matches(gst::ResourceError::Settings), "{error}");
     assert!(error.message().contains("kernel row 2 has 1 numbers"), "{error}");
@@ -170,7 +170,7 @@ fn a_bad_kernel_is_an_error_that_says_why() {
     assert!(error.message().contains("ranks 0 to 8"), "{error}");
     let error = start_error("convfilter filter=kernel");
     assert!(error.message().contains("the kernel is empty"), "{error}");
-    // No backend can hold these numbers, or the sums that they lead to.
+    // These numbers, or their sums, exceed the range of 32-bit floats.
     for backend in BACKENDS {
         for kernel in [
             "kernel=\"1e39\"",
@@ -186,11 +186,11 @@ fn a_bad_kernel_is_an_error_that_says_why() {
 }
 
 #[test]
-fn an_adapter_is_found_by_a_part_of_its_name() {
+fn an_adapter_can_be_selected_by_a_part_of_its_name() {
     let name = |settings: &str| {
         let mut line = Line::playing(&format!("convfilter filter=blur {settings}"));
         line.push_pull(&frame(8, 8));
-        line.element.property::<Option<String>>("adapter-name").expect("it runs")
+        line.element.property::<Option<String>>("adapter-name").expect("convfilter runs")
     };
     let found = name("backend=gpu");
     let part: String = found.chars().take(4).collect::<String>().to_uppercase();
@@ -203,7 +203,7 @@ fn an_adapter_is_found_by_a_part_of_its_name() {
 }
 
 #[test]
-fn a_bad_kernel_while_playing_is_a_warning_and_the_filter_stays() {
+fn a_bad_kernel_while_playing_gives_a_warning_and_keeps_the_last_filter() {
     let mut line = Line::playing("convfilter filter=kernel kernel=\"0 0 0; 0 -1 0; 0 0 0\" offset=255 scale=1");
     let frame = frame(8, 8);
     let inverted = line.push_pull(&frame).bytes;
@@ -214,22 +214,22 @@ fn a_bad_kernel_while_playing_is_a_warning_and_the_filter_stays() {
 }
 
 #[test]
-fn two_in_a_row_and_again_after_a_stop() {
+fn two_elements_give_the_same_result_after_a_restart() {
     let mut line = Line::playing("convfilter filter=emboss ! convfilter filter=blur");
     let frame = frame(33, 17);
     let first = line.push_pull(&frame).bytes;
-    line.pipeline.set_state(gst::State::Null).expect("it stops");
-    line.pipeline.set_state(gst::State::Playing).expect("it starts again");
+    line.pipeline.set_state(gst::State::Null).expect("the pipeline stops");
+    line.pipeline.set_state(gst::State::Playing).expect("the pipeline starts again");
     assert_eq!(line.push_pull(&frame).bytes, first);
 }
 
-/// Lets a property grow with every frame.
+/// Controls a property: it changes from `from` to `to` within a second.
 fn control(line: &Line, property: &str, from: f64, to: f64) {
     let ramp = gst_controller::InterpolationControlSource::new();
     ramp.set_mode(gst_controller::InterpolationMode::Linear);
     assert!(ramp.set(gst::ClockTime::ZERO, from) && ramp.set(gst::ClockTime::from_seconds(1), to));
     let binding = gst_controller::DirectControlBinding::new_absolute(&line.element, property, &ramp);
-    line.element.add_control_binding(&binding).expect("it is controllable");
+    line.element.add_control_binding(&binding).expect("the property is controllable");
 }
 
 #[test]
@@ -249,11 +249,11 @@ fn a_shader_file_is_read_once_while_other_properties_follow_a_controller() {
         let mut line = Line::new("convfilter filter=shader");
         control(&line, "radius", 1.0, 9.0);
         line.element.set_property(setting, &value);
-        line.pipeline.set_state(gst::State::Playing).expect("it starts");
+        line.pipeline.set_state(gst::State::Playing).expect("the pipeline starts");
         let white = line.push_pull(&frame).bytes;
         write("0.0");
         assert!(line.push_pull(&frame).bytes == white, "{setting} is read for every frame");
-        // What is set anew is read anew.
+        // A new value is read again.
         line.element.set_property(setting, value.replace("shader.wgsl", "./shader.wgsl"));
         assert!(line.push_pull(&frame).bytes != white, "{setting}");
     }
@@ -269,17 +269,17 @@ fn a_controller_without_values_is_logged_under_the_elements_name() {
     let (send, logged) = std::sync::mpsc::channel();
     let logger = gst::log::add_log_function(move |category, _, _, _, _, _, message| {
         if category.name() == "convfilter" {
-            // Other tests log, too, and later.
-            let _ = send.send(message.get().map(|words| words.to_string()).unwrap_or_default());
+            // Fails after this test has ended: other tests log to this category, too.
+            let _ = send.send(message.get().map(|text| text.to_string()).unwrap_or_default());
         }
     });
     line.push_pull(&frame(16, 8));
     gst::log::remove_log_function(logger);
-    assert!(logged.try_iter().any(|words| words.contains("no controlled values")), "nothing is logged");
+    assert!(logged.try_iter().any(|text| text.contains("no controlled values")), "nothing is logged");
 }
 
 #[test]
-fn rounding_is_set_apart_from_the_border() {
+fn rounding_can_be_set_independently_of_the_border() {
     common::init();
     let mut frame = Frame { format: VideoFormat::Gray8, width: 16, height: 16, bytes: Vec::new() };
     frame.bytes = (0..=255).collect();
@@ -295,13 +295,13 @@ fn rounding_is_set_apart_from_the_border() {
     ] {
         for backend in BACKENDS {
             let settings = format!("backend={backend} kernel=0.5 scale=1 border={border} rounding={rounding}");
-            let apart = Line::playing(&format!("convfilter filter=kernel {settings}")).push_pull(&frame);
-            assert!(apart.bytes == *expected, "{settings}");
+            let result = Line::playing(&format!("convfilter filter=kernel {settings}")).push_pull(&frame);
+            assert!(result.bytes == *expected, "{settings}");
         }
         let mut line = Line::new("convfilter");
         let chain = format!("kernel, kernel=(string)0.5, scale=1.0, border={border}, rounding={rounding}");
         line.element.set_property("chain", chain);
-        line.pipeline.set_state(gst::State::Playing).expect("it starts");
-        assert!(line.push_pull(&frame).bytes == *expected, "a chain, {border} {rounding}");
+        line.pipeline.set_state(gst::State::Playing).expect("the pipeline starts");
+        assert!(line.push_pull(&frame).bytes == *expected, "in a chain: {border} {rounding}");
     }
 }

@@ -1,4 +1,4 @@
-//! The demo on a film with sound: its films have the source's frames, duration and sound.
+//! Tests the demo on a film with sound: both results must keep the frames, the duration and the sound.
 
 mod common;
 
@@ -7,14 +7,14 @@ use std::path::Path;
 use common::{program, scratch, stage};
 use gst::prelude::*;
 
-/// How many buffers a stream has, and when the last one ends.
+/// The number of a stream's buffers, and the end of the last one.
 #[derive(Debug)]
 struct Stream {
     buffers: usize,
     end: gst::ClockTime,
 }
 
-/// The film's picture and sound, as they are stored.
+/// The film's encoded video and sound.
 fn streams(film: &Path) -> [Stream; 2] {
     let pipeline = gst::parse::launch(&format!(
         "filesrc location={} ! qtdemux name=film film.video_0 ! appsink name=video sync=false async=false \
@@ -22,7 +22,7 @@ fn streams(film: &Path) -> [Stream; 2] {
         film.display()
     ));
     let pipeline = pipeline.expect("a pipeline").downcast::<gst::Pipeline>().expect("a pipeline");
-    pipeline.set_state(gst::State::Playing).expect("it plays");
+    pipeline.set_state(gst::State::Playing).expect("the pipeline plays");
     let streams = ["video", "audio"].map(|name| {
         let sink = pipeline.by_name(name).and_downcast::<gst_app::AppSink>().expect("a sink");
         let mut stream = Stream { buffers: 0, end: gst::ClockTime::ZERO };
@@ -34,7 +34,7 @@ fn streams(film: &Path) -> [Stream; 2] {
         assert!(sink.is_eos(), "{}: no {name}", film.display());
         stream
     });
-    pipeline.set_state(gst::State::Null).expect("it stops");
+    pipeline.set_state(gst::State::Null).expect("the pipeline stops");
     streams
 }
 
@@ -43,7 +43,7 @@ fn films_keep_frames_duration_and_sound() {
     common::init();
     let folder = scratch("demo");
     let run = |command: &mut std::process::Command| {
-        let output = command.current_dir(&folder).output().expect("it runs");
+        let output = command.current_dir(&folder).output().expect("the program runs");
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(output.status.success(), "{text}");
         text
@@ -67,12 +67,12 @@ fn films_keep_frames_duration_and_sound() {
     assert_eq!(picture.buffers, 18);
     for film in ["filtered.mp4", "styled.mp4"] {
         let [its_picture, its_sound] = streams(&folder.join("target/demo").join(film));
-        let apart = |a: gst::ClockTime, b: gst::ClockTime| a.absdiff(b).mseconds();
+        let difference = |a: gst::ClockTime, b: gst::ClockTime| a.absdiff(b).mseconds();
         assert_eq!(its_picture.buffers, picture.buffers, "{film}");
-        assert!(apart(its_picture.end, picture.end) <= 1, "{film}: {its_picture:?} {picture:?}");
-        // The first packet only primes a decoder, and may go.
+        assert!(difference(its_picture.end, picture.end) <= 1, "{film}: {its_picture:?} {picture:?}");
+        // The first packet may be missing: it only primes the decoder.
         assert!(sound.buffers - its_sound.buffers <= 1, "{film}: {its_sound:?} {sound:?}");
-        assert!(apart(its_sound.end, sound.end) <= 50, "{film}: {its_sound:?} {sound:?}");
+        assert!(difference(its_sound.end, sound.end) <= 50, "{film}: {its_sound:?} {sound:?}");
     }
 
     let sheet = image::open(folder.join("target/demo/contact-sheet.png")).expect("a contact sheet");

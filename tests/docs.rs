@@ -1,7 +1,7 @@
-//! The pages of docs/ tell what the elements do: their tables are made from the elements themselves, the lines that they
-//! show are played as they stand there, and so is every preset.
+//! Checks the pages in docs/: their tables must agree with the elements, and the command lines on them must play, as
+//! must every preset.
 //!
-//! `scripts/docs` writes the tables anew.
+//! `scripts/docs` regenerates the tables.
 
 mod common;
 
@@ -16,41 +16,41 @@ use gst::prelude::*;
 
 const ELEMENTS: [&str; 2] = ["convfilter", "styletransfer"];
 
-/// What is above it on a page was written by hand.
+/// Separates the text of a page from its generated tables.
 const MARK: &str = "<!-- From here on, scripts/docs writes the element's own description. -->\n";
 
-/// What every element has, and no page tells of.
+/// Properties of every element, which the pages do not list.
 const INHERITED: [&str; 3] = ["name", "parent", "qos"];
 
 #[test]
-fn pages_are_as_the_elements_are() {
+fn tables_agree_with_the_elements() {
     common::init();
     for name in ELEMENTS {
         let path = root().join(format!("docs/{name}.md"));
-        let page = std::fs::read_to_string(&path).expect("the page is there");
+        let page = std::fs::read_to_string(&path).expect("the page exists");
         let (by_hand, tables) = page.split_once(MARK).expect("the page has the mark");
-        let now = tables_of(name);
+        let current = tables_of(name);
         if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&path, format!("{by_hand}{MARK}{now}")).expect("the page is written");
+            std::fs::write(&path, format!("{by_hand}{MARK}{current}")).expect("the page is written");
         } else {
-            assert!(tables == now, "docs/{name}.md is not as the element is now: run scripts/docs");
+            assert!(tables == current, "docs/{name}.md does not agree with the element: run scripts/docs");
         }
     }
 }
 
 #[test]
-fn gst_inspect_tells_what_the_pages_do() {
+fn gst_inspect_lists_the_same_properties_and_presets_as_the_pages() {
     let folder = scratch("docs-inspect");
     for name in ELEMENTS {
-        let page = std::fs::read_to_string(root().join(format!("docs/{name}.md"))).expect("the page is there");
+        let page = std::fs::read_to_string(root().join(format!("docs/{name}.md"))).expect("the page exists");
         let (text, success) = shell(&folder, &format!("gst-inspect-1.0 {name}"));
         assert!(success, "{text}");
-        // A page tells neither of signals nor of actions.
+        // The elements have neither signals nor actions: the pages would have to list them.
         assert!(!text.contains("Element Signals") && !text.contains("Element Actions"), "{text}");
         let (_, inspected) = text.split_once("Element Properties:").expect("properties");
-        let (properties, presets) = inspected.split_once("\nPresets:").expect("scripts/env lets presets be found");
+        let (properties, presets) = inspected.split_once("\nPresets:").expect("scripts/env sets the path of presets");
         for line in properties.lines() {
-            // A property's line is indented by two spaces, what belongs to it by more.
+            // A property's first line is indented by two spaces, further lines by more.
             let Some((property, meaning)) = line
                 .strip_prefix("  ")
                 .filter(|line| line.starts_with(char::is_alphabetic))
@@ -69,17 +69,18 @@ fn gst_inspect_tells_what_the_pages_do() {
 }
 
 #[test]
-fn presets_set_what_they_say() {
+fn presets_have_valid_properties_and_values() {
     common::init();
     for name in ELEMENTS {
         let element = gst::ElementFactory::make(name).build().expect(name);
         for Preset { name: preset, settings, .. } in presets_of(name) {
-            assert!(settings.iter().all(|(property, _)| property != "style"), "{preset}: a style is a user's file");
+            let sets_style = settings.iter().any(|(property, _)| property == "style");
+            assert!(!sets_style, "{preset}: a preset must not set a style, which is the user's file");
             for (property, text) in settings {
                 let pspec = element.find_property(&property).unwrap_or_else(|| panic!("{preset}: {property}"));
                 let value = glib::Value::deserialize_with_pspec(&text, &pspec);
                 let value = value.unwrap_or_else(|_| panic!("{preset}: {property}={text}"));
-                // Panics where the value is out of range.
+                // Panics if the value is out of range.
                 element.set_property_from_value(&property, &value);
             }
         }
@@ -103,7 +104,7 @@ fn presets_play() {
 
 #[test]
 fn lines_on_the_pages_play() {
-    // Where there is neither a camera nor a screen.
+    // Replaces cameras; windows are replaced by fakesink.
     let camera = "videotestsrc num-buffers=2 ! video/x-raw,width=32,height=24";
     let folder = scratch("docs-lines");
     painting(&folder);
@@ -113,7 +114,7 @@ fn lines_on_the_pages_play() {
     let transcode = common::example("transcode");
     let mut count = 0;
     for page in ["README.md", "docs/convfilter.md", "docs/styletransfer.md", "docs/settings.md"] {
-        let page = std::fs::read_to_string(root().join(page)).expect("the page is there");
+        let page = std::fs::read_to_string(root().join(page)).expect("the page exists");
         let page = page.replace("\\\n", " ");
         for line in page.lines().filter_map(|line| line.strip_prefix("    ")) {
             let line = line.replace("v4l2src", camera).replace("autovideosink", "fakesink");
@@ -126,7 +127,7 @@ fn lines_on_the_pages_play() {
                 let (text, success) = shell(&folder, &line);
                 assert!(success, "{line}\n{text}");
             } else {
-                // Recipes need real weights; scripts, Meson and gpu-check are tested by scripts/test or need more.
+                // Recipes need real weights. scripts/test tests scripts and Meson; gpu-check needs a GPU.
                 continue;
             }
             count += 1;
@@ -135,7 +136,7 @@ fn lines_on_the_pages_play() {
     assert!(count > 18, "only {count} lines were found");
 }
 
-/// What the element tells of itself, as Markdown.
+/// An element's properties, presets and formats as Markdown tables.
 fn tables_of(name: &str) -> String {
     let factory = gst::ElementFactory::find(name).expect(name);
     let element = factory.create().build().expect(name);
@@ -172,14 +173,14 @@ fn tables_of(name: &str) -> String {
     }
 
     text += "\n## Presets\n\n";
-    text += &table_head(&["preset", "what it gives", "what it sets"]);
+    text += &table_head(&["preset", "effect", "properties"]);
     for Preset { name: preset, comment, settings } in presets_of(name) {
         let settings: Vec<_> = settings.iter().map(|(property, text)| format!("`{property}={text}`")).collect();
         text += &row(&[&preset, &comment, &settings.join(", ")]);
     }
 
     let pads: Vec<_> = factory.static_pad_templates().iter().map(|template| template.caps()).collect();
-    assert!(pads.iter().all(|caps| *caps == pads[0]), "{name} gives what it takes");
+    assert!(pads.iter().all(|caps| *caps == pads[0]), "both pads of {name} have the same formats");
     let structure = pads[0].structure(0).expect("a format");
     let formats = structure.get::<gst::List>("format").expect("formats");
     let formats: Vec<_> = formats.iter().map(|format| format.get::<String>().expect("a name")).collect();
@@ -188,7 +189,7 @@ fn tables_of(name: &str) -> String {
     text
 }
 
-/// A property's type and the values that it takes.
+/// A property's type and the values that it accepts.
 fn kind_and_values(pspec: &glib::ParamSpec) -> (String, String) {
     let range = if let Some(pspec) = pspec.downcast_ref::<glib::ParamSpecDouble>() {
         format!("{} to {}", number(pspec.minimum()), number(pspec.maximum()))
@@ -233,7 +234,7 @@ fn when(pspec: &glib::ParamSpec) -> &'static str {
     }
 }
 
-/// A default, as users type it.
+/// A default value in the form that users type.
 fn shown(value: &glib::Value) -> String {
     match value.get::<Option<String>>() {
         Ok(text) => format!("\"{}\"", text.unwrap_or_default()),
@@ -258,7 +259,7 @@ fn row(cells: &[&str]) -> String {
 fn wrapped(words: &[String]) -> String {
     let mut lines = vec![String::new()];
     for word in words {
-        let line = lines.last_mut().expect("there is one");
+        let line = lines.last_mut().expect("at least one line");
         if line.is_empty() {
             *line += word;
         } else if line.len() + 1 + word.len() <= 120 {
@@ -297,17 +298,17 @@ fn presets_of(element: &str) -> Vec<Preset> {
     presets
 }
 
-/// Runs a command as users do who have sourced scripts/env: what it printed, and whether it succeeded.
+/// Runs a command in a shell that has sourced scripts/env; returns its output and whether it succeeded.
 fn shell(folder: &Path, command: &str) -> (String, bool) {
     let env: PathBuf = root().join("scripts/env");
     let output = Command::new("bash")
         .args(["-c", &format!(". '{}' && {command}", env.display())])
         .current_dir(folder)
         .env("GST_REGISTRY", folder.join("registry.bin"))
-        // Presets and weights that the user has.
+        // Hides the user's own presets and weights.
         .env("XDG_DATA_HOME", folder)
         .env_remove("STYLEFILTER_WEIGHTS")
-        // cargo's own: a user's shell has neither.
+        // cargo sets these, but a user's shell does not.
         .env_remove("LIBTORCH")
         .env_remove("LD_LIBRARY_PATH")
         .output()
@@ -320,7 +321,7 @@ fn play(folder: &Path, line: &str) {
     assert!(success && text.contains("Got EOS") && !text.contains("WARNING"), "{line}\n{text}");
 }
 
-/// The pictures that the pages' lines name.
+/// Writes the pictures that the pages' command lines use.
 fn painting(folder: &Path) {
     let picture = image::RgbImage::from_fn(32, 24, |x, y| image::Rgb([(x * 8) as u8, (y * 10) as u8, 90]));
     for name in ["painting.jpg", "drawing.jpg", "photo.jpg"] {

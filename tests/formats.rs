@@ -1,4 +1,4 @@
-//! convfilter filters each component of every format in its own plane, whatever the size and the strides.
+//! Tests convfilter with every format: each component must be filtered by itself, for all sizes and strides.
 
 mod common;
 
@@ -38,7 +38,7 @@ fn component(frame: &Frame, index: u8) -> Vec<u8> {
     let format = info.format_info();
     let (plane, shift) = (format.plane()[usize::from(index)] as usize, format.shift()[0]);
     let sample_bytes = if largest(frame) > 255 { 2 } else { 1 };
-    // Of P010, GStreamer gives V's offset in samples.
+    // For P010, GStreamer's offset of V is not a multiple of the sample's size.
     let start = info.offset()[plane] + (format.poffset()[usize::from(index)] as usize).next_multiple_of(sample_bytes);
     let stride = info.stride()[plane] as usize;
     let (width, height) = (info.comp_width(index) as usize, info.comp_height(index) as usize);
@@ -52,7 +52,7 @@ fn component(frame: &Frame, index: u8) -> Vec<u8> {
     }
 }
 
-/// One component for Pillow or NumPy; `request` is without its braces.
+/// One component as a case for Pillow or NumPy. `request` is a JSON object without its braces.
 fn case<'a>(frame: &Frame, index: u8, request: &str) -> Case<'a> {
     let largest = largest(frame);
     let (mode, depth) =
@@ -66,7 +66,7 @@ fn case<'a>(frame: &Frame, index: u8, request: &str) -> Case<'a> {
     }
 }
 
-/// What the components should become under a filter that keeps levels, or one that makes chroma grey.
+/// The expected components. A filter that does not keep levels, such as emboss, makes chroma grey.
 fn expected(frame: &Frame, request: &str, keeps_level: bool) -> Vec<Vec<u8>> {
     let info = frame.info();
     let cases: Vec<_> = (0..info.n_components() as u8).map(|index| case(frame, index, request)).collect();
@@ -91,7 +91,7 @@ fn check(frame: &Frame, result: &Frame, filter: &str, expected: &[Vec<u8>]) {
 }
 
 #[test]
-fn every_format_in_its_own_planes() {
+fn every_format_is_filtered_in_each_component() {
     common::init();
     for format in FORMATS {
         for (filter, keeps_level) in [("smooth", true), ("emboss", false)] {
@@ -109,7 +109,7 @@ fn every_format_in_its_own_planes() {
 }
 
 #[test]
-fn every_operation_on_deep_samples() {
+fn every_operation_works_on_more_than_8_bits() {
     common::init();
     let operations = [
         ("filter=detail", "\"filter\": \"detail\""),
@@ -128,7 +128,7 @@ fn every_operation_on_deep_samples() {
     ];
     for format in [Gray16Le, I42010le, P01010le] {
         let frame = random_frame(format, (70, 40));
-        // Few values, that the mode may find some often.
+        // Few different values, so that the mode filter finds frequent ones.
         let coarse =
             frame.bytes.iter().copied().enumerate().map(|(i, byte)| if i % 2 == 1 { byte & 3 } else { byte & 0xc0 });
         let coarse = Frame { bytes: coarse.collect(), ..frame.clone() };
@@ -144,7 +144,7 @@ fn every_operation_on_deep_samples() {
 }
 
 #[test]
-fn padded_strides() {
+fn padded_strides_give_the_same_result() {
     common::init();
     for format in FORMATS {
         let frame = random_frame(format, (13, 7));
@@ -157,7 +157,7 @@ fn padded_strides() {
 }
 
 #[test]
-fn interlaced_frames_field_by_field() {
+fn interlaced_frames_are_filtered_field_by_field() {
     common::init();
     for (format, size) in [(Gray8, (20, 15)), (I420, (24, 20)), (Rgbx, (10, 1))] {
         let frame = random_frame(format, size);
@@ -188,7 +188,7 @@ fn interlaced_frames_field_by_field() {
     }
 }
 
-/// The frame with rows and planes further apart than GStreamer lays them by default.
+/// The frame with larger strides and offsets than GStreamer's default layout.
 fn padded(frame: &Frame) -> gst::Sample {
     let info = frame.info();
     let strides: Vec<i32> = info.stride().iter().map(|stride| stride + 36).collect();

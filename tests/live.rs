@@ -1,5 +1,5 @@
-//! What people at a camera use: the scripts in examples/, as they stand there, and the pipelines that docs/obs.md gives for
-//! OBS, with the test in the place of its plugin obs-gstreamer. Only the camera and the window are others.
+//! Tests live video: the scripts in examples/, and the pipelines in docs/obs.md for OBS, where the test takes the place
+//! of the plugin obs-gstreamer. Only the camera and the window are replaced.
 
 mod common;
 
@@ -16,8 +16,8 @@ const TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(120);
 /// The picture's size in both scripts.
 const SIZE: (u32, u32) = (640, 480);
 
-/// Paints next to nothing, but paints.
-const BRIEFLY: &str = "first-iterations=2 iterations=1 size=64";
+/// The fastest settings for styletransfer.
+const FAST: &str = "first-iterations=2 iterations=1 size=64";
 
 #[test]
 fn a_window_shows_a_mirrored_picture() {
@@ -27,18 +27,18 @@ fn a_window_shows_a_mirrored_picture() {
         assert_eq!((shown.info.width(), shown.info.height()), SIZE);
         let row = &shown.frames[0][..3 * SIZE.0 as usize];
         let is_blue = |pixel: &[u8]| pixel[0] < pixel[2];
-        // A test card's first row goes from white to blue.
+        // The test card's first row goes from white to blue.
         assert_eq!((is_blue(&row[..3]), is_blue(&row[row.len() - 3..])), (is_mirrored, !is_mirrored));
     }
 }
 
 #[test]
-fn a_window_shows_what_the_element_makes() {
+fn a_window_shows_the_elements_result() {
     let bench = Bench::new("elements");
     let source = "videotestsrc pattern=checkers-8 num-buffers=2";
     let plain = bench.webcam(source, "identity", None);
     let chain = "convfilter filter=blur ! convfilter filter=emboss";
-    for element in ["", "convfilter filter=emboss", &format!("styletransfer style=painting.jpg {BRIEFLY}"), chain] {
+    for element in ["", "convfilter filter=emboss", &format!("styletransfer style=painting.jpg {FAST}"), chain] {
         let shown = bench.webcam(source, element, None);
         assert_eq!((shown.info.width(), shown.info.height()), SIZE, "{element}");
         assert!(shown.frames[0] != plain.frames[0], "{element} changes nothing");
@@ -49,15 +49,15 @@ fn a_window_shows_what_the_element_makes() {
 fn a_slow_element_gets_the_newest_frame() {
     let bench = Bench::new("slow");
     let shown = bench.webcam("videotestsrc num-buffers=30", "identity sleep-time=300000", None);
-    assert!(shown.frames.len() < 30, "frames wait for a slow element");
-    assert_eq!(shown.times.last().map(|time| time.mseconds()), Some(29 * 1000 / 30), "the last frame is left out");
+    assert!(shown.frames.len() < 30, "no frames are dropped before a slow element");
+    assert_eq!(shown.times.last().map(|time| time.mseconds()), Some(29 * 1000 / 30), "the last frame is dropped");
 }
 
 #[test]
-fn a_virtual_camera_gives_what_programs_take() {
+fn a_virtual_camera_gives_a_format_that_programs_accept() {
     let bench = Bench::new("virtual-camera");
     let emboss = "convfilter filter=emboss";
-    let paint = format!("styletransfer style=painting.jpg {BRIEFLY}");
+    let paint = format!("styletransfer style=painting.jpg {FAST}");
     for (rate, element) in [("10/1", emboss), ("60/1", emboss), ("30000/1001", &paint)] {
         let source = format!("videotestsrc is-live=true num-buffers=9 ! video/x-raw,framerate={rate}");
         let Shown { info, times, .. } = bench.virtual_camera(&source, element);
@@ -74,18 +74,18 @@ fn a_virtual_camera_neither_mirrors_nor_distorts() {
     let source = "videotestsrc num-buffers=2 ! video/x-raw,width=320,height=180";
     let shown = bench.virtual_camera(source, "convfilter filter=none");
     let luma = |x: usize, y: usize| shown.frames[0][(y * SIZE.0 as usize + x) * 2];
-    // A test card, white at the left and blue at the right, between black bars.
+    // The test card is white at the left and blue at the right, between black bars.
     let corners = [luma(2, 30), luma(2, 240), luma(637, 240), luma(2, 450)];
     assert!(matches!(corners, [0..20, 150..=255, 20..60, 0..20]), "{corners:?}");
 }
 
 #[test]
-fn a_virtual_camera_tells_what_it_lacks() {
+fn a_virtual_camera_without_its_device_explains_how_to_create_it() {
     let bench = Bench::new("no-device");
     let output = bench.script("virtual-camera.sh", "", &[("DEVICE", "/dev/video99")]);
     let text = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && output.stdout.is_empty(), "nothing is played");
-    assert!(text.contains("there is no /dev/video99"), "{text}");
+    assert!(!output.status.success() && output.stdout.is_empty(), "something was played");
+    assert!(text.contains("/dev/video99 does not exist"), "{text}");
     assert!(text.contains("sudo modprobe v4l2loopback video_nr=99 ") && text.contains("exclusive_caps=1"), "{text}");
 }
 
@@ -106,28 +106,28 @@ fn obs_filters_frame_by_frame() {
             VideoFormat::Bgrx,
         ] {
             let mut filter = ObsFilter { pipeline: &pipeline, line: None };
-            // The source changes its size in between.
+            // The source's size changes after three frames.
             for (number, (width, height)) in [(64, 48); 3].into_iter().chain([(80, 60); 3]).enumerate() {
                 let mut frame = Frame { format, width, height, bytes: Vec::new() };
                 frame.bytes = random.bytes(frame.info().size());
-                // OBS counts time from when the machine was started.
+                // OBS's timestamps count from the start of the machine.
                 let time = gst::ClockTime::from_useconds(86_400_000_000 + 33_367 * number as u64);
                 let result = filter.filter(&frame, time);
                 let result = result.buffer().expect("a buffer");
                 assert_eq!(result.pts(), Some(time), "{pipeline}: {format:?}");
                 assert_eq!(result.size(), frame.bytes.len(), "{pipeline}: {format:?}");
-                assert!(bytes(result) != frame.bytes, "{pipeline}: {format:?}: nothing is filtered");
+                assert!(bytes(result) != frame.bytes, "{pipeline}: {format:?}: not filtered");
             }
         }
     }
 }
 
 #[test]
-fn obs_shows_what_a_source_gives() {
+fn obs_can_use_the_pipelines_as_sources() {
     let bench = Bench::new("obs-source");
     for pipeline in bench.pipelines("As a source") {
         let camera = "videotestsrc is-live=true num-buffers=5 ! video/x-raw,framerate=30/1,width=320,height=180";
-        // What the plugin puts before a pipeline.
+        // obs-gstreamer puts these elements before the pipeline.
         let shown = Shown::at(&format!(
             "videoconvert name=video ! video/x-raw,format={{I420,NV12,BGRA,BGRx,RGBx,RGBA,YUY2,YVYU,UYVY}} \
              ! appsink name=sink {}",
@@ -139,15 +139,15 @@ fn obs_shows_what_a_source_gives() {
 }
 
 #[test]
-fn obs_takes_the_virtual_camera() {
+fn obs_can_use_the_virtual_camera() {
     let bench = Bench::new("obs-virtual-camera");
     let lines = bench.pipelines("As a virtual camera");
     let line = lines.iter().find_map(|line| line.strip_prefix("examples/virtual-camera.sh "));
-    let shown = bench.virtual_camera("videotestsrc num-buffers=2", line.expect("the script is called"));
+    let shown = bench.virtual_camera("videotestsrc num-buffers=2", line.expect("the page calls the script"));
     assert_eq!((shown.info.width(), shown.info.height()), SIZE);
 }
 
-/// A folder with a style picture in it, where the scripts are called.
+/// A folder with a style picture, in which the scripts are run.
 struct Bench {
     folder: PathBuf,
 }
@@ -161,7 +161,7 @@ impl Bench {
         Self { folder }
     }
 
-    /// What webcam.sh shows, in RGB.
+    /// The frames that webcam.sh shows, in RGB.
     fn webcam(&self, source: &str, element: &str, flip: Option<&str>) -> Shown {
         let mut variables =
             vec![("SOURCE", source), ("SINK", "video/x-raw,format=RGB ! gdppay ! filesink location=gdp")];
@@ -169,12 +169,12 @@ impl Bench {
         self.shown("webcam.sh", element, &variables)
     }
 
-    /// What virtual-camera.sh gives to programs.
+    /// The frames that virtual-camera.sh gives to programs.
     fn virtual_camera(&self, source: &str, element: &str) -> Shown {
         self.shown("virtual-camera.sh", element, &[("SOURCE", source), ("SINK", "gdppay ! filesink location=gdp")])
     }
 
-    /// What a script puts into a file, frames with their caps and times.
+    /// The frames that a script writes to a file, with their caps and timestamps.
     fn shown(&self, script: &str, element: &str, variables: &[(&str, &str)]) -> Shown {
         let output = self.script(script, element, variables);
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -186,7 +186,7 @@ impl Bench {
     fn script(&self, name: &str, element: &str, variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(root().join("examples").join(name));
         command.args(element.split_whitespace()).current_dir(&self.folder);
-        // What the user has set, and cargo's own.
+        // Variables that the user may have set, and two that cargo sets.
         for variable in ["SOURCE", "SINK", "FLIP", "DEVICE", "STYLEFILTER_WEIGHTS", "LIBTORCH", "LD_LIBRARY_PATH"] {
             command.env_remove(variable);
         }
@@ -194,10 +194,10 @@ impl Bench {
         command.output().expect("bash runs")
     }
 
-    /// What docs/obs.md has under a heading: each block of code that stands by itself, with this folder's style picture.
+    /// The blocks of code below a heading of docs/obs.md, with this folder's style picture.
     fn pipelines(&self, heading: &str) -> Vec<String> {
-        let page = std::fs::read_to_string(root().join("docs/obs.md")).expect("the page is there");
-        let (_, section) = page.split_once(&format!("\n## {heading}\n\n")).expect("the heading is there");
+        let page = std::fs::read_to_string(root().join("docs/obs.md")).expect("the page exists");
+        let (_, section) = page.split_once(&format!("\n## {heading}\n\n")).expect("the page has the heading");
         let section = section.split("\n## ").next().expect("a section");
         let blocks = section.split("\n\n").filter(|block| block.starts_with("    "));
         let painting = self.folder.join("painting.jpg");
@@ -208,7 +208,7 @@ impl Bench {
     }
 }
 
-/// What came to a sink.
+/// The frames that reached a sink.
 struct Shown {
     info: VideoInfo,
     frames: Vec<Vec<u8>>,
@@ -221,16 +221,16 @@ impl Shown {
         let pipeline = gst::parse::launch(description).expect(description);
         let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a pipeline");
         let sink = pipeline.by_name("sink").expect("a sink").downcast::<gst_app::AppSink>().expect("an appsink");
-        pipeline.set_state(gst::State::Playing).expect("it plays");
+        pipeline.set_state(gst::State::Playing).expect("the pipeline plays");
         let samples: Vec<_> = std::iter::from_fn(|| sink.try_pull_sample(TIMEOUT)).collect();
         let end = pipeline
             .bus()
             .expect("a bus")
             .timed_pop_filtered(TIMEOUT, &[gst::MessageType::Error, gst::MessageType::Eos]);
-        pipeline.set_state(gst::State::Null).expect("it stops");
+        pipeline.set_state(gst::State::Null).expect("the pipeline stops");
         assert!(end.as_ref().is_some_and(|end| end.type_() == gst::MessageType::Eos), "{end:?}");
         let caps = samples.first().expect("a frame").caps().expect("caps");
-        assert!(samples.iter().all(|sample| sample.caps() == Some(caps)), "caps stay");
+        assert!(samples.iter().all(|sample| sample.caps() == Some(caps)), "the caps change");
         let buffers: Vec<_> = samples.iter().map(|sample| sample.buffer().expect("a buffer")).collect();
         Self {
             info: VideoInfo::from_caps(caps).expect("video"),
@@ -244,8 +244,8 @@ fn bytes(buffer: &gst::BufferRef) -> Vec<u8> {
     buffer.map_readable().expect("readable").to_vec()
 }
 
-/// What the filter of obs-gstreamer does: it makes a pipeline for the first frame, and another one when the frames' size
-/// changes, and waits for every frame's result before the next one.
+/// Works like obs-gstreamer's filter: it makes a new pipeline whenever the caps change, and waits for each frame's
+/// result before it pushes the next frame.
 struct ObsFilter<'a> {
     pipeline: &'a str,
     line: Option<(String, Line)>,
@@ -260,11 +260,11 @@ impl ObsFilter<'_> {
             let whole = format!("{caps} ! videoconvert ! {pipeline} ! videoconvert ! capsfilter caps={caps}");
             *line = Some((caps, Line::playing(&whole)));
         }
-        let (_, line) = line.as_ref().expect("it was just made");
+        let (_, line) = line.as_ref().expect("the pipeline was just made");
 
         let mut buffer = gst::Buffer::from_slice(bytes.clone());
         buffer.get_mut().expect("a new buffer is writable").set_pts(time);
-        line.source.push_buffer(buffer).expect("the frame is taken");
+        line.source.push_buffer(buffer).expect("the frame is accepted");
         let sample = line.sink.try_pull_sample(TIMEOUT);
         sample.unwrap_or_else(|| panic!("{pipeline}: no frame came out: {:?}", line.error()))
     }

@@ -1,6 +1,6 @@
-"""What Pillow and NumPy make of pictures: reads requests, each a line of JSON and the picture's bytes, and writes the
-results. A request with a border is for NumPy, which pads the picture as it says; of samples with more than 8 bits Pillow
-knows kernels alone, and NumPy does the rest."""
+"""Filters pictures with Pillow and NumPy. Reads requests, each a line of JSON followed by the picture's bytes, and
+writes the results. NumPy handles requests with a border, which Pillow does not support, and samples of more than
+8 bits, for which Pillow supports kernels only."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ def filter_of(request):
 
 
 def resolve(position, length, border):
-    """Where a window looks for the sample at `position`; -1 for a zero."""
+    """The position of the sample that a window uses at `position`; -1 stands for a zero."""
     if 0 <= position < length:
         return position
     if border == "zero":
@@ -44,7 +44,7 @@ def resolve(position, length, border):
 
 
 def by_numpy(plane, request):
-    """One plane, filtered as its definition says."""
+    """Filters a plane according to the filter's definition."""
     height, width = plane.shape
     rows, cols = request["window"]
     border = request["border"]
@@ -55,7 +55,7 @@ def by_numpy(plane, request):
     if request["filter"] == "kernel":
         kernel = np.array(request["kernel"]).reshape(rows, cols)
         total = np.einsum("yxij,ij->yx", windows, kernel) + request["offset"]
-        # A NumPy convolution truncates.
+        # Pillow rounds half up. A convolution with NumPy truncates, for which the request has its own value.
         result = np.clip(np.floor(total + request.get("rounding", 0.5)), 0, 255).astype(int)
     else:
         result = np.sort(windows.reshape(height, width, -1), 2)[:, :, request["rank"]]
@@ -69,7 +69,7 @@ def by_numpy(plane, request):
 
 
 def box_blur(plane, radius, axis):
-    """Pillow's BoxBlur.c for samples of any depth, along one axis."""
+    """The algorithm of Pillow's BoxBlur.c along one axis, for samples of any depth."""
     radius = np.float32(radius)
     whole = int(radius)
     inner = int(np.float32(2**24) / np.float32(radius * 2 + 1))
@@ -82,7 +82,7 @@ def box_blur(plane, radius, axis):
 
 
 def gaussian_blur(plane, sigma):
-    """Pillow's GaussianBlur: three boxes each way."""
+    """The algorithm of Pillow's GaussianBlur: three box blurs along each axis."""
     sigma2 = np.float32(np.float32(sigma) ** 2 / np.float32(3))
     length = np.float32(np.sqrt(12.0 * sigma2 + 1.0))
     whole = np.float32(np.floor((float(length) - 1) / 2))
@@ -111,7 +111,7 @@ def mode(plane, size):
 
 
 def deep(plane, request):
-    """A plane of samples up to request["largest"]."""
+    """Filters a plane whose samples are up to request["largest"]."""
     name, largest = request["filter"], request["largest"]
     if name in FIXED:
         size, scale, offset, kernel = filter_of(request).filterargs

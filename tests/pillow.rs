@@ -1,4 +1,4 @@
-//! convfilter on RGB frames equals Pillow 13 byte for byte, through a real pipeline, on frames from 1x1 up.
+//! Compares convfilter in a real pipeline with Pillow 13, byte for byte, on RGB frames from 1x1 up.
 
 mod common;
 
@@ -9,7 +9,7 @@ use gst_video::VideoFormat;
 const SIZES: [(u32, u32); 13] =
     [(1, 1), (1, 7), (2, 2), (5, 1), (3, 3), (4, 5), (5, 5), (7, 4), (16, 9), (33, 21), (66, 35), (131, 70), (701, 45)];
 
-/// A frame of each size, in one stream whose caps change.
+/// One frame of each size. They are pushed into one stream, so its caps change.
 fn frames(seed: u64) -> Vec<Frame> {
     let mut random = Random(seed);
     SIZES
@@ -27,7 +27,8 @@ fn case<'a>(frame: &Frame, request: &str) -> Case<'a> {
     Case { request: request.to_owned(), mode: "RGB", width, height, bytes: frame.tight() }
 }
 
-/// `settings` as for gst-launch, `request` as for Pillow.
+/// Compares convfilter with `settings`, as for gst-launch-1.0, with the result of `request`, which is JSON for
+/// oracle.py.
 fn compare(seed: u64, settings: &str, request: &str) {
     common::init();
     let frames = frames(seed);
@@ -48,7 +49,7 @@ fn compare(seed: u64, settings: &str, request: &str) {
 }
 
 #[test]
-fn fixed_filters() {
+fn fixed_filters_equal_pillows() {
     let names = [
         "blur",
         "contour",
@@ -67,7 +68,7 @@ fn fixed_filters() {
 }
 
 #[test]
-fn kernels_with_fractional_coefficients() {
+fn kernels_with_fractional_coefficients_equal_pillows() {
     let mut random = Random(7);
     for (seed, side) in [(1, 3), (2, 5), (3, 3), (4, 5)] {
         let kernel: Vec<String> = (0..side * side).map(|_| random.signed().to_string()).collect();
@@ -85,7 +86,7 @@ fn kernels_with_fractional_coefficients() {
 }
 
 #[test]
-fn the_first_row_weighs_the_upper_or_the_lower_one() {
+fn kernel_order_selects_whether_the_first_row_is_the_top_or_the_bottom() {
     let shift = "0 1 0; 0 0 0; 0 0 0";
     let request = |kernel: &str| {
         format!("{{\"filter\": \"kernel\", \"shape\": [3, 3], \"kernel\": [{kernel}], \"scale\": 1, \"offset\": 0}}")
@@ -95,7 +96,7 @@ fn the_first_row_weighs_the_upper_or_the_lower_one() {
 }
 
 #[test]
-fn blurs_with_fractional_radii() {
+fn blurs_with_fractional_radii_equal_pillows() {
     for (seed, (x, y)) in (1..).zip([(2.0, 2.0), (0.5, 0.5), (3.7, 1.2), (0.0, 4.0), (20.0, 20.0), (0.0, 0.0)]) {
         for filter in ["gaussian-blur", "box-blur"] {
             let settings = format!("filter={filter} radius={x:?} radius-y={y:?}");
@@ -106,7 +107,7 @@ fn blurs_with_fractional_radii() {
 }
 
 #[test]
-fn unsharp_masks() {
+fn unsharp_masks_equal_pillows() {
     let cases = [(2.0, 150, 3), (0.7, 300, 0), (5.0, -80, 10), (0.0, 150, 3), (3.0, 1000, -1)];
     for (seed, (radius, percent, threshold)) in (1..).zip(cases) {
         compare(
@@ -120,7 +121,7 @@ fn unsharp_masks() {
 }
 
 #[test]
-fn every_rank() {
+fn rank_filters_equal_pillows() {
     for (size, rank) in (0u32..9).map(|rank| (3, rank)).chain([
         (1, 0),
         (5, 0),
@@ -137,7 +138,7 @@ fn every_rank() {
 }
 
 #[test]
-fn median_min_max_and_mode() {
+fn median_min_max_and_mode_equal_pillows() {
     for filter in ["median", "min", "max", "mode"] {
         for (seed, size) in (1..).zip([1, 3, 5, 9]) {
             let request = format!("{{\"filter\": \"{filter}\", \"window\": {size}}}");
@@ -147,13 +148,13 @@ fn median_min_max_and_mode() {
     compare(5, "filter=mode size=4", "{\"filter\": \"mode\", \"window\": 4}");
 }
 
-/// The convolution that NumPy's users write: zeros around the picture, sums clipped and truncated.
+/// The usual convolution with NumPy: zeros around the picture, sums clipped and truncated.
 #[test]
-fn a_numpy_convolution() {
+fn border_zero_equals_a_numpy_convolution() {
     let gaussian = |size: usize, sigma: f64| {
-        let middle = (size - 1) as f64 / 2.0;
+        let center = (size - 1) as f64 / 2.0;
         let at = |i: usize, j: usize| {
-            (-((i as f64 - middle).powi(2) + (j as f64 - middle).powi(2)) / (2.0 * sigma * sigma)).exp()
+            (-((i as f64 - center).powi(2) + (j as f64 - center).powi(2)) / (2.0 * sigma * sigma)).exp()
         };
         let sum: f64 = (0..size * size).map(|k| at(k / size, k % size)).sum();
         (0..size).map(|i| (0..size).map(|j| at(i, j) / sum).collect()).collect::<Vec<Vec<_>>>()
@@ -174,7 +175,7 @@ fn a_numpy_convolution() {
         let row = |row: &Vec<f64>| row.iter().map(f64::to_string).collect::<Vec<_>>();
         let text = kernel.iter().map(|numbers| row(numbers).join(" ")).collect::<Vec<_>>().join(";");
         let numbers = kernel.iter().flat_map(row).collect::<Vec<_>>().join(",");
-        // A sum next to a whole number may fall to either side of it, in f64 as in f32.
+        // A sum very close to a whole number may be truncated to either side of it: f32 and f64 round differently.
         let [low, high] = [-0.002, 0.002].map(|rounding| {
             let request = format!(
                 "{{\"filter\": \"kernel\", \"border\": \"zero\", \"window\": [{rows}, {cols}], \"kernel\": [{numbers}], \
@@ -194,9 +195,9 @@ fn a_numpy_convolution() {
     }
 }
 
-/// What Pillow has no name for, by its definition, in NumPy.
+/// Pillow does not have these, so NumPy computes them from their definitions.
 #[test]
-fn borders_and_windows_of_any_shape() {
+fn borders_and_windows_of_any_shape_equal_numpys() {
     let mut random = Random(11);
     for (seed, border) in (1..).zip(["copy", "clamp", "zero", "mirror"]) {
         for (rows, cols) in [(2, 2), (4, 3), (1, 6), (7, 1), (10, 10)] {

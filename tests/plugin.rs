@@ -1,4 +1,4 @@
-//! The plugin as GStreamer's own programs see it.
+//! Tests the plugin with GStreamer's own programs.
 
 mod common;
 
@@ -9,7 +9,7 @@ use common::{plugin, program, scratch, stage};
 use gst::glib;
 use gst::prelude::*;
 
-/// Runs a program to its end; what it printed on both streams, and whether it succeeded.
+/// Runs a program; returns its output (both streams), and whether it succeeded.
 fn output(command: &mut std::process::Command) -> (String, bool) {
     let output = command.output().expect("GStreamer's tools are installed");
     (String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(), output.status.success())
@@ -20,12 +20,12 @@ fn inspecting_opens_no_gpu_and_no_libtorch() {
     let folder = scratch("inspect");
     let plugins = stage().join("lib/gstreamer-1.0");
     let mut inspect = program("gst-inspect-1.0", &plugins, &folder.join("registry.bin"));
-    // Only this plugin: GStreamer's own ones may open what they like.
+    // Only this plugin is loaded, since GStreamer's own plugins may open these libraries.
     inspect.env("GST_PLUGIN_SYSTEM_PATH", &folder);
     let (text, success) = output(inspect.arg("stylefilter").env("LD_DEBUG", "files"));
     assert!(success && text.contains("convfilter: ") && text.contains("styletransfer: "), "{text}");
     let opened = |library: &str| text.lines().any(|line| line.contains("calling init") && line.contains(library));
-    assert!(opened("libgststylefilter.so"), "LD_DEBUG shows what is opened");
+    assert!(opened("libgststylefilter.so"), "LD_DEBUG does not show opened libraries");
     for library in ["libvulkan", "libtorch", "libstyle_engine", "libcuda"] {
         assert!(!opened(library), "{library} is opened");
     }
@@ -42,18 +42,19 @@ fn every_property_is_described() {
             assert_ne!(pspec.nick(), pspec.name(), "{property} has no nick");
             let mutable = [gst::PARAM_FLAG_MUTABLE_READY, gst::PARAM_FLAG_MUTABLE_PLAYING];
             if pspec.flags().contains(glib::ParamFlags::WRITABLE) {
-                assert!(mutable.iter().any(|&flag| pspec.flags().contains(flag)), "{property}: when can it be set?");
+                let says_when = mutable.iter().any(|&flag| pspec.flags().contains(flag));
+                assert!(says_when, "{property} has no flag that says when it can be set");
                 assert_eq!(
                     format!("{:?}", element.property_value(pspec.name())),
                     format!("{:?}", pspec.default_value()),
-                    "{property}: its default"
+                    "{property} does not start with its default"
                 );
             }
         }
     }
 }
 
-/// The engine with the folder that it looks for libtorch in overwritten.
+/// The engine's bytes, with the path where it looks for libtorch made invalid.
 fn without_libtorch(engine: &Path) -> Vec<u8> {
     let mut bytes = std::fs::read(engine).expect("the engine is built");
     let needle = b"site-packages/torch/lib\0";
@@ -64,7 +65,7 @@ fn without_libtorch(engine: &Path) -> Vec<u8> {
 }
 
 #[test]
-fn without_libtorch_the_rest_works_and_with_it_back_everything_does() {
+fn convfilter_works_without_libtorch_and_styletransfer_once_it_is_installed() {
     common::init();
     let folder = scratch("without-libtorch");
     let plugins = folder.join("lib/gstreamer-1.0");
@@ -86,9 +87,9 @@ fn without_libtorch_the_rest_works_and_with_it_back_everything_does() {
         style.display()
     );
 
-    // Neither engine nor libtorch, then the engine without libtorch.
-    for engine_is_there in [false, true] {
-        if engine_is_there {
+    // First neither engine nor libtorch, then the engine without libtorch.
+    for has_engine in [false, true] {
+        if has_engine {
             let whole = stage().join("lib/stylefilter/libstyle_engine.so");
             std::fs::write(&engine, without_libtorch(&whole)).expect("the engine is written");
         }
@@ -97,11 +98,11 @@ fn without_libtorch_the_rest_works_and_with_it_back_everything_does() {
         let (text, success) = run("gst-launch-1.0", "videotestsrc num-buffers=2 ! convfilter filter=blur ! fakesink");
         assert!(success, "{text}");
         let (text, success) = run("gst-launch-1.0", &paint);
-        let missing = if engine_is_there { "libtorch_cpu.so" } else { "libstyle_engine.so" };
+        let missing = if has_engine { "libtorch_cpu.so" } else { "libstyle_engine.so" };
         assert!(!success && text.contains(missing) && text.contains("scripts/setup"), "{text}");
     }
 
-    // Another libtorch, then the engine's own.
+    // First the libtorch that a variable names, then the engine's own.
     let libtorch = Path::new(env!("CARGO_MANIFEST_DIR")).join(env!("LIBTORCH"));
     let (text, success) = output(command("gst-launch-1.0", &paint).env("LIBTORCH", libtorch));
     assert!(success, "{text}");
@@ -113,7 +114,7 @@ fn without_libtorch_the_rest_works_and_with_it_back_everything_does() {
 }
 
 #[test]
-fn command_lines_as_users_type_them() {
+fn gst_launch_plays_common_formats_and_sizes() {
     common::init();
     let folder = scratch("as-typed");
     let style = folder.join("style.png");

@@ -1,4 +1,4 @@
-//! filter=shader: the user's own WGSL.
+//! Tests filter=shader, which runs the user's own WGSL.
 
 mod common;
 
@@ -14,20 +14,20 @@ fn frame(format: VideoFormat, width: u32, height: u32) -> Frame {
     frame
 }
 
-/// An element that runs the body of `shade`.
+/// An element with a shader whose function `shade` has this body.
 fn shading(settings: &str, body: &str) -> Line {
     let line = Line::new(&format!("convfilter filter=shader {settings}"));
     line.element.set_property("shader", format!("fn shade(component: u32, x: i32, y: i32) -> f32 {{ {body} }}"));
-    line.pipeline.set_state(gst::State::Playing).expect("it starts");
+    line.pipeline.set_state(gst::State::Playing).expect("the pipeline starts");
     line
 }
 
 #[test]
-fn a_shader_sees_samples_and_places() {
+fn a_shader_can_read_samples_and_the_frames_size() {
     let gray = frame(VideoFormat::Gray8, 30, 20);
     let invert = "return 1.0 - sample(component, x, y);";
     let inverted: Vec<u8> = gray.bytes.iter().map(|sample| 255 - sample).collect();
-    // Rows of 30 samples are 32 bytes long; what lies between them is nobody's.
+    // Rows of 30 samples are 32 bytes long; the padding is not compared.
     let picture = |bytes: &[u8]| bytes.chunks(32).flat_map(|row| row[..30].to_vec()).collect::<Vec<_>>();
     assert_eq!(picture(&shading("", invert).push_pull(&gray).bytes), picture(&inverted));
 
@@ -42,16 +42,16 @@ fn a_shader_sees_samples_and_places() {
 }
 
 #[test]
-fn a_shader_sees_other_components() {
-    let colours = frame(VideoFormat::Rgba, 16, 4);
-    let result = shading("", "return sample((component + 1u) % 3u, x, y);").push_pull(&colours);
-    for (before, after) in colours.bytes.chunks(4).zip(result.bytes.chunks(4)) {
+fn a_shader_can_read_other_components() {
+    let colors = frame(VideoFormat::Rgba, 16, 4);
+    let result = shading("", "return sample((component + 1u) % 3u, x, y);").push_pull(&colors);
+    for (before, after) in colors.bytes.chunks(4).zip(result.bytes.chunks(4)) {
         assert_eq!(after, [before[1], before[2], before[0], before[3]]);
     }
 }
 
 #[test]
-fn outside_the_frame_is_what_border_says() {
+fn border_applies_to_samples_outside_the_frame() {
     let gray = frame(VideoFormat::Gray8, 16, 4);
     let left_of = |border: &str| {
         shading(&format!("border={border}"), "return sample(component, x - 2, y);").push_pull(&gray).bytes[..4].to_vec()
@@ -63,11 +63,11 @@ fn outside_the_frame_is_what_border_says() {
 }
 
 #[test]
-fn time_passes() {
+fn seconds_is_the_frames_time() {
     let mut line = shading("", "return seconds();");
     let gray = frame(VideoFormat::Gray8, 16, 4);
     let levels: Vec<u8> = (0..3).map(|_| line.push_pull(&gray).bytes[0]).collect();
-    assert_eq!(levels, [0, 10, 20], "40 ms a frame");
+    assert_eq!(levels, [0, 10, 20], "40 ms per frame");
 }
 
 #[test]
@@ -83,20 +83,20 @@ fn the_examples_run_on_every_kind_of_format() {
 }
 
 #[test]
-fn a_shader_is_a_link_of_a_chain() {
+fn a_shader_can_be_part_of_a_chain() {
     let gray = frame(VideoFormat::Gray8, 32, 16);
     let path = root().join("examples/shaders/kuwahara.wgsl").display().to_string();
     let mut line = Line::new("convfilter");
     line.element.set_property("chain", format!("median; shader, shader-location=\"{path}\"; blur"));
-    line.pipeline.set_state(gst::State::Playing).expect("it starts");
-    let apart =
+    line.pipeline.set_state(gst::State::Playing).expect("the pipeline starts");
+    let separate =
         format!("convfilter filter=median ! convfilter filter=shader shader-location={path} ! convfilter filter=blur");
-    assert_eq!(line.push_pull(&gray).bytes, Line::playing(&apart).push_pull(&gray).bytes);
+    assert_eq!(line.push_pull(&gray).bytes, Line::playing(&separate).push_pull(&gray).bytes);
 }
 
 #[test]
-fn a_gpu_in_software_runs_shaders_alone() {
-    let adapter = |line: &Line| line.element.property::<Option<String>>("adapter-name").expect("it runs");
+fn a_software_gpu_runs_shaders_only() {
+    let adapter = |line: &Line| line.element.property::<Option<String>>("adapter-name").expect("convfilter runs");
     let gray = frame(VideoFormat::Gray8, 16, 4);
     let mut other = Line::playing("convfilter filter=blur");
     other.push_pull(&gray);
@@ -112,7 +112,7 @@ fn a_gpu_in_software_runs_shaders_alone() {
 }
 
 #[test]
-fn on_the_cpu_a_shader_set_while_playing_is_a_warning() {
+fn a_shader_set_while_playing_on_the_cpu_gives_a_warning() {
     let mut line = Line::playing("convfilter backend=cpu filter=emboss");
     let gray = frame(VideoFormat::Gray8, 16, 4);
     let embossed = line.push_pull(&gray).bytes;
@@ -124,7 +124,7 @@ fn on_the_cpu_a_shader_set_while_playing_is_a_warning() {
 }
 
 #[test]
-fn what_is_wrong_is_said() {
+fn errors_name_the_cause() {
     let error = start_error(
         "convfilter filter=shader shader=\"fn shade(component: u32, x: i32, y: i32) -> f32 { return colour; }\"",
     );
@@ -140,7 +140,7 @@ fn what_is_wrong_is_said() {
 }
 
 #[test]
-fn a_shader_that_does_not_end_is_left_out_with_a_warning() {
+fn a_shader_that_does_not_end_is_skipped_with_a_warning() {
     let gray = frame(VideoFormat::Gray8, 640, 480);
     for body in [
         "loop { if x < -1 { break; } } return 0.5;",
@@ -151,14 +151,14 @@ fn a_shader_that_does_not_end_is_left_out_with_a_warning() {
         let warning = line.warning().expect("a warning");
         assert!(warning.message().contains("does not end"), "{warning}");
         assert!(line.push_pull(&gray).bytes == gray.bytes, "{body}");
-        // A better one is taken.
+        // A correct shader runs afterwards.
         line.element.set_property("shader", "fn shade(component: u32, x: i32, y: i32) -> f32 { return 1.0; }");
         assert!(line.push_pull(&gray).bytes.iter().all(|&sample| sample == 255));
     }
 }
 
 #[test]
-fn what_is_out_of_range_harms_nothing() {
+fn accesses_out_of_range_are_harmless() {
     let gray = frame(VideoFormat::Gray8, 64, 48);
     for body in [
         "var few = array<f32, 3>(0.1, 0.2, 0.3); few[x * 100000] = 1.0; return few[y * 100000];",

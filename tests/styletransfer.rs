@@ -1,4 +1,4 @@
-//! How styletransfer behaves in a pipeline, with real libtorch.
+//! Tests styletransfer in real pipelines, with libtorch.
 
 mod common;
 
@@ -9,15 +9,15 @@ use common::{Frame, Line, start_error};
 use gst::prelude::*;
 use gst_video::VideoFormat;
 
-/// A frame with something in it: soft colours, edges, a little noise.
+/// A frame with gradients, edges and a little noise.
 fn frame(format: VideoFormat, width: u32, height: u32) -> Frame {
     let mut random = Random(5);
     let mut rgba = Frame { format: VideoFormat::Rgba, width, height, bytes: Vec::new() };
     for y in 0..height {
         for x in 0..width {
             let noise = random.next() as u8 % 16;
-            let bright = if (x / 16 + y / 16) % 2 == 0 { 200 } else { 60 };
-            rgba.bytes.extend([bright + noise, (x * 200 / width) as u8, (y * 200 / height) as u8, 255 - noise]);
+            let red = if (x / 16 + y / 16) % 2 == 0 { 200 } else { 60 };
+            rgba.bytes.extend([red + noise, (x * 200 / width) as u8, (y * 200 / height) as u8, 255 - noise]);
         }
     }
     if format == VideoFormat::Rgba { rgba } else { convert(&rgba, format) }
@@ -36,7 +36,7 @@ fn style() -> PathBuf {
         1 => image::Rgb([240, 200, 40]),
         _ => image::Rgb([200, 60, 20]),
     });
-    // Written whole, then renamed: tests run side by side.
+    // Tests run in parallel: renaming the finished file keeps others from reading half of it.
     let own = path.with_extension(format!("{:?}.png", std::thread::current().id()));
     picture.save(&own).expect("the style is written");
     std::fs::rename(&own, &path).expect("the style is moved");
@@ -55,7 +55,7 @@ where
 }
 
 #[test]
-fn takes_and_gives_what_cameras_and_sinks_speak() {
+fn common_formats_of_cameras_and_sinks_are_painted() {
     common::init();
     let formats = ["YUY2", "I420", "NV12", "BGRx", "RGBA", "BGRA", "RGBx", "RGB", "BGR", "GRAY8"];
     for (index, format) in formats.iter().enumerate() {
@@ -66,14 +66,14 @@ fn takes_and_gives_what_cameras_and_sinks_speak() {
             let frame = frame(format, size.0, size.1);
             let result = line.push_pull(&frame);
             assert_eq!((result.format, result.width, result.height), (format, size.0, size.1));
-            assert_ne!(result.bytes, frame.bytes, "{format} {size:?} was not painted");
+            assert_ne!(result.bytes, frame.bytes, "{format} {size:?} is not painted");
         }
         assert_eq!((stat::<u64>(&line, "frames"), stat::<u32>(&line, "steps")), (3, 1));
     }
 }
 
 #[test]
-fn steps_bring_the_losses_down() {
+fn more_steps_reduce_the_style_loss() {
     let frame = frame(VideoFormat::Rgb, 96, 64);
     let loss = |steps: u32| {
         let mut line = Line::playing(&element(&format!("first-iterations={steps}")));
@@ -86,7 +86,7 @@ fn steps_bring_the_losses_down() {
 }
 
 #[test]
-fn weights_choose_between_content_and_style() {
+fn loss_weights_change_the_balance_of_the_losses() {
     let frame = frame(VideoFormat::Rgb, 96, 64);
     let losses = |settings: &str| {
         let mut line = Line::playing(&element(&format!("first-iterations=40 {settings}")));
@@ -105,11 +105,11 @@ fn a_frame_starts_from_the_last_result() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     let mut line = Line::playing(&element("first-iterations=30 iterations=0"));
     let first = line.push_pull(&frame).bytes;
-    assert_eq!(line.push_pull(&frame).bytes, first, "what does not move keeps its paint");
+    assert_eq!(line.push_pull(&frame).bytes, first, "a still frame keeps its paint");
 
     line.element.set_property_from_str("warm-start", "previous");
     let second = line.push_pull(&frame).bytes;
-    // Without steps of its own a frame then shows nine tenths of the last one's paint.
+    // Without steps of its own, a frame is its content with nine tenths of the last frame's paint.
     for ((first, second), content) in first.iter().zip(&second).zip(&frame.bytes) {
         let expected = f64::from(*content) + 0.9 * (f64::from(*first) - f64::from(*content));
         assert!((expected - f64::from(*second)).abs() <= 1.0, "{content} {first} {second}");
@@ -120,14 +120,14 @@ fn a_frame_starts_from_the_last_result() {
     assert_eq!(line.push_pull(&frame).bytes, frame.bytes, "without a warm start a frame starts from its content");
 }
 
-/// How many steps the next frame took.
+/// Pushes a frame and returns the number of its steps.
 fn steps(line: &mut Line, sample: &gst::Sample) -> u32 {
     line.push_pull_sample(sample);
     stat(line, "steps")
 }
 
 #[test]
-fn what_parts_frames_starts_afresh() {
+fn jumps_flushes_and_new_sizes_restart_the_painting() {
     const FIRST: u32 = 3;
     const NEXT: u32 = 1;
     let small = frame(VideoFormat::Rgb, 32, 24);
@@ -135,7 +135,7 @@ fn what_parts_frames_starts_afresh() {
     let mut line = Line::playing(&element(&format!("first-iterations={FIRST} iterations={NEXT}")));
     assert_eq!(steps(&mut line, &at(0)), FIRST);
     assert_eq!(steps(&mut line, &at(40)), NEXT);
-    assert_eq!(steps(&mut line, &at(240)), NEXT, "a few dropped frames part nothing");
+    assert_eq!(steps(&mut line, &at(240)), NEXT, "a few dropped frames are no jump");
     assert_eq!(steps(&mut line, &at(5000)), FIRST, "a jump in time");
     assert_eq!(steps(&mut line, &at(5040)), NEXT);
     assert_eq!(steps(&mut line, &at(1000)), FIRST, "a jump back");
@@ -152,13 +152,13 @@ fn what_parts_frames_starts_afresh() {
         .send_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
     assert_eq!(steps(&mut line, &large), FIRST, "a flush");
 
-    line.pipeline.set_state(gst::State::Null).expect("it stops");
-    line.pipeline.set_state(gst::State::Playing).expect("it starts again");
-    assert_eq!(steps(&mut line, &large), FIRST, "a stop");
+    line.pipeline.set_state(gst::State::Null).expect("the pipeline stops");
+    line.pipeline.set_state(gst::State::Playing).expect("the pipeline starts again");
+    assert_eq!(steps(&mut line, &large), FIRST, "a restart");
 }
 
 #[test]
-fn a_new_style_goes_on_from_the_last_result() {
+fn a_new_style_starts_from_the_last_result() {
     let frame = frame(VideoFormat::Rgb, 48, 32);
     let other = Path::new(env!("CARGO_TARGET_TMPDIR")).join("other-style.png");
     image::RgbImage::from_pixel(32, 32, image::Rgb([0, 200, 0])).save(&other).expect("the style is written");
@@ -169,7 +169,7 @@ fn a_new_style_goes_on_from_the_last_result() {
     line.element.set_property("style", other.to_str());
     line.push_pull(&frame);
     assert_eq!(stat::<u32>(&line, "steps"), 5);
-    assert!(stat::<f64>(&line, "style-loss") > settled, "the new style is followed");
+    assert!(stat::<f64>(&line, "style-loss") > settled, "the loss is measured against the new style");
 
     line.element.set_property("style", "nowhere.png");
     line.push_pull(&frame);
@@ -179,14 +179,14 @@ fn a_new_style_goes_on_from_the_last_result() {
 }
 
 /// A style picture of one colour.
-fn plain_style(name: &str, colour: [u8; 3]) -> String {
+fn plain_style(name: &str, color: [u8; 3]) -> String {
     let path = common::scratch(&format!("style-{name}")).join("style.png");
-    image::RgbImage::from_pixel(64, 48, image::Rgb(colour)).save(&path).expect("the style is written");
+    image::RgbImage::from_pixel(64, 48, image::Rgb(color)).save(&path).expect("the style is written");
     path.display().to_string()
 }
 
 #[test]
-fn several_styles_are_blended_by_their_shares() {
+fn several_styles_are_blended_in_proportion_to_their_shares() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     let (red, blue) = (plain_style("red", [220, 40, 30]), plain_style("blue", [30, 40, 220]));
     let paint = |styles: &str| {
@@ -211,7 +211,7 @@ fn several_styles_are_blended_by_their_shares() {
 }
 
 #[test]
-fn a_comma_may_be_part_of_a_style_s_name() {
+fn a_styles_file_name_may_contain_a_comma() {
     let style = plain_style("red, of one colour", [220, 40, 30]);
     Line::playing(&format!("styletransfer device=cpu first-iterations=1 style=\"{style}\"")).push_pull(&frame(
         VideoFormat::Rgb,
@@ -221,7 +221,7 @@ fn a_comma_may_be_part_of_a_style_s_name() {
 }
 
 #[test]
-fn colours_of_the_original() {
+fn original_colors_keeps_or_matches_the_frames_colors() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     let green = plain_style("green", [10, 230, 20]);
     let paint = |settings: &str| {
@@ -241,9 +241,9 @@ fn colours_of_the_original() {
     let luma = |[r, g, b]: [f64; 3]| 0.299 * r + 0.587 * g + 0.114 * b;
     let chroma = |[r, g, b]: [f64; 3]| b - (0.299 * r + 0.587 * g + 0.114 * b);
     let (none, only_luma, matched) = (paint(""), paint("original-colors=luma"), paint("original-colors=match"));
-    assert!(distance(&only_luma, chroma) < distance(&none, chroma) * 0.2, "chroma stays");
-    assert!(distance(&only_luma, luma) > distance(&none, luma) * 0.5, "brightness is repainted");
-    assert!(shift(&matched, chroma) < shift(&none, chroma) * 0.3, "the style's colours are the frame's");
+    assert!(distance(&only_luma, chroma) < distance(&none, chroma) * 0.2, "luma: chroma is not kept");
+    assert!(distance(&only_luma, luma) > distance(&none, luma) * 0.5, "luma: brightness is not repainted");
+    assert!(shift(&matched, chroma) < shift(&none, chroma) * 0.3, "match: the colours are not the frame's");
     assert_ne!(matched, frame.bytes);
 }
 
@@ -261,7 +261,7 @@ fn strength_blends_with_the_original() {
 }
 
 #[test]
-fn options_change_the_paint() {
+fn options_change_the_result() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     let paint =
         |settings: &str| Line::playing(&element(&format!("first-iterations=20 {settings}"))).push_pull(&frame).bytes;
@@ -284,7 +284,7 @@ fn options_change_the_paint() {
 }
 
 #[test]
-fn a_layer_that_the_network_lacks_is_named() {
+fn the_error_for_a_missing_layer_names_it() {
     let cases =
         [("recipe=torch-early-stop", "conv5_2"), ("content-layers=relu9_9", "relu9_9"), ("style-layers=77", "77")];
     for (settings, layer) in cases {
@@ -303,7 +303,7 @@ fn a_layer_that_the_network_lacks_is_named() {
 }
 
 #[test]
-fn statistics_are_posted_when_asked_for() {
+fn statistics_are_posted_on_request() {
     let frame = frame(VideoFormat::Rgb, 32, 24);
     let mut line = Line::playing(&element("iterations=2 first-iterations=3 stats-interval=2"));
     let bus = line.pipeline.bus().expect("a bus");
@@ -325,7 +325,7 @@ fn statistics_are_posted_when_asked_for() {
 }
 
 #[test]
-fn a_long_first_frame_tells_how_far_it_is_and_can_be_stopped() {
+fn a_slow_first_frame_reports_progress_and_can_be_stopped() {
     let line = Line::playing(&element("first-iterations=100000"));
     let frame = frame(VideoFormat::Rgb, 64, 48);
     line.push(&frame);
@@ -334,12 +334,12 @@ fn a_long_first_frame_tells_how_far_it_is_and_can_be_stopped() {
     let (kind, code, text) = progress.get();
     assert_eq!((kind, code), (gst::ProgressType::Start, "first-frame"));
     assert!(text.contains("of 100000"), "{text}");
-    // To its end the frame would take hours.
-    line.pipeline.set_state(gst::State::Null).expect("it stops");
+    // The whole frame would take hours.
+    line.pipeline.set_state(gst::State::Null).expect("the pipeline stops");
 }
 
 #[test]
-fn a_still_picture_gives_a_still() {
+fn a_photograph_can_be_painted() {
     common::init();
     let folder = common::scratch("still");
     let picture = image::RgbImage::from_fn(80, 60, |x, y| image::Rgb([(x * 3) as u8, (y * 4) as u8, 90]));
@@ -356,7 +356,7 @@ fn a_still_picture_gives_a_still() {
             .args(line.split_whitespace())
             .current_dir(&folder)
             .output()
-            .expect("it runs");
+            .expect("gst-launch-1.0 runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let painted = image::open(folder.join(painted)).expect("a picture").into_rgb8();
         assert_eq!(painted.dimensions(), picture.dimensions());
@@ -369,13 +369,13 @@ fn deep_frames_keep_their_bits() {
     common::init();
     for format in [VideoFormat::Rgba64Le, VideoFormat::Gray16Le] {
         let mut frame = convert(&frame(VideoFormat::Rgba, 48, 32), format);
-        // Bits below those that 8-bit samples have.
-        frame.bytes.iter_mut().step_by(2).zip(0..).for_each(|(byte, place)| *byte ^= place as u8);
+        // Changes the lower bits, which 8-bit samples do not have.
+        frame.bytes.iter_mut().step_by(2).zip(0..).for_each(|(byte, index)| *byte ^= index as u8);
         let paint = |strength| Line::playing(&element(&format!("first-iterations=5 {strength}"))).push_pull(&frame);
-        assert!(paint("strength=0").bytes == frame.bytes, "{format}: the frame itself has changed");
+        assert!(paint("strength=0").bytes == frame.bytes, "{format}: strength=0 changes the frame");
         let painted = paint("strength=1").bytes;
-        let is_color = |place: usize| format == VideoFormat::Gray16Le || place % 4 < 3;
-        let samples = painted.chunks_exact(2).enumerate().filter(|&(place, _)| is_color(place));
+        let is_color = |index: usize| format == VideoFormat::Gray16Le || index % 4 < 3;
+        let samples = painted.chunks_exact(2).enumerate().filter(|&(index, _)| is_color(index));
         let deep = samples.clone().filter(|(_, sample)| sample[0] != sample[1]).count();
         assert!(deep > samples.count() / 2, "{format}: painted in 8 bits");
     }
@@ -387,7 +387,7 @@ fn interlaced_frames_are_painted_as_their_first_field() {
     let progressive = frame(VideoFormat::Rgba, 48, 32);
     let row = 48 * 4;
     for (order, first) in [("top-field-first", 0), ("bottom-field-first", 1)] {
-        // The other field shows something else.
+        // The second field is inverted.
         let mut interlaced = progressive.clone();
         let rows = interlaced.bytes.chunks_exact_mut(row).skip(1 - first).step_by(2);
         rows.flatten().for_each(|sample| *sample = 255 - *sample);
@@ -400,11 +400,15 @@ fn interlaced_frames_are_painted_as_their_first_field() {
         let result = Line::playing(&element("first-iterations=1 strength=0")).push_pull_sample(&sample);
         let rows: Vec<_> = result.bytes.chunks_exact(row).collect();
         for y in (first..32).step_by(2) {
-            assert_eq!(rows[y], &interlaced.bytes[y * row..][..row], "{order}: row {y} is of the first field");
+            assert_eq!(
+                rows[y],
+                &interlaced.bytes[y * row..][..row],
+                "{order}: row {y}, of the first field, has changed"
+            );
         }
         for y in (2..30).filter(|y| y % 2 != first) {
             let mean = |x: usize| rows[y - 1][x].midpoint(rows[y + 1][x]);
-            assert!((0..row).all(|x| rows[y][x] == mean(x)), "{order}: row {y} is not between its neighbors");
+            assert!((0..row).all(|x| rows[y][x] == mean(x)), "{order}: row {y} is not the mean of its neighbours");
         }
     }
 }
@@ -467,7 +471,7 @@ fn errors_name_the_file_and_the_reason() {
 }
 
 #[test]
-fn as_many_steps_are_taken_as_fit_in_the_time() {
+fn max_frame_time_limits_the_number_of_steps() {
     let mut line = Line::playing(&element("iterations=20 first-iterations=30 max-frame-time=0.001"));
     let frame = frame(VideoFormat::Rgb, 64, 48);
     for _ in 0..3 {
@@ -479,55 +483,55 @@ fn as_many_steps_are_taken_as_fit_in_the_time() {
     assert!(stat::<u32>(&line, "steps") >= 20);
 }
 
-/// What `pipeline` says of its latency, until its end.
+/// The latencies that a pipeline reports until its end: whether it is live, and the minimum.
 fn latencies(pipeline: &str) -> Vec<(bool, gst::ClockTime)> {
     let pipeline = gst::parse::launch(pipeline).expect("a pipeline").downcast::<gst::Pipeline>().expect("a pipeline");
-    pipeline.set_state(gst::State::Playing).expect("it plays");
+    pipeline.set_state(gst::State::Playing).expect("the pipeline plays");
     let bus = pipeline.bus().expect("a bus");
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for message in bus.iter_timed(gst::ClockTime::from_seconds(60)) {
         match message.view() {
             gst::MessageView::Latency(_) => {
                 pipeline.recalculate_latency().expect("the latency is set");
                 let mut query = gst::query::Latency::new();
                 assert!(pipeline.query(&mut query));
-                let (is_live, least, _) = query.result();
-                told.push((is_live, least));
+                let (is_live, minimum, _) = query.result();
+                reported.push((is_live, minimum));
             }
             gst::MessageView::Error(error) => panic!("{error:?}"),
             gst::MessageView::Eos(_) => break,
             _ => {}
         }
     }
-    pipeline.set_state(gst::State::Null).expect("it stops");
-    told
+    pipeline.set_state(gst::State::Null).expect("the pipeline stops");
+    reported
 }
 
 #[test]
-fn latency_is_told_where_the_source_is_live() {
+fn latency_is_reported_for_live_sources() {
     common::init();
-    let told = latencies(&format!(
+    let reported = latencies(&format!(
         "videotestsrc is-live=true num-buffers=20 ! video/x-raw,width=64,height=48,framerate=10/1 ! {} ! fakesink sync=true",
         element("")
     ));
-    // A frame may take its duration, 100 ms, besides what the source adds.
-    let least = gst::ClockTime::from_mseconds(100);
-    assert!(told.iter().any(|&(is_live, latency)| is_live && latency >= least), "{told:?}");
+    // A frame may take its duration, 100 ms. The source's own latency is added to this.
+    let expected = gst::ClockTime::from_mseconds(100);
+    assert!(reported.iter().any(|&(is_live, latency)| is_live && latency >= expected), "{reported:?}");
 }
 
 #[test]
-fn late_frames_are_dropped_and_the_paint_goes_on() {
+fn late_frames_are_dropped_and_the_painting_continues() {
     let small = frame(VideoFormat::Rgb, 32, 24);
     let at = |milliseconds| small.sample(gst::ClockTime::from_mseconds(milliseconds));
     let mut line = Line::playing(&element("first-iterations=3 iterations=1"));
     assert_eq!(steps(&mut line, &at(0)), 3);
-    // A sink that got the first frame five seconds late tells so: what is due by then is dropped.
+    // A sink reports that the first frame was five seconds late, so frames of the next five seconds are dropped.
     let late = gst::event::Qos::new(gst::QOSType::Underflow, 1.0, 5_000_000_000, gst::ClockTime::ZERO);
     assert!(line.element.static_pad("src").expect("a pad").send_event(late));
     for milliseconds in (40..=5000).step_by(40) {
-        line.source.push_sample(&at(milliseconds)).expect("the frame is taken");
+        line.source.push_sample(&at(milliseconds)).expect("the frame is accepted");
     }
     assert_eq!(steps(&mut line, &at(5040)), 1, "a warm start");
-    assert_eq!(stat::<u64>(&line, "frames"), 2, "the late ones were not painted");
-    assert_eq!(steps(&mut line, &at(20_000)), 3, "a jump is one all the same");
+    assert_eq!(stat::<u64>(&line, "frames"), 2, "late frames were painted");
+    assert_eq!(steps(&mut line, &at(20_000)), 3, "a jump still restarts the painting");
 }

@@ -1,4 +1,4 @@
-//! The transcoder on clips of all kinds, judged by ffprobe.
+//! Tests the transcoder on clips of all kinds; ffprobe examines the results.
 
 mod common;
 
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use common::film::{Bench, Film, H264, packets};
 
-/// A test pattern with a frame counter, four seconds of it.
+/// Four seconds of a test pattern with a frame counter.
 const PICTURES: &str = "-f lavfi -i testsrc2=size=160x120:rate=25:duration=4";
 const SOUND: &str = "-f lavfi -i sine=440:duration=4";
 
 #[test]
-fn a_film_keeps_its_frames_times_colours_sound_and_subtitles() {
+fn a_film_keeps_its_frames_times_colors_sound_and_subtitles() {
     let bench = Bench::new("tracks");
     std::fs::write(
         bench.path("words.srt"),
@@ -28,7 +28,7 @@ fn a_film_keeps_its_frames_times_colours_sound_and_subtitles() {
          -c:a:0 aac -c:a:1 libvorbis -c:s srt {tags} film.mkv"
     ));
     let before = bench.probe("film.mkv");
-    // What sound becomes, what pictures, and what is left of the subtitles.
+    // The codecs of sound, video and subtitles in each container.
     for (output, sound, pictures, subtitles) in [
         ("film.mp4", ["aac", "aac"], "h264", vec!["mov_text"]),
         ("filtered.mkv", ["aac", "vorbis"], "h264", vec!["subrip"]),
@@ -44,23 +44,23 @@ fn a_film_keeps_its_frames_times_colours_sound_and_subtitles() {
         assert_eq!(after.languages("audio"), [german, french], "{output}");
         assert_eq!((after.tag("title"), after.tag("artist")), (Some("Breakfast"), Some("Someone")), "{output}");
         for field in ["color_space", "color_primaries", "color_transfer", "color_range"] {
-            assert_eq!(after.picture()[field], before.picture()[field], "{output}: {field}");
+            assert_eq!(after.video()[field], before.video()[field], "{output}: {field}");
         }
     }
 
-    // Subtitles are the words alone, at the same times.
+    // Subtitles are plain text, at the same times.
     let words = |film: &str| {
         bench.ffmpeg(&format!("-i {film} -map 0:s -c:s copy words-of-{film}.srt"));
         std::fs::read_to_string(bench.path(&format!("words-of-{film}.srt"))).expect("written")
     };
     assert_eq!(words("filtered.mkv"), words("film.mkv").replace("<i>", "").replace("</i>", ""));
-    // Sound that was passed through is the same, packet for packet.
+    // Sound that the container can hold is copied, packet for packet.
     let (before, after) = (packets(&bench.path("film.mkv"), "a:0"), packets(&bench.path("filtered.mkv"), "a:0"));
     assert!(!before.is_empty() && before == after, "{} and {} packets", before.len(), after.len());
 }
 
 #[test]
-fn films_of_every_kind() {
+fn films_of_every_kind_are_converted() {
     let bench = Bench::new("kinds");
     bench.ffmpeg(&format!("{PICTURES} {H264} silent.mp4"));
     bench.ffmpeg(&format!("{PICTURES} -vf select='if(lt(t,2),1,not(mod(n,3)))' -fps_mode vfr {H264} varying.mp4"));
@@ -90,20 +90,20 @@ fn films_of_every_kind() {
     ] {
         let after = bench.transcode(&format!("{input} {output} --filter blur --overwrite"));
         assert_eq!((after.frames(), after.size()), (frames, size), "{input} to {output}");
-        assert_eq!(after.picture()["pix_fmt"], format, "{input} to {output}");
-        assert_eq!(after.picture()["field_order"], "progressive", "{input} to {output}");
+        assert_eq!(after.video()["pix_fmt"], format, "{input} to {output}");
+        assert_eq!(after.video()["field_order"], "progressive", "{input} to {output}");
         after.keeps_times_of(&bench.probe(input));
         assert_eq!(after.of_type("audio").len(), bench.probe(input).of_type("audio").len(), "{input} to {output}");
     }
 }
 
 #[test]
-fn clips_from_cameras() {
+fn clips_from_cameras_keep_frames_times_and_sound() {
     let bench = Bench::new("camera");
     for (clip, frames, sound) in [("cockatoo", 280, "mp3"), ("realshort", 36, "aac")] {
         let path = common::root().join(format!("../shared/video/{clip}.mp4"));
         if !path.exists() {
-            eprintln!("SKIPPED: {} is not here", path.display());
+            eprintln!("SKIPPED: {} does not exist", path.display());
             continue;
         }
         let before = Film::probe(&path);
@@ -112,21 +112,21 @@ fn clips_from_cameras() {
             assert_eq!((after.frames(), after.size()), (frames, before.size()), "{clip}");
             after.keeps_times_of(&before);
             assert_eq!(after.codecs("audio"), [sound], "{clip}");
-            // But for one that begins before the film.
+            // One packet may be missing: it begins before the video.
             assert!(after.sound_packets() + 1.0 >= before.sound_packets(), "{clip}");
         }
     }
 }
 
 #[test]
-fn looks_encoders_and_parts() {
+fn effects_encoders_and_parts_can_be_chosen() {
     let bench = Bench::new("options");
     bench.ffmpeg(&format!("{PICTURES} {SOUND} {H264} -g 50 -c:a aac film.mp4"));
     common::write_style(&bench.path("style.png"));
-    let size = |film: &str| std::fs::metadata(bench.path(film)).expect("it is there").len();
+    let size = |film: &str| std::fs::metadata(bench.path(film)).expect("the film exists").len();
 
     let chain = bench.command("film.mp4 chain.mp4 --duration 0.2").args(["--chain", "median, size=3; emboss"]).output();
-    assert!(chain.expect("it runs").status.success());
+    assert!(chain.expect("transcode runs").status.success());
     assert_eq!(bench.probe("chain.mp4").frames(), 5);
     let style = "--style style.png --set first-iterations=2 --set iterations=1 --set size=64";
     assert_eq!(bench.transcode(&format!("film.mp4 style.mkv {style} --duration 0.2")).frames(), 5);
@@ -136,7 +136,7 @@ fn looks_encoders_and_parts() {
         assert_eq!((film.frames(), film.codecs("video")), (25, vec![codec]));
     }
     let own = bench.command("film.mp4 own.mkv --filter blur").args(["--encoder", "theoraenc quality=40"]).output();
-    assert!(own.expect("it runs").status.success());
+    assert!(own.expect("transcode runs").status.success());
     assert_eq!(bench.probe("own.mkv").codecs("video"), ["theora"]);
     for encoder in ["x264", "vp9"] {
         for quality in [15, 45] {
@@ -146,21 +146,21 @@ fn looks_encoders_and_parts() {
         assert!(size(&format!("{encoder}-15.mkv")) > 2 * size(&format!("{encoder}-45.mkv")), "{encoder}");
     }
 
-    // From a place that is no key frame, with the sound that belongs there.
+    // A part that does not start at a key frame has the right frames and sound.
     let part = bench.transcode("film.mp4 part.mkv --filter none --quality 1 --start 0:01.2 --duration 1.6");
     assert_eq!(part.frames(), 40);
     bench.ffmpeg("-i film.mp4 -vf trim=start=1.2:duration=1.6,setpts=PTS-STARTPTS -f rawvideo expected.raw");
     bench.ffmpeg("-i part.mkv -f rawvideo part.raw");
     let difference = difference(&bench.path("part.raw"), &bench.path("expected.raw"));
-    assert!(difference < 1.5, "the part is another one: {difference}");
+    assert!(difference < 1.5, "wrong part: the mean difference is {difference}");
     let sound = part.sound_packets() * 1024.0 / 44_100.0;
     assert!((sound - 1.6).abs() < 0.06, "{sound} s of sound");
 }
 
 #[test]
-fn parts_that_follow_each_other_have_every_picture_once() {
+fn consecutive_parts_have_every_frame_once() {
     let bench = Bench::new("parts");
-    // Matroska rounds times, so that pictures overlap.
+    // Matroska rounds times, so that frames overlap.
     bench.ffmpeg("-f lavfi -i testsrc2=size=160x120:rate=24:duration=4 -c:v libx264 -g 30 film.mkv");
     let times = bench.probe("film.mkv").times;
     for span in [0, 1, 11, 31, 50, 72, 96].windows(2) {
@@ -170,7 +170,7 @@ fn parts_that_follow_each_other_have_every_picture_once() {
     }
 }
 
-/// The mean difference of two files' bytes; they are equally long.
+/// The mean difference between the bytes of two files of the same length.
 fn difference(one: &Path, other: &Path) -> f64 {
     let [one, other] = [one, other].map(|path| std::fs::read(path).expect("readable"));
     assert_eq!(one.len(), other.len());
@@ -178,7 +178,7 @@ fn difference(one: &Path, other: &Path) -> f64 {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_in_a_line() {
+fn each_error_is_one_line_that_names_the_cause() {
     let bench = Bench::new("errors");
     bench.ffmpeg(&format!("{PICTURES} {SOUND} {H264} -c:a aac -movflags +faststart film.mp4"));
     bench.ffmpeg(&format!("{PICTURES} -frames:v 0 {H264} empty.mp4"));
@@ -186,15 +186,15 @@ fn what_cannot_be_done_is_said_in_a_line() {
     let film = std::fs::read(bench.path("film.mp4")).expect("readable");
     std::fs::write(bench.path("cut.mp4"), &film[..film.len() / 2]).expect("written");
     std::fs::write(bench.path("cut-early.mp4"), &film[..60]).expect("written");
-    std::fs::write(bench.path("there.mp4"), "something").expect("written");
+    std::fs::write(bench.path("existing.mp4"), "something").expect("written");
     for (arguments, words) in [
         ("missing.mp4 out.mp4 --filter blur", vec!["missing.mp4"]),
         ("empty.mp4 out.mp4 --filter blur", vec!["empty.mp4"]),
-        ("sound.mp4 out.mp4 --filter blur", vec!["sound.mp4", "no pictures"]),
+        ("sound.mp4 out.mp4 --filter blur", vec!["sound.mp4", "no video"]),
         ("cut-early.mp4 out.mp4 --filter blur", vec!["cut-early.mp4"]),
         ("film.mp4 out.avi --filter blur", vec!["out.avi", ".mkv"]),
         ("film.mp4 nowhere/out.mp4 --filter blur", vec!["nowhere/out.mp4"]),
-        ("film.mp4 there.mp4 --filter blur", vec!["there.mp4", "--overwrite"]),
+        ("film.mp4 existing.mp4 --filter blur", vec!["existing.mp4", "--overwrite"]),
         ("film.mp4 film.mp4 --filter blur --overwrite", vec!["film.mp4"]),
         ("film.mp4 out.mp4 --filter swirl", vec!["swirl"]),
         ("film.mp4 out.mp4 --filter blur --set radios=2", vec!["radios"]),
@@ -207,18 +207,18 @@ fn what_cannot_be_done_is_said_in_a_line() {
         assert!(words.iter().all(|word| text.contains(word)), "{arguments}: {text}");
         assert!(!bench.path("out.mp4").exists() && !bench.path("out.webm").exists(), "{arguments} leaves a file");
     }
-    assert_eq!(std::fs::read(bench.path("there.mp4")).expect("readable"), b"something");
+    assert_eq!(std::fs::read(bench.path("existing.mp4")).expect("readable"), b"something");
     assert_eq!(std::fs::read(bench.path("film.mp4")).expect("readable"), film);
 
-    // What there is of a film that is cut off is made, and that it is cut off is said.
+    // A truncated film is converted as far as it goes, and reported as an error.
     let text = bench.failure("cut.mp4 cut-filtered.mp4 --filter blur");
-    assert!(text.contains("cut.mp4 is cut off"), "{text}");
+    assert!(text.contains("cut.mp4 is truncated"), "{text}");
     let made = bench.probe("cut-filtered.mp4");
     assert!((40..100).contains(&made.frames()), "{} frames", made.frames());
 }
 
 #[test]
-fn a_film_that_was_stopped_plays_and_goes_on() {
+fn a_stopped_film_plays_and_can_be_resumed() {
     const FRAMES: usize = 500;
     for (output, signal) in [("out.mp4", "INT"), ("out.mkv", "TERM"), ("out.webm", "INT"), ("killed.mkv", "KILL")] {
         let bench = Bench::new(&format!("stop-{output}"));
@@ -227,38 +227,38 @@ fn a_film_that_was_stopped_plays_and_goes_on() {
         ));
         let filtering = format!("film.mp4 {output} --filter median --set size=5");
         let running = bench.command(&filtering).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let mut running = running.expect("it runs");
+        let mut running = running.expect("transcode runs");
         let begun = Instant::now();
         while std::fs::metadata(bench.path(output)).map_or(0, |file| file.len()) < 150_000 {
-            assert!(begun.elapsed() < Duration::from_secs(60), "{output}: little is written");
+            assert!(begun.elapsed() < Duration::from_secs(60), "{output}: too little was written");
             std::thread::sleep(Duration::from_millis(5));
         }
         let kill = Command::new("kill").args(["-s", signal, &running.id().to_string()]).status();
-        assert!(kill.expect("it is sent").success());
-        let status = running.wait().expect("it ends");
+        assert!(kill.expect("kill runs").success());
+        let status = running.wait().expect("transcode ends");
         if signal != "KILL" {
             assert_eq!(status.code(), Some(130), "{output}");
         }
         let stopped = bench.probe(output);
         if output == "out.mp4" {
-            // Sound goes as far as pictures.
-            let (sound, pictures) = (stopped.sound_packets() * 1024.0 / 44_100.0, stopped.frames() as f64 / 25.0);
-            assert!((sound - pictures).abs() < 0.1, "{sound} s of sound, {pictures} s of pictures");
+            // Sound and video end together.
+            let (sound, video) = (stopped.sound_packets() * 1024.0 / 44_100.0, stopped.frames() as f64 / 25.0);
+            assert!((sound - video).abs() < 0.1, "{sound} s of sound, {video} s of video");
         }
         assert!((1..FRAMES).contains(&stopped.frames()), "{output}: {} frames", stopped.frames());
-        let there = packets(&bench.path(output), "v");
+        let existing = packets(&bench.path(output), "v");
 
-        // Nor does it go on as something else.
+        // Other encoder settings are refused, and leave the film as it is.
         if output == "out.mp4" {
             let text = bench.failure(&format!("{filtering} --resume --encoder x264 --quality 40"));
-            assert!(text.contains("encoded otherwise"), "{text}");
+            assert!(text.contains("other encoder settings"), "{text}");
             assert_eq!(bench.probe(output).frames(), stopped.frames());
         }
         let whole = bench.transcode(&format!("{filtering} --resume"));
         assert_eq!(whole.frames(), FRAMES, "{output}, which had {}", stopped.frames());
         whole.keeps_times_of(&bench.probe("film.mp4"));
-        // What was there is not made anew, and sound has no seam.
-        assert_eq!(packets(&bench.path(output), "v")[..there.len()], there, "{output}");
+        // The existing video is copied, and the sound is complete.
+        assert_eq!(packets(&bench.path(output), "v")[..existing.len()], existing, "{output}");
         if !output.ends_with("webm") {
             assert!((whole.sound_packets() - bench.probe("film.mp4").sound_packets()).abs() <= 1.0, "{output}");
         }

@@ -1,26 +1,26 @@
-//! Trains the built-in network: a slim student of VGG's topology learns to see as larger teachers do.
+//! Trains the built-in network: a slim student with VGG's topology is distilled from larger teachers.
 //!
-//! `distill PICTURES RESULT TEACHER... [NAME=VALUE ...]`: PICTURES is a folder of PNG and JPEG files; each TEACHER a VGG
-//! weight file (of several, the first that has a layer teaches it); RESULT is written as safetensors, 16 bits a number, and
-//! tells the command that made it. It comes out the same each time for the same `seed`.
+//! `distill PICTURES RESULT TEACHER... [NAME=VALUE ...]`: PICTURES is a folder of PNG and JPEG files. Each TEACHER is a
+//! VGG weight file; a layer is learnt from the first teacher that has it. RESULT is written as safetensors with 16-bit
+//! numbers, with the command in its metadata. The same `seed` gives the same result.
 //!
-//! The student starts from the first teacher's layers, with fewer channels, and learns to give what the teachers give at the
-//! first ReLU of each block, up to a linear map: for pictures as they are, and for pictures that it is painting itself.
+//! The student starts from the first teacher's layers with fewer channels. It learns to give the teachers' features at
+//! the first ReLU of each block, up to a linear map, on photographs and on pictures that it is painting itself.
 //!
 //! | name | default | |
 //! | --- | --- | --- |
-//! | channels | 16,24/48,64/160 | of each convolution of each block |
-//! | start | teacher | `seed`: weights from the seed |
-//! | steps | 12000 | with 0 the start is written |
-//! | batch | 4 | pictures a step |
-//! | painted | 0.75 | the share of these that the student is painting; the others are as they are |
-//! | lessons | 0.5,1,3 | how much those of each block count; of later blocks, as much as the last |
-//! | grams | 0 | how much Gram matrices count beside features |
-//! | side | 96 | of pictures, in pixels |
-//! | rate | 0.001 | Adam's, at the beginning |
+//! | channels | 16,24/48,64/160 | number of channels of each convolution; blocks are separated by `/` |
+//! | start | teacher | `seed`: random weights from the seed |
+//! | steps | 12000 | number of training steps; 0 writes the start |
+//! | batch | 4 | pictures per step |
+//! | painted | 0.75 | share of these that the student is painting |
+//! | lessons | 0.5,1,3 | weight of each block's loss; further blocks have the last weight |
+//! | grams | 0 | weight of Gram matrices relative to features |
+//! | side | 96 | width and height of the pictures, in pixels |
+//! | rate | 0.001 | Adam's initial learning rate |
 //! | seed | 1 | |
 //! | device | auto | |
-//! | about | | what the file says of itself, with the rest of the command |
+//! | about | | any text: it becomes part of the command in the file's metadata |
 
 #[path = "distill/easel.rs"]
 mod easel;
@@ -48,16 +48,17 @@ use tch::{Device, Kind, Tensor};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Pictures that are looked at before the first step.
+/// The number of pictures with which the student's start and the maps are computed.
 const PROBES: usize = 24;
 
-/// Pictures that are painted at a time.
+/// The number of pictures that are being painted at any time.
 const CANVASES: usize = 32;
 
-/// What is closer than this, of a Gram matrix's square, is as good as equal.
+/// Keeps the gradient of the Gram matrices' distance finite near 0: a share of the matrix's square.
 const CLOSE: f64 = 1e-5;
 
-/// Keeps a map solvable where the student's channels are all but copies of each other: a share of their mean square.
+/// Regularizes the least squares for the maps, since the student's channels may be nearly equal: a share of their mean
+/// square.
 const RIDGE: f64 = 1e-3;
 
 struct Settings {
@@ -77,7 +78,8 @@ fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (options, files): (Vec<_>, Vec<_>) = arguments.iter().partition(|argument| argument.contains('='));
     let [pictures, result, teachers @ ..] = files.as_slice() else {
-        return Err("see the head of engine/examples/distill.rs".into());
+        let usage = "usage: distill PICTURES RESULT TEACHER... [NAME=VALUE ...]";
+        return Err(format!("{usage}; engine/examples/distill.rs describes the options").into());
     };
     let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
     let settings = settings(&options)?;
@@ -122,46 +124,47 @@ fn train(settings: &Settings, teachers: &[Vgg], pictures: &Pictures, device: Dev
     let probes = Tensor::cat(&draw(PROBES, &mut random)?, 0);
     let lessons = lessons(teachers, settings)?;
     let student = Student::new(settings, teachers, &lessons, &probes, device)?;
-    let quick = |teacher: &Vgg| teacher.to_kind(device::preferred_kind(device));
-    let teachers = teachers.iter().map(quick).collect::<Result<Vec<_>, _>>()?;
+    let fast = |teacher: &Vgg| teacher.to_kind(device::preferred_kind(device));
+    let teachers = teachers.iter().map(fast).collect::<Result<Vec<_>, _>>()?;
     let mut optimizer = Adam { beta2: 0.99, ..Adam::default() }.build(&student.store, settings.rate)?;
     let mut easel = Easel::new(CANVASES, settings.side, &student.painter()?, pictures, &mut random)?;
     let painted = (settings.painted.clamp(0.0, 1.0) * settings.batch as f64).round() as usize;
-    let mut shown = vec![0.0; 2 * lessons.len()];
+    let mut averages = vec![0.0; 2 * lessons.len()];
     for step in 0..settings.steps {
-        // Half a cosine down to 0 (I. Loshchilov, F. Hutter, "SGDR", ICLR 2017, equation 5), after a short way up.
+        // A short warm-up, then half a cosine down to 0 (I. Loshchilov, F. Hutter, "SGDR", ICLR 2017, equation 5).
         let done = step as f64 / settings.steps as f64;
-        let up = ((step + 1) as f64 / 50.0).min(1.0);
-        optimizer.set_lr(settings.rate * up * 0.5 * (1.0 + (PI * done).cos()));
+        let warm_up = ((step + 1) as f64 / 50.0).min(1.0);
+        optimizer.set_lr(settings.rate * warm_up * 0.5 * (1.0 + (PI * done).cos()));
         let mut batch = draw(settings.batch - painted, &mut random)?;
         batch.extend(easel.take(painted, &student.painter()?, pictures, &mut random)?);
-        let apart = student.apart(&teachers, &lessons, &Tensor::cat(&batch, 0))?;
-        let loss = |apart: &Apart| match settings.grams {
-            0.0 => apart.features.shallow_clone(),
-            weight => &apart.features + &apart.grams * weight,
+        let distances = student.distances(&teachers, &lessons, &Tensor::cat(&batch, 0))?;
+        let loss = |distance: &Distance| match settings.grams {
+            0.0 => distance.features.shallow_clone(),
+            weight => &distance.features + &distance.grams * weight,
         };
-        let losses: Vec<Tensor> =
-            apart.iter().zip(&lessons).map(|(apart, lesson)| loss(apart) * lesson.weight).collect();
+        let weighted = distances.iter().zip(&lessons).map(|(distance, lesson)| loss(distance) * lesson.weight);
+        let losses: Vec<Tensor> = weighted.collect();
         optimizer.backward_step(&Tensor::stack(&losses, 0).sum(Kind::Float));
-        for (shown, apart) in shown.iter_mut().zip(apart.iter().flat_map(|apart| [&apart.features, &apart.grams])) {
-            *shown += (apart.double_value(&[]) - *shown) / 100f64.min(step as f64 + 1.0);
+        let parts = distances.iter().flat_map(|distance| [&distance.features, &distance.grams]);
+        for (average, part) in averages.iter_mut().zip(parts) {
+            *average += (part.double_value(&[]) - *average) / 100f64.min(step as f64 + 1.0);
         }
         if (step + 1) % 100 == 0 {
-            let pairs = shown.chunks(2).map(|pair| format!("{:.4} {:.4}", pair[0], pair[1]));
+            let pairs = averages.chunks(2).map(|pair| format!("{:.4} {:.4}", pair[0], pair[1]));
             println!("{} of {}: {}", step + 1, settings.steps, pairs.collect::<Vec<_>>().join(", "));
         }
     }
     Ok(student)
 }
 
-/// What is learnt at a layer, from which of the teachers, and how much it counts.
+/// A layer to learn, the index of its teacher, and the weight of its loss.
 struct Lesson {
     layer: FeatureLayer,
     teacher: usize,
     weight: f64,
 }
 
-/// One for each block.
+/// The lessons: one for each block.
 fn lessons(teachers: &[Vgg], settings: &Settings) -> Outcome<Vec<Lesson>> {
     let last = settings.lessons.last().copied().unwrap_or(1.0);
     let lesson = |block: usize| {
@@ -176,7 +179,7 @@ fn lessons(teachers: &[Vgg], settings: &Settings) -> Outcome<Vec<Lesson>> {
     (1..=settings.channels.len()).map(lesson).collect()
 }
 
-/// What the teachers give for pictures `(N, 3, H, W)`, for each lesson: `(N, C, h, w)`, in 32 bits.
+/// The teachers' features of pictures `(N, 3, H, W)` for each lesson: `(N, C, h, w)`, in 32 bits.
 fn taught(teachers: &[Vgg], lessons: &[Lesson], pictures: &Tensor) -> Outcome<Vec<Tensor>> {
     let mut taught = Vec::new();
     for (number, vgg) in teachers.iter().enumerate() {
@@ -191,7 +194,8 @@ fn taught(teachers: &[Vgg], lessons: &[Lesson], pictures: &Tensor) -> Outcome<Ve
 struct Student {
     store: VarStore,
     convs: Vec<start::Convolution>,
-    /// For each lesson, from what it gives to what the teacher gives: `(teacher's, own, 1, 1)`.
+    /// For each lesson, the linear map from the student's to the teacher's features, as a convolution: `(teacher's
+    /// channels, own channels, 1, 1)`.
     maps: Vec<Tensor>,
 }
 
@@ -231,21 +235,21 @@ impl Student {
         Ok(maps.collect())
     }
 
-    /// It as it learns.
+    /// The network during training.
     fn network(&self) -> Outcome<Vgg> {
         network_of(&self.convs)
     }
 
-    /// The same network, but where a lesson is, each channel is as strong as what the teacher's features have of it: so Gram
-    /// matrices there are as far apart as the teacher's. A ReLU and pooling pass such a factor on, and the next convolution
-    /// takes it back. Nothing is learnt from it.
+    /// The same network, but at the lessons, each channel is scaled by its strength in the teacher's features. So
+    /// distances between Gram matrices there are about the same as the teacher's. ReLU and pooling pass the factor on,
+    /// and the next convolution divides by it. No gradients flow through it.
     fn balanced(&self) -> Outcome<Vgg> {
         let mut convs = Vec::new();
         let mut before: Option<Tensor> = None;
         for (layer, weight, bias) in &self.convs {
             let (mut weight, mut bias) = (weight.detach(), bias.detach());
             if let Some(factor) = before.take() {
-                // Not in place: what is detached shares its memory.
+                // Not in place: a detached tensor shares the memory of the variable.
                 weight = weight.divide(&factor.view([1, -1, 1, 1]));
             }
             if let Some(map) = self.maps.get(layer.block - 1).filter(|_| layer.conv == 1) {
@@ -259,7 +263,7 @@ impl Student {
         network_of(&convs)
     }
 
-    /// It as the engine paints with it.
+    /// The network in the form that the engine paints with.
     fn painter(&self) -> Outcome<Vgg> {
         Ok(self.balanced()?.to_kind(device::preferred_kind(self.store.device()))?)
     }
@@ -270,21 +274,21 @@ impl Student {
         Ok(network.features(&network.input.on(network.device)?.apply(pictures)?, &layers, Pooling::Max)?)
     }
 
-    /// For each lesson, how far it is from what the teacher gives for pictures `(N, 3, H, W)`.
-    fn apart(&self, teachers: &[Vgg], lessons: &[Lesson], pictures: &Tensor) -> Outcome<Vec<Apart>> {
+    /// For each lesson, the distance from the teacher on pictures `(N, 3, H, W)`.
+    fn distances(&self, teachers: &[Vgg], lessons: &[Lesson], pictures: &Tensor) -> Outcome<Vec<Distance>> {
         let taught = tch::no_grad(|| taught(teachers, lessons, pictures))?;
         let square = |x: &Tensor| x.square().flatten(1, -1).mean_dim(1i64, false, Kind::Float);
         let each = self.features(lessons, pictures)?.into_iter().zip(&taught).zip(&self.maps);
-        let apart = |((own, taught), map): ((Tensor, &Tensor), &Tensor)| {
+        let distance = |((own, taught), map): ((Tensor, &Tensor), &Tensor)| {
             let guess = own.conv2d(map, None::<Tensor>, [1, 1], [0, 0], [1, 1], 1);
             let [of_guess, of_taught] = [&guess, taught].map(grams);
             let relative = |x: &Tensor, target: &Tensor| square(&(x - target)) / square(target);
-            Apart {
+            Distance {
                 features: relative(&guess, taught).mean(Kind::Float),
                 grams: (relative(&of_guess, &of_taught) + CLOSE).sqrt().mean(Kind::Float),
             }
         };
-        Ok(each.map(apart).collect())
+        Ok(each.map(distance).collect())
     }
 }
 
@@ -294,11 +298,11 @@ fn network_of(convs: &[start::Convolution]) -> Outcome<Vgg> {
     Ok(Vgg::new(convs.collect::<Result<_, _>>()?, Input::ImageNet, device))
 }
 
-/// How far a student is from its teacher, through the map; `()`, means over pictures.
-struct Apart {
-    /// The squares of what is left of the features, by those of the teacher's.
+/// The distance between a student's mapped features and its teacher's: scalars, means over pictures.
+struct Distance {
+    /// The squared difference of the features, relative to the square of the teacher's.
     features: Tensor,
-    /// The root of that of the Gram matrices.
+    /// The square root of the same for the Gram matrices.
     grams: Tensor,
 }
 

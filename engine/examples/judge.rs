@@ -1,18 +1,21 @@
-//! Judges painted pictures, with a network that did not paint them: a line of JSON for each. `scripts/bench` uses it.
+//! Measures painted pictures with a network that did not paint them, and prints a line of JSON for each; for
+//! `scripts/bench`.
 //!
-//! `judge WIDTH HEIGHT PAINTED CONTENT STYLE_WIDTH STYLE_HEIGHT STYLE [weights=FILE] [every=N] [uncovered=FILE]`: files hold
-//! R, G, B bytes without headers, PAINTED and CONTENT a frame or more. Of every Nth frame the line has
+//! `judge WIDTH HEIGHT PAINTED CONTENT STYLE_WIDTH STYLE_HEIGHT STYLE [weights=FILE] [every=N] [uncovered=FILE]`: the
+//! files contain R, G, B bytes without headers; PAINTED and CONTENT have one or more frames. For every Nth frame, the
+//! line has
 //!
-//! - `gram`, `moments`, `sliced`: distances from the style, means over relu1_1, relu2_1 and relu3_1. Of Gram matrices, and
-//!   of means and of covariances, the squared differences over the style's squares; of features' projections on random
-//!   directions the squared Wasserstein distances (F. Pitie, A. Kokaram, R. Dahyot, ICCV 2005) over the style's squares;
-//! - `content`: the squared difference from the content at relu3_1, over its square;
-//! - `nearest`: the median, over places at relu3_1, of the cosine distance to the style's nearest features, less the
-//!   style's mean.
+//! - `gram`, `moments`, `sliced`: distances from the style, averaged over relu1_1, relu2_1 and relu3_1. `gram` compares
+//!   Gram matrices, `moments` means and covariances: squared differences, relative to the style's squares. `sliced` is
+//!   the squared Wasserstein distance of projections on random directions (F. Pitie, A. Kokaram, R. Dahyot, ICCV 2005),
+//!   relative to the style's squares;
+//! - `content`: the squared difference from the content at relu3_1, relative to the content's square;
+//! - `nearest`: the median, over positions at relu3_1, of the cosine distance to the nearest of the style's features.
+//!   The style's mean is subtracted first.
 //!
-//! `uncovered` holds a byte a pixel for each frame, 1 for places to be looked at: then the line also has
-//! `uncovered`: how many there are at relu3_1; `as_near`: the share of them that are as near to the style as 95 of 100
-//! other places; `uncovered_nearest`: their median.
+//! `uncovered` has a byte per pixel for each frame, which is 1 in the area to examine. The line then also has
+//! `uncovered`: the area's number of positions at relu3_1; `as_near`: the share of them that are as near to the style
+//! as 95% of the other positions; `uncovered_nearest`: the median of their distances.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -31,15 +34,15 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const LAYERS: [&str; 3] = ["relu1_1", "relu2_1", "relu3_1"];
 const DIRECTIONS: i64 = 64;
-/// The share of other places that a place must be as near as.
-const OTHERS: f64 = 0.95;
+/// For `as_near`: the quantile of the other positions' distances.
+const QUANTILE: f64 = 0.95;
 /// The maximum number of style features that a position is compared with.
-const MOST_FEATURES: i64 = 8192;
+const MAX_FEATURES: i64 = 8192;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [width, height, painted, content, style_width, style_height, style, options @ ..] = arguments.as_slice() else {
-        return Err("see the head of engine/examples/judge.rs".into());
+        return Err("usage: see the top of engine/examples/judge.rs".into());
     };
     let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
     let every = options.get("every").map_or(Ok(1), |every| every.parse())?;
@@ -83,7 +86,7 @@ impl Judge {
         let mut judge = Self { network, layers, style: Vec::new() };
         judge.style = judge.features(style)?;
         if judge.style.len() < LAYERS.len() {
-            return Err(format!("the judge must have {}", LAYERS.join(", ")).into());
+            return Err(format!("the network must have {}", LAYERS.join(", ")).into());
         }
         Ok(judge)
     }
@@ -100,17 +103,17 @@ impl Judge {
             let sums = [FeatureSums::of(painted)?, FeatureSums::of(style)?];
             let distance = |statistics: Statistics| -> Outcome<f64> {
                 let [painted, style] = [statistics.of(&sums[0])?, statistics.of(&sums[1])?];
-                style.iter().zip(&painted).map(|(style, painted)| apart(painted, style)).sum()
+                style.iter().zip(&painted).map(|(style, painted)| difference(painted, style)).sum()
             };
             gram += distance(Statistics::Gram(GramDivisor::Positions))? * share;
             moments += distance(Statistics::MeanCovariance)? * share;
             projected += sliced(painted, style)? * share;
         }
-        let content = apart(&painted[2], &content[2])?;
+        let content = difference(&painted[2], &content[2])?;
         Ok(vec![("gram", gram), ("moments", moments), ("sliced", projected), ("content", content)])
     }
 
-    /// How near places are to the style, and those of a mask, with its height and width.
+    /// The distances to the nearest style features. A mask is given with its height and width.
     fn nearest(&self, painted: &Tensor, mask: Option<(&[u8], i64, i64)>) -> Outcome<Vec<(&'static str, f64)>> {
         let style = rows(&self.style[2]);
         let mean = style.mean_dim([0].as_slice(), true, Kind::Float);
@@ -119,7 +122,7 @@ impl Judge {
             let norm = centered.square().sum_dim_intlist([1].as_slice(), true, Kind::Float).sqrt() + 1e-6;
             centered / norm
         };
-        let stride = style.size()[0] / MOST_FEATURES + 1;
+        let stride = style.size()[0] / MAX_FEATURES + 1;
         let style = unit(&style.slice(0, 0, None, stride));
         let parts: Vec<_> = unit(&rows(painted)).split(4096, 0);
         let nearest = |part: &Tensor| 1.0 - part.matmul(&style.transpose(0, 1)).amax([1i64].as_slice(), false);
@@ -133,7 +136,7 @@ impl Judge {
             let (of_mask, others) = (distances.masked_select(&mask), distances.masked_select(&mask.logical_not()));
             values.push(("uncovered", count as f64));
             if count > 0 {
-                let limit = others.quantile_scalar(OTHERS, 0, false, "linear");
+                let limit = others.quantile_scalar(QUANTILE, 0, false, "linear");
                 let as_near = of_mask.le_tensor(&limit).mean(Kind::Float);
                 values.push(("as_near", as_near.double_value(&[])));
                 values.push(("uncovered_nearest", of_mask.median().double_value(&[])));
@@ -143,12 +146,12 @@ impl Judge {
     }
 }
 
-/// The squared difference over the square of what is aimed at.
-fn apart(x: &Tensor, target: &Tensor) -> Outcome<f64> {
+/// The squared difference, relative to the square of the target.
+fn difference(x: &Tensor, target: &Tensor) -> Outcome<f64> {
     Ok(Target::new(target.shallow_clone(), Distance::Normalized, 1)?.distance(x)?.double_value(&[]))
 }
 
-/// The sliced Wasserstein distance of features, squared, over the mean square of the style's projections.
+/// The squared sliced Wasserstein distance of features, relative to the mean square of the style's projections.
 fn sliced(painted: &Tensor, style: &Tensor) -> Outcome<f64> {
     let (_, channels, _, _) = style.size4()?;
     let directions = Random(1).normal(channels * DIRECTIONS)?.view([channels, DIRECTIONS]);
@@ -157,15 +160,15 @@ fn sliced(painted: &Tensor, style: &Tensor) -> Outcome<f64> {
     let [painted, style] = [sorted(painted), sorted(style)];
     let positions = painted.size()[1];
     let style = style.unsqueeze(0).upsample_linear1d([positions], true, None).squeeze_dim(0);
-    apart(&painted, &style)
+    difference(&painted, &style)
 }
 
-/// Features `(1, C, H, W)` as `(H W, C)`.
+/// Reshapes features `(1, C, H, W)` to `(H W, C)`.
 fn rows(features: &Tensor) -> Tensor {
     features.squeeze_dim(0).flatten(1, 2).transpose(0, 1).contiguous()
 }
 
-/// `(1, 3, H, W)` in 0..1.
+/// Converts bytes to a picture `(1, 3, H, W)` in 0..1.
 fn picture(bytes: &[u8], height: i64, width: i64) -> Tensor {
     Tensor::from_slice(bytes).view([1, height, width, 3]).permute([0, 3, 1, 2]).to_kind(Kind::Float) / 255
 }

@@ -1,9 +1,9 @@
-//! Repaints a film of raw RGB frames and tells how, a line of JSON a frame: `scripts/bench` measures the engine with it.
+//! Repaints a film of raw RGB frames and prints a line of JSON with measurements for each frame; for `scripts/bench`.
 //!
-//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE]
-//! [weights=FILE] [device=NAME] [NAME=VALUE ...]`: files hold R, G, B bytes without headers; `flow`, for each frame but the
-//! first, 32-bit floats as [`style_engine::session::Session::stylize_along`] takes them; `found` is written, the same as the
-//! engine finds it.
+//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE] [weights=FILE]
+//! [device=NAME] [NAME=VALUE ...]`: the files contain R, G, B bytes without headers. `flow` has the optical flow for
+//! each frame but the first, as 32-bit floats for [`style_engine::session::Session::stylize_along`]. The flow that the
+//! engine finds is written to `found` in the same form.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -19,7 +19,7 @@ use tch::{Kind, Tensor};
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [width, height, film, style_width, style_height, style, result, options @ ..] = arguments.as_slice() else {
-        return Err("see the head of engine/examples/repaint.rs".into());
+        return Err("usage: see the top of engine/examples/repaint.rs".into());
     };
     let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
     let number = |name: &str| options.get(name).map(|text| text.parse::<f64>()).transpose();
@@ -97,12 +97,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// `(1, 3, H, W)` in 0..1.
+/// Converts bytes to a picture `(1, 3, H, W)` in 0..1.
 fn picture(bytes: &[u8], height: i64, width: i64) -> Tensor {
     Tensor::from_slice(bytes).view([1, height, width, 3]).permute([0, 3, 1, 2]).to_kind(Kind::Float) / 255
 }
 
-/// There and back, `(1, 2, H, W)` each.
+/// The forward and the backward flow, `(1, 2, H, W)` each.
 fn flow(bytes: &[u8], height: i64, width: i64) -> [Tensor; 2] {
     let values: Vec<f32> = bytes.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
     let flows = Tensor::from_slice(&values).view([2, 2, height, width]);

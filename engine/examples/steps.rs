@@ -1,8 +1,8 @@
-//! Tells how long steps take, as a line of JSON: `scripts/bench` measures the engine with it.
+//! Measures the time of a step and prints it as a line of JSON; for `scripts/bench`.
 //!
-//! `steps WIDTH HEIGHT STEPS REPEATS [weights=FILE] [device=NAME] [precision=f32] [write=FILE]`: frames of noise, from the
-//! last result as it is (`warm-start=previous`); the milliseconds a step are what twice as many take longer, so that what a
-//! frame takes besides does not count. `write` gets the network's weights.
+//! `steps WIDTH HEIGHT STEPS REPEATS [weights=FILE] [device=NAME] [precision=f32] [write=FILE]`: paints frames of noise
+//! with `warm-start=previous`. The time of a step is the difference between a frame of 2 x STEPS steps and one of STEPS
+//! steps, divided by STEPS, so that a frame's other costs do not count. `write`: writes the network's weights to a file.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -17,7 +17,7 @@ use tch::Tensor;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [width, height, steps, repeats, options @ ..] = arguments.as_slice() else {
-        return Err("see the head of engine/examples/steps.rs".into());
+        return Err("usage: see the top of engine/examples/steps.rs".into());
     };
     let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
     let (width, height, steps) = (width.parse()?, height.parse()?, steps.parse::<i32>()?);
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let _painted = session.stylize(&frame, &mut |_| true)?;
         Ok(session.stats().milliseconds)
     };
-    // The first frame, and one that makes all that is made once.
+    // Not measured: the first frame, and a warm-up that fills caches.
     milliseconds(1)?;
     milliseconds(steps)?;
     let mut times = Vec::new();
@@ -57,7 +57,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Soft shapes, `(1, 3, H, W)` in 0..1.
+/// A picture of smooth shapes, `(1, 3, H, W)` in 0..1.
 fn picture(seed: u64, height: i64, width: i64) -> Result<Tensor, Box<dyn Error>> {
     let noise = Random(seed).uniform(3 * (height / 8) * (width / 8))?.view([1, 3, height / 8, width / 8]);
     Ok(noise.f_upsample_bilinear2d([height, width], false, None, None)?)

@@ -1,4 +1,5 @@
-//! The built-in network sees what VGG19 sees, its file says where it is from, and its trainer makes the same one again.
+//! Tests the built-in network: its features agree with VGG19's, its file states its origin, and its training is
+//! reproducible.
 
 mod common;
 
@@ -23,7 +24,7 @@ fn provenance(file: &[u8]) -> String {
 }
 
 #[test]
-fn its_file_is_small_and_says_where_it_is_from() {
+fn the_file_is_small_and_states_its_origin() {
     let file = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/built-in.safetensors")).unwrap();
     assert!(file.len() <= 1_500_000, "{} bytes", file.len());
     let provenance = provenance(&file);
@@ -35,7 +36,7 @@ fn its_file_is_small_and_says_where_it_is_from() {
     assert!((100_000..800_000).contains(&parameters), "{parameters} parameters");
 }
 
-/// The share of what a teacher gives for a picture that no linear map of what the student gives explains.
+/// The share of the teacher's features that a linear map of the student's features cannot explain.
 fn unexplained(student: &Vgg, teacher: &Vgg, picture: &Tensor, layer: &str) -> f64 {
     let features = |vgg: &Vgg| -> Tensor {
         let layers: [FeatureLayer; 1] = [vgg.feature_layer(layer).unwrap()];
@@ -52,14 +53,14 @@ fn unexplained(student: &Vgg, teacher: &Vgg, picture: &Tensor, layer: &str) -> f
 }
 
 #[test]
-fn it_sees_what_vgg19_sees() {
+fn its_features_agree_with_vgg19s() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
     let Ok(teacher) = weights::load(&shared.join("weights/vgg19-conv3_1.safetensors"), Device::Cpu) else {
-        eprintln!("skipped: VGG19 is not there");
+        eprintln!("SKIPPED: VGG19's weights do not exist");
         return;
     };
     let student = builtin::network(Device::Cpu).unwrap();
-    // Neither was trained with.
+    // Neither picture was used in training.
     for file in ["content/chelsea.png", "style/starry_night.jpg"] {
         let picture = image::open(shared.join("images").join(file)).unwrap().thumbnail(300, 300).to_rgb8();
         let size = [i64::from(picture.height()), i64::from(picture.width()), 3];
@@ -72,7 +73,7 @@ fn it_sees_what_vgg19_sees() {
     }
 }
 
-/// What the trainer makes of a small teacher, with these options.
+/// Trains a student of a small teacher with these options; returns its file and the network.
 fn train(folder: &Path, options: &str) -> (Vec<u8>, Vgg) {
     let (teacher, pictures) = (folder.join("teacher.safetensors"), folder.join("pictures"));
     write_network(&teacher, &[(0, 8), (2, 8), (5, 12), (7, 12), (10, 16)]);
@@ -93,7 +94,7 @@ fn train(folder: &Path, options: &str) -> (Vec<u8>, Vgg) {
 }
 
 #[test]
-fn its_trainer_makes_the_same_network_from_the_same_seed() {
+fn training_with_the_same_seed_gives_the_same_network() {
     let folder = scratch("distill-again");
     let [first, again, other] = [1, 1, 2].map(|seed| train(&folder, &format!("steps=20 about=no=one's seed={seed}")).0);
     assert_eq!(first, again);
@@ -102,7 +103,7 @@ fn its_trainer_makes_the_same_network_from_the_same_seed() {
 }
 
 #[test]
-fn its_trainer_starts_from_the_teacher_and_teaches() {
+fn starting_from_the_teacher_and_training_both_improve_the_student() {
     let folder = scratch("distill");
     let unexplained_by = |options: &str| {
         let (_, student) = train(&folder, options);

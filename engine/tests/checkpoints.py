@@ -1,8 +1,8 @@
-"""Real weight files, as PyTorch's users have them: python3 checkpoints.py FOLDER
+"""Writes weight files with PyTorch: python3 checkpoints.py FOLDER
 
-Reads base.npz and picture.raw (1 x 3 x 24 x 32) in FOLDER. Writes, from the same weights, a file of each form
-that torch writes; marker.* files that would make FOLDER/ran if they ran; and the features of networks that compute
-something else, as raw f32.
+Reads base.npz and picture.raw (1 x 3 x 24 x 32) in FOLDER. Writes the same weights in each form that torch supports;
+hostile-*.pth, which would create FOLDER/ran if their code were run; and, as raw f32, the features of networks with
+batch normalisation and with Caffe's input.
 """
 
 import collections
@@ -63,12 +63,12 @@ def state_dicts():
 
 
 def views():
-    """Each tensor as a view, with an offset and with strides out of order, into a storage that all share."""
+    """Each tensor as a view, with an offset and permuted strides, of one storage that all tensors share."""
     shared = torch.full((2 * sum(tensor.numel() for tensor in base.values()) + 100,), 7.0)
     start, tensors = 5, {}
     for name, tensor in base.items():
-        turned = tensor.permute(*reversed(range(tensor.dim())))
-        strides = [2 * stride for stride in reversed(turned.contiguous().stride())]
+        transposed = tensor.permute(*reversed(range(tensor.dim())))
+        strides = [2 * stride for stride in reversed(transposed.contiguous().stride())]
         tensors[name] = torch.as_strided(shared, tensor.shape, strides, start)
         tensors[name].copy_(tensor)
         start += 2 * tensor.numel()
@@ -89,7 +89,7 @@ def script():
 
 
 def python2():
-    """As torch 0.1 wrote parameters under Python 2: text as bytes, an ordered dict as a list of lists."""
+    """The form in which torch 0.1 saved parameters under Python 2: text is bytes, an ordered dict a list of lists."""
     text = lambda value: b"U" + bytes([len(value)]) + value.encode()
     integer = lambda value: b"J" + struct.pack("<i", value)
     integers = lambda values: b"(" + b"".join(map(integer, values)) + b"t"
@@ -108,7 +108,7 @@ def python2():
         file.write(b"\x80\x02ccollections\nOrderedDict\n](" + pairs + b"e\x85R.")
         pickle.dump([str(key) for key in range(len(base))], file, 2)
         file.write(storages)
-    # torch itself must take it, or the test shows nothing.
+    # The file is useful for the test only if torch itself can read it.
     loaded = torch.load(path("python2.pth"))
     assert all(torch.equal(loaded[name], tensor) for name, tensor in base.items())
 
@@ -128,7 +128,7 @@ def batch_norm():
 
 
 def gatys():
-    """Gatys's names, and weights for BGR in 0..255 without its mean."""
+    """Weights with Gatys's tensor names, for BGR in 0..255 minus the mean."""
     names = {"features.0": "conv1_1", "features.2": "conv1_2", "features.5": "conv2_1"}
     renamed = {f"{names[name.rsplit('.', 1)[0]]}.{name.rsplit('.', 1)[1]}": tensor
                for name, tensor in base.items() if name.rsplit(".", 1)[0] in names}
@@ -141,7 +141,7 @@ def gatys():
 
 
 def record(name, layers, x):
-    """Writes what each ReLU gives."""
+    """Writes the output of each ReLU."""
     with torch.no_grad(), open(path(name), "wb") as file:
         for layer in layers:
             x = layer(x)

@@ -1,4 +1,5 @@
-//! The GPU's arithmetic is the CPU's. Skipped where CUDA does not work, unless STYLEFILTER_TEST_DEVICE names the device.
+//! Compares results on the GPU with the CPU's. Skipped if CUDA does not work, unless STYLEFILTER_TEST_DEVICE names a
+//! device.
 
 mod common;
 
@@ -14,9 +15,9 @@ use style_engine::{device, networks::builtin, weights};
 use style_engine_interface::{Parameters, precision, recipe};
 use tch::{Device, Kind, Tensor};
 
-/// How far the losses may be apart, as shares of them, and the gradients, their difference's norm as a share of theirs.
-/// Sums are taken in another order, and where two values are nearly equal their maximum's gradient goes to the one or the
-/// other. CUDA's convolutions round to 10 bits besides, unless NVIDIA_TF32_OVERRIDE=0.
+/// The maximum relative difference of the losses, and of the gradients (by their norms). The order of sums differs, and
+/// when two values are nearly equal, max pooling may pass the gradient to either. CUDA's convolutions also round to 10
+/// bits (TF32), unless NVIDIA_TF32_OVERRIDE=0.
 fn tolerances() -> [f64; 2] {
     match std::env::var("NVIDIA_TF32_OVERRIDE").as_deref() {
         Ok("0") => [1e-3, 1e-2],
@@ -24,16 +25,16 @@ fn tolerances() -> [f64; 2] {
     }
 }
 
-/// How far the losses of a film may be apart: its steps start from each other's roundings, and on the CPU already one
-/// thread comes two percent from two.
+/// The maximum relative difference of the losses of a film. Each step amplifies the rounding errors of the step before:
+/// even on the CPU, one thread and two threads differ by two percent.
 const FILM_TOLERANCE: f64 = 0.1;
 
 fn other_device() -> Option<String> {
-    let asked = std::env::var("STYLEFILTER_TEST_DEVICE").ok();
-    let name = asked.clone().unwrap_or("cuda".into());
+    let requested = std::env::var("STYLEFILTER_TEST_DEVICE").ok();
+    let name = requested.clone().unwrap_or("cuda".into());
     match device::find(&name) {
         Ok(_) => Some(name),
-        Err(error) if asked.is_none() => {
+        Err(error) if requested.is_none() => {
             eprintln!("SKIPPED: {error}");
             None
         }
@@ -41,7 +42,7 @@ fn other_device() -> Option<String> {
     }
 }
 
-/// Collects what is too far apart, so that a failure shows all the numbers.
+/// Collects differences that are too large, so that a failure shows all of them.
 struct Failures {
     device: String,
     lines: Vec<String>,
@@ -57,11 +58,11 @@ impl Failures {
         self.check(&what, (cpu - other).abs() / cpu.abs(), tolerance);
     }
 
-    fn check(&mut self, what: &str, apart: f64, tolerance: f64) {
-        let line = format!("{what}, {apart:.1e} apart of {tolerance:.0e} allowed");
+    fn check(&mut self, what: &str, difference: f64, tolerance: f64) {
+        let line = format!("{what}, difference {difference:.1e}, tolerance {tolerance:.0e}");
         println!("{line}");
-        // Not a number fails, too.
-        if !matches!(apart.partial_cmp(&tolerance), Some(Ordering::Less | Ordering::Equal)) {
+        // NaN must fail, too.
+        if !matches!(difference.partial_cmp(&tolerance), Some(Ordering::Less | Ordering::Equal)) {
             self.lines.push(line);
         }
     }
@@ -69,11 +70,11 @@ impl Failures {
 
 impl Drop for Failures {
     fn drop(&mut self) {
-        assert!(std::thread::panicking() || self.lines.is_empty(), "too far apart: {:#?}", self.lines);
+        assert!(std::thread::panicking() || self.lines.is_empty(), "too different: {:#?}", self.lines);
     }
 }
 
-/// The losses, and the gradient on the CPU.
+/// Evaluates a recipe on a device; returns the losses and the gradient.
 fn evaluate(recipe: &Recipe, device: Device) -> ([f64; 4], Tensor) {
     let _no_gradients = tch::no_grad_guard();
     let network = match weights::find() {
@@ -93,7 +94,7 @@ fn evaluate(recipe: &Recipe, device: Device) -> ([f64; 4], Tensor) {
 }
 
 #[test]
-fn losses_and_gradients_are_the_cpus() {
+fn losses_and_gradients_agree_with_the_cpu() {
     let Some(name) = other_device() else { return };
     let device = device::find(&name).unwrap();
     let [loss_tolerance, gradient_tolerance] = tolerances();
@@ -101,7 +102,7 @@ fn losses_and_gradients_are_the_cpus() {
     for (recipe, recipe_name) in
         [(recipe::VIDEO, "video"), (recipe::PYTORCH_TUTORIAL, "pytorch-tutorial"), (recipe::KERAS, "keras")]
     {
-        // Layers that even the built-in network has.
+        // Only layers that the built-in network has.
         let recipe =
             Recipe::new(&Parameters { recipe, ..Parameters::default() }, "relu3_1", "relu1_1, relu2_1, relu3_1");
         let recipe = recipe.unwrap();
@@ -111,16 +112,16 @@ fn losses_and_gradients_are_the_cpus() {
             failures.compare(&format!("{recipe_name}: {kind}"), expected, loss, loss_tolerance);
         }
         let norm = |x: &Tensor| x.square().sum(Kind::Double).sqrt().double_value(&[]);
-        let apart = norm(&(&gradient - &expected_gradient)) / norm(&expected_gradient);
-        failures.check(&format!("{recipe_name}: gradient"), apart, gradient_tolerance);
+        let difference = norm(&(&gradient - &expected_gradient)) / norm(&expected_gradient);
+        failures.check(&format!("{recipe_name}: gradient"), difference, gradient_tolerance);
     }
 }
 
 #[test]
-fn films_are_painted_as_on_the_cpu() {
+fn the_losses_of_a_film_agree_with_the_cpu() {
     let Some(name) = other_device() else { return };
     let (height, width) = (135, 240);
-    // A camera that pans.
+    // A panning camera.
     let scene = picture(1, height, width + 12);
     let film = [0, 4, 8, 12].map(|x| scene.narrow(3, x, width));
     let [expected, losses] = ["cpu", name.as_str()].map(|device| {

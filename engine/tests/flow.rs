@@ -1,4 +1,4 @@
-//! Motion that is found, on pictures that are known between their pixels too: sums of waves.
+//! Tests the optical flow on pictures that are sums of waves, and so are known exactly between pixels, too.
 
 use style_engine::flow::{self, Filter, Frame};
 use style_engine::random::Random;
@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 const HEIGHT: i64 = 135;
 const WIDTH: i64 = 240;
 
-/// Where each pixel is, `(1, 2, H, W)`, x then y.
+/// The position of each pixel, `(1, 2, H, W)`, x then y.
 fn positions(height: i64, width: i64) -> Tensor {
     let line = |length| Tensor::arange(length, (Kind::Float, Device::Cpu));
     let (x, y) =
@@ -20,21 +20,21 @@ fn noise(seed: u64, sigma: f64, size: &[i64]) -> Tensor {
     (Random(seed).uniform(size.iter().product()).unwrap().view(size) - 0.5) * (12f64.sqrt() * sigma)
 }
 
-/// A scene, `(1, 3, H, W)`, at these positions: waves from 6 to 100 pixels long, long ones stronger.
+/// A scene `(1, 3, H, W)` at these positions: waves with lengths from 6 to 100 pixels; longer ones are stronger.
 fn scene(seed: u64, positions: &Tensor) -> Tensor {
     let random = Vec::<f64>::try_from(Random(seed).uniform(120).unwrap().to_kind(Kind::Double)).unwrap();
     let (x, y) = (positions.select(1, 0), positions.select(1, 1));
-    let wave = |of: &[f64]| {
-        let length = 6.0 * (100.0f64 / 6.0).powf(of[0]);
-        let (direction, pace) = (std::f64::consts::TAU * of[1], std::f64::consts::TAU / length);
-        let phase = &x * (pace * direction.cos()) + &y * (pace * direction.sin()) + std::f64::consts::TAU * of[2];
+    let wave = |random: &[f64]| {
+        let length = 6.0 * (100.0f64 / 6.0).powf(random[0]);
+        let (direction, rate) = (std::f64::consts::TAU * random[1], std::f64::consts::TAU / length);
+        let phase = &x * (rate * direction.cos()) + &y * (rate * direction.sin()) + std::f64::consts::TAU * random[2];
         phase.sin() * (0.03 * (length / 6.0).powf(0.4))
     };
     let gray = random.chunks(3).map(wave).fold(x.zeros_like() + 0.5, |sum, wave| sum + wave);
     gray.unsqueeze(1).expand([1, 3, -1, -1], false).clamp(0.0, 1.0)
 }
 
-/// The motion between two pictures, there and back.
+/// The flow between two pictures, forward and backward.
 fn between(first: &Tensor, second: &Tensor) -> [Tensor; 2] {
     flow::between(&Frame::new(first).unwrap(), &Frame::new(second).unwrap()).unwrap()
 }
@@ -48,7 +48,7 @@ fn length(motion: &Tensor) -> Tensor {
     motion.square().sum_dim_intlist([1].as_slice(), true, Kind::Float).sqrt()
 }
 
-/// 1 where a position lies inside the picture.
+/// 1 where a position is inside the picture.
 fn inside(positions: &Tensor) -> Tensor {
     let within = |channel: i64, side: i64| {
         let value = positions.narrow(1, channel, 1);
@@ -57,10 +57,10 @@ fn inside(positions: &Tensor) -> Tensor {
     within(0, WIDTH).logical_and(&within(1, HEIGHT)).to_kind(Kind::Float)
 }
 
-/// Finds a linear motion about the picture's centre, `matrix * p + shift`; the mean error, there and back, over what both
-/// frames show.
+/// Tests a linear motion about the picture's centre, `matrix * p + shift`. Returns the mean errors of the forward and
+/// the backward flow over the area that both frames show.
 fn errors(matrix: [f64; 4], shift: [f64; 2]) -> [f64; 2] {
-    let centre = Tensor::from_slice(&[WIDTH as f32 / 2.0, HEIGHT as f32 / 2.0]).view([1, 2, 1, 1]);
+    let center = Tensor::from_slice(&[WIDTH as f32 / 2.0, HEIGHT as f32 / 2.0]).view([1, 2, 1, 1]);
     let shift = Tensor::from_slice(&shift).to_kind(Kind::Float).view([1, 2, 1, 1]);
     let apply = |[a, b, c, d]: [f64; 4], p: &Tensor| {
         let (x, y) = (p.narrow(1, 0, 1), p.narrow(1, 1, 1));
@@ -71,8 +71,8 @@ fn errors(matrix: [f64; 4], shift: [f64; 2]) -> [f64; 2] {
     let inverse = [d, -b, -c, a].map(|element| element / determinant);
 
     let p = positions(HEIGHT, WIDTH);
-    let after = apply(matrix, &(&p - &centre)) + &shift + &centre;
-    let before = apply(inverse, &(&p - &shift - &centre)) + &centre;
+    let after = apply(matrix, &(&p - &center)) + &shift + &center;
+    let before = apply(inverse, &(&p - &shift - &center)) + &center;
     let size = [1, 3, HEIGHT, WIDTH];
     let first = scene(1, &p) + noise(2, 0.01, &size);
     let second = scene(1, &before) + noise(3, 0.01, &size);
@@ -82,7 +82,7 @@ fn errors(matrix: [f64; 4], shift: [f64; 2]) -> [f64; 2] {
 }
 
 #[test]
-fn pans() {
+fn pans_are_found() {
     for shift in [[0.5, 0.25], [3.3, -2.6], [-11.7, 5.2], [24.6, -9.3]] {
         let errors = errors([1.0, 0.0, 0.0, 1.0], shift);
         assert!(errors.iter().all(|error| *error < 0.3), "{shift:?}: {errors:?}");
@@ -90,7 +90,7 @@ fn pans() {
 }
 
 #[test]
-fn zoom_and_rotation() {
+fn zoom_and_rotation_are_found() {
     for (zoom, degrees) in [(1.08, 0.0), (1.0, 4.0), (0.96, -2.0f64)] {
         let (sin, cos) = degrees.to_radians().sin_cos();
         let errors = errors([zoom * cos, -zoom * sin, zoom * sin, zoom * cos], [1.3, -0.7]);
@@ -98,9 +98,9 @@ fn zoom_and_rotation() {
     }
 }
 
-/// Also where nothing but noise could tell.
+/// The flow must also be right in the flat half, which has nothing but noise.
 #[test]
-fn pans_of_a_half_flat_scene_to_a_tenth_of_a_pixel() {
+fn pans_of_a_half_flat_scene_are_found_to_a_tenth_of_a_pixel() {
     let half_flat = |seed: u64, p: &Tensor| {
         let scene = scene(1, p).where_self(&p.narrow(1, 0, 1).lt(0.5 * WIDTH as f64), &Tensor::from(0.6f32));
         scene + noise(seed, 0.01, &[1, 3, HEIGHT, WIDTH])
@@ -117,11 +117,11 @@ fn pans_of_a_half_flat_scene_to_a_tenth_of_a_pixel() {
 }
 
 #[test]
-fn a_passing_disc_covers_what_is_behind_it() {
+fn the_area_that_a_moving_disc_covers_is_not_visible() {
     let p = positions(HEIGHT, WIDTH);
     let shift = |x: f64, y: f64| Tensor::from_slice(&[x as f32, y as f32]).view([1, 2, 1, 1]);
-    let (background, foreground, centre) = (shift(1.3, -0.7), shift(-9.4, 4.1), shift(130.0, 60.0));
-    let disc = |p: &Tensor| length(&(p - &centre)).lt(30.0);
+    let (background, foreground, center) = (shift(1.3, -0.7), shift(-9.4, 4.1), shift(130.0, 60.0));
+    let disc = |p: &Tensor| length(&(p - &center)).lt(30.0);
     let picture = |frame: f64| {
         let on_disc = &p - &foreground * frame;
         scene(5, &on_disc).where_self(&disc(&on_disc), &scene(1, &(&p - &background * frame)))
@@ -131,18 +131,18 @@ fn a_passing_disc_covers_what_is_behind_it() {
 
     let truth = foreground.where_self(&disc(&p), &background);
     let covered = disc(&p).logical_not().logical_and(&disc(&(&p + &background - &foreground))).to_kind(Kind::Float);
-    let seen = inside(&(&p + &truth)) * (1.0 - &covered);
-    let error = mean_over(&length(&(there - &truth)), &seen);
-    let (seen_found, covered_found) = (mean_over(&visible, &seen), mean_over(&visible, &covered));
+    let uncovered = inside(&(&p + &truth)) * (1.0 - &covered);
+    let error = mean_over(&length(&(there - &truth)), &uncovered);
+    let (visible_share, covered_share) = (mean_over(&visible, &uncovered), mean_over(&visible, &covered));
     assert!(error < 0.6, "{error}");
-    assert!(seen_found > 0.93, "{seen_found} of what is seen");
-    assert!(covered_found < 0.25, "{covered_found} of what is covered");
+    assert!(visible_share > 0.93, "{visible_share} of the visible area is found visible");
+    assert!(covered_share < 0.25, "{covered_share} of the covered area is found visible");
 }
 
 #[test]
-fn what_passes_a_still_camera_moves_alone() {
+fn a_moving_object_leaves_the_still_background_without_motion() {
     let (p, size) = (positions(HEIGHT, WIDTH), [1, 3, HEIGHT, WIDTH]);
-    // Little texture, so that there is little to tell that it stands.
+    // Little texture, so that the motion of the disc could easily spread to the background.
     let background = scene(1, &(&p * 0.25));
     let place = |x: f64, y: f64| Tensor::from_slice(&[x as f32, y as f32]).view([1, 2, 1, 1]);
     let picture = |frame: f64, seed: u64| {
@@ -158,7 +158,7 @@ fn what_passes_a_still_camera_moves_alone() {
 }
 
 #[test]
-fn what_stands_still_does_not_move() {
+fn a_still_scene_has_no_motion_despite_noise() {
     let size = [1, 3, HEIGHT, WIDTH];
     let still = scene(1, &positions(HEIGHT, WIDTH));
     for motion in between(&(&still + noise(2, 0.01, &size)), &(&still + noise(3, 0.01, &size))) {
@@ -168,7 +168,7 @@ fn what_stands_still_does_not_move() {
 }
 
 #[test]
-fn a_picture_of_one_colour_does_not_move_at_all() {
+fn a_picture_of_one_color_has_no_motion_at_all() {
     let gray = Tensor::full([1, 3, 40, 60], 0.3, (Kind::Float, Device::Cpu));
     for motion in between(&gray, &gray) {
         assert_eq!(length(&motion).max().double_value(&[]), 0.0);
@@ -176,7 +176,7 @@ fn a_picture_of_one_colour_does_not_move_at_all() {
 }
 
 #[test]
-fn frames_of_any_size() {
+fn frames_may_have_any_size() {
     for (height, width) in [(1, 1), (1, 7), (7, 1), (5, 3), (17, 16), (33, 31)] {
         let p = positions(height, width);
         let [there, back] = between(&scene(1, &p), &scene(1, &(&p - 0.5)));
@@ -184,7 +184,7 @@ fn frames_of_any_size() {
         assert_eq!(visible.size(), [1, 1, height, width]);
         for motion in [there, back] {
             assert_eq!(motion.size(), [1, 2, height, width]);
-            // Also not where it is not a number.
+            // This also fails for NaN.
             assert!(length(&motion).max().double_value(&[]) < 4.0, "{height} x {width}");
         }
     }
@@ -195,11 +195,11 @@ fn a_warp_by_whole_pixels_keeps_values() {
     let values = noise(1, 0.3, &[2, 4, 19, 33]);
     let flow = Tensor::from_slice(&[-3f32, 2., 40., -5.]).view([2, 2, 1, 1]).expand([2, 2, 19, 33], false);
     let moved = |picture: i64, x: i64, y: i64| {
-        // Mirrored at the edges, which are themselves there twice.
+        // Mirrored at the edges; the edge pixels themselves are repeated.
         let line = |length: i64, by: i64| {
-            let mirrored = |place: i64| if place < length { place } else { 2 * length - 1 - place };
-            let places: Vec<_> = (0..length).map(|place| mirrored((place + by).rem_euclid(2 * length))).collect();
-            Tensor::from_slice(&places)
+            let mirrored = |index: i64| if index < length { index } else { 2 * length - 1 - index };
+            let indices: Vec<_> = (0..length).map(|index| mirrored((index + by).rem_euclid(2 * length))).collect();
+            Tensor::from_slice(&indices)
         };
         values.narrow(0, picture, 1).index_select(2, &line(19, y)).index_select(3, &line(33, x))
     };
@@ -208,12 +208,12 @@ fn a_warp_by_whole_pixels_keeps_values() {
         let warped = flow::warp(&values, &flow, filter).unwrap();
         assert!(warped.allclose(&expected, 0.0, 1e-4, false), "{filter:?}");
         let first = flow::warp(&values.narrow(0, 0, 1), &flow.narrow(0, 0, 1), filter).unwrap();
-        assert!(first.allclose(&expected.narrow(0, 0, 1), 0.0, 1e-4, false), "{filter:?}, a single one");
+        assert!(first.allclose(&expected.narrow(0, 0, 1), 0.0, 1e-4, false), "{filter:?}, a single picture");
     }
 }
 
 #[test]
-fn a_warp_between_pixels() {
+fn a_warp_between_pixels_interpolates() {
     let step = Tensor::from_slice(&[0f32, 0., 0., 1., 1., 1.]).view([1, 1, 1, 6]);
     let flow = Tensor::from_slice(&[0.5f32, 0.0]).view([1, 2, 1, 1]).expand([1, 2, 1, 6], false);
     // The bicubic kernel with a = -0.75: -3/32, 19/32, 19/32, -3/32.
@@ -227,24 +227,24 @@ fn a_warp_between_pixels() {
 }
 
 #[test]
-fn what_leads_out_of_the_picture_is_led_back() {
+fn flow_that_leads_out_of_the_picture_is_clamped() {
     let flow = Tensor::from_slice(&[-10f32, 4.0]).view([1, 2, 1, 1]).expand([1, 2, HEIGHT, WIDTH], false);
-    let led = flow::clamped_into_frame(&flow, 64.0).unwrap();
-    let at = |x: i64, y: i64| [0, 1].map(|part| led.double_value(&[0, part, y, x]));
+    let clamped = flow::clamped_into_frame(&flow, 64.0).unwrap();
+    let at = |x: i64, y: i64| [0, 1].map(|part| clamped.double_value(&[0, part, y, x]));
     assert_eq!(at(100, 50), [-10.0, 4.0]);
     assert_eq!(at(9, 50), [54.0, 4.0]);
     assert_eq!(at(100, HEIGHT - 1), [-10.0, -60.0]);
 }
 
 #[test]
-fn visible_is_what_comes_back_and_stays_inside() {
+fn a_pixel_is_visible_if_its_flow_is_consistent_and_stays_inside() {
     let motion = |x: f64, y: f64| {
         Tensor::from_slice(&[x as f32, y as f32]).view([1, 2, 1, 1]).expand([1, 2, 10, 20], false).contiguous()
     };
     let share = |there: Tensor, back: Tensor| flow::visible(&there, &back).unwrap().mean(Kind::Float).double_value(&[]);
-    let near = |share: f64, expected: f64| assert!((share - expected).abs() < 1e-6, "{share} for {expected}");
+    let near = |share: f64, expected: f64| assert!((share - expected).abs() < 1e-6, "{share}, expected {expected}");
     near(share(motion(0.0, 0.0), motion(0.0, 0.0)), 1.0);
-    // 5 of 20 columns leave; 3 of 10 rows do.
+    // 5 of 20 columns leave the picture, then 3 of 10 rows.
     near(share(motion(5.0, 0.0), motion(-5.0, 0.0)), 0.75);
     near(share(motion(0.0, -3.0), motion(0.0, 3.0)), 0.7);
     // |w + w'|^2 is 1 and 0.36, the tolerance 0.51 to 0.5236.

@@ -1,4 +1,4 @@
-//! The losses' values, and that they mean the same at every resolution and with every network.
+//! Tests the losses' values, and that they do not depend on the resolution or the network's scale.
 
 mod common;
 
@@ -15,7 +15,7 @@ fn number(tensor: &Tensor) -> f64 {
 }
 
 #[test]
-fn a_gram_matrix_is_divided_as_asked() {
+fn the_divisor_applies_to_gram_matrices() {
     let features = Tensor::from_slice(&[1f32, 2., 3., 4., 0., 1., 0., 2.]).view([1, 2, 2, 2]);
     let products = Tensor::from_slice(&[30f32, 10., 10., 5.]).view([2, 2]);
     for (divisor, by) in [(GramDivisor::One, 1), (GramDivisor::Positions, 4), (GramDivisor::Features, 8)] {
@@ -24,8 +24,8 @@ fn a_gram_matrix_is_divided_as_asked() {
 }
 
 #[test]
-fn gram_matrices_of_16_bits_are_as_exact_as_these() {
-    // Their sums reach 4 million: more than f16 holds.
+fn gram_matrices_of_16_bit_features_are_accurate() {
+    // The sums reach 4 million, which exceeds f16's range.
     let features = (picture(1, 64, 96) * 30.0).to_kind(Kind::BFloat16);
     let of = |kind| gram(&features.to_kind(kind), GramDivisor::One).unwrap();
     let exact = of(Kind::Float);
@@ -34,12 +34,12 @@ fn gram_matrices_of_16_bits_are_as_exact_as_these() {
 }
 
 #[test]
-fn total_variations() {
+fn total_variations_have_the_right_values() {
     let ramp = Tensor::arange(4, (Kind::Float, Device::Cpu)).view([1, 1, 1, 4]).expand([1, 3, 5, 4], false) * 0.1;
     let of = |kind: TotalVariation, x: &Tensor| number(&kind.accumulate(x, 0.0, &x.zeros_like()).unwrap());
     assert!((of(TotalVariation::MeanSquare, &ramp) - 0.01).abs() < 1e-7);
     assert!((of(TotalVariation::HalfMeanAbsolute, &ramp) - 0.05).abs() < 1e-7);
-    // 3 channels of 4 x 3 positions with two neighbors.
+    // 3 channels of 4 x 3 positions that have both neighbours.
     assert!((of(TotalVariation::Power, &ramp) / (36.0 * 0.01f64.powf(1.25)) - 1.0).abs() < 1e-5);
     for (height, width) in [(1, 1), (1, 5), (5, 1)] {
         let flat = Tensor::ones([1, 3, height, width], (Kind::Float, Device::Cpu));
@@ -50,7 +50,7 @@ fn total_variations() {
 }
 
 #[test]
-fn total_variations_gradients() {
+fn total_variations_have_the_right_gradients() {
     let (x, direction) = (picture(1, 7, 9), picture(2, 7, 9) - 0.5);
     for kind in [TotalVariation::MeanSquare, TotalVariation::HalfMeanAbsolute, TotalVariation::Power] {
         let gradient = x.zeros_like();
@@ -58,12 +58,12 @@ fn total_variations_gradients() {
         let along = number(&(&gradient * &direction).sum(Kind::Double));
         let at = |step: f64| number(&kind.accumulate(&(&x + &direction * step), 0.0, &x.zeros_like()).unwrap());
         let difference = 3.0 * (at(2e-4) - at(-2e-4)) / 4e-4;
-        assert!((along - difference).abs() < 0.02 * along.abs(), "{kind:?}: {along}, not {difference}");
+        assert!((along - difference).abs() < 0.02 * along.abs(), "{kind:?}: {along} instead of {difference}");
     }
 }
 
 #[test]
-fn distances() {
+fn distances_have_the_right_values() {
     let row = |values: &[f32]| Tensor::from_slice(values).view([1, 4]);
     let (x, t) = (row(&[1., 2., 3., 4.]), row(&[1., 1., 1., 1.]));
     let distance =
@@ -75,24 +75,24 @@ fn distances() {
 }
 
 #[test]
-fn a_relative_distance_is_a_share_of_its_target() {
+fn a_normalized_distance_is_relative_to_its_target() {
     let target = |x: Tensor| Target::new(x, Distance::Normalized, 64).unwrap();
     assert_eq!(number(&target(picture(1, 8, 8)).distance(&picture(1, 8, 8)).unwrap()), 0.0);
     assert!((number(&target(picture(1, 8, 8)).distance(&(picture(1, 8, 8) * 0.0)).unwrap()) - 1.0).abs() < 1e-6);
-    // A network whose features are a thousand times larger changes nothing.
+    // Features that are a thousand times larger give the same distance.
     let plain = target(picture(1, 8, 8)).distance(&picture(2, 8, 8)).unwrap();
     let scaled = target(picture(1, 8, 8) * 1000).distance(&(picture(2, 8, 8) * 1000)).unwrap();
     assert!((number(&plain) / number(&scaled) - 1.0).abs() < 1e-4);
 }
 
 #[test]
-fn a_style_loss_does_not_grow_with_the_picture() {
+fn the_style_loss_does_not_depend_on_the_pictures_size() {
     let network = builtin::network(Device::Cpu).unwrap();
     let layers: Vec<FeatureLayer> =
         ["relu1_1", "relu2_1", "relu3_1"].map(|name| network.feature_layer(name).unwrap()).into();
     let input = Input::ImageNet.on(Device::Cpu).unwrap();
-    // One period of an endless picture, and `periods` x `periods` of them: the same style. What lies within a period of
-    // the border is cut away, since zero padding is seen there.
+    // `periods` x `periods` repetitions of a picture have the same style as one. A period at each border is cut off,
+    // since zero padding affects the features there.
     let losses = |x: &Tensor, style: &Tensor, periods: i64| -> Vec<f64> {
         let inside = |picture: &Tensor, layer: usize| {
             let picture = picture.repeat([1, 1, periods + 2, periods + 2]);
@@ -117,7 +117,7 @@ fn a_style_loss_does_not_grow_with_the_picture() {
 }
 
 #[test]
-fn mean_and_covariance_are_those_of_the_positions() {
+fn mean_and_covariance_have_the_right_values() {
     // Two channels at four positions.
     let features = Tensor::from_slice(&[1f32, 2., 3., 4., 0., 1., 0., 2.]).view([1, 2, 2, 2]);
     let statistics = Statistics::MeanCovariance.of(&FeatureSums::of(&features).unwrap()).unwrap();

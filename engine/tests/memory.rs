@@ -1,4 +1,4 @@
-//! The memory of tensors is taken once. By itself: what is counted is what all of a process takes.
+//! Tests that the memory of tensors is reused. This test has a process of its own, since it measures the whole process.
 
 mod common;
 
@@ -7,7 +7,7 @@ use style_engine::memory;
 use style_engine::session::Session;
 
 #[test]
-fn once_frames_follow_each_other_no_memory_is_taken_any_more() {
+fn following_frames_allocate_no_further_memory() {
     let scene = picture(1, 144, 256 + 120);
     let mut session = Session::new(None, "cpu").unwrap();
     session.set_styles(&[(picture(9, 50, 70), 1.0)]).unwrap();
@@ -16,7 +16,7 @@ fn once_frames_follow_each_other_no_memory_is_taken_any_more() {
     };
     (0..20).for_each(&mut show);
     let before = memory::taken();
-    assert!(before > 0, "a first frame takes memory");
+    assert!(before > 0, "the first frames allocate memory");
     (20..40).for_each(&mut show);
     assert_eq!(memory::taken(), before);
 }

@@ -1,4 +1,4 @@
-//! Networks from files: their shape is read off the tensors, and they compute what NumPy computes.
+//! Tests networks from files: the structure follows from the tensors, and the features agree with NumPy's.
 
 mod common;
 
@@ -17,11 +17,11 @@ use tch::{Device, Kind, Tensor};
 const SLIM: [(usize, i64); 6] = [(0, 4), (2, 4), (5, 6), (7, 6), (10, 8), (12, 8)];
 
 #[test]
-fn features_and_gram_matrices_are_numpys() {
+fn features_and_gram_matrices_agree_with_numpy() {
     let folder = scratch("numpy");
     let path = folder.join("slim.safetensors");
     write_network(&path, &SLIM);
-    // Odd sizes: pooling rounds down.
+    // Odd sizes, because pooling must round down.
     let (height, width) = (23, 37);
     let x = picture(1, height, width);
     let values: Vec<f32> = Vec::try_from(x.flatten(0, -1)).unwrap();
@@ -53,7 +53,7 @@ fn features_and_gram_matrices_are_numpys() {
 }
 
 #[test]
-fn depth_and_layers_are_read_off_the_tensors() {
+fn depth_and_layers_follow_from_the_tensors() {
     let folder = scratch("depth");
     let network = |convs: &[(usize, i64)]| {
         let path = folder.join("network.safetensors");
@@ -70,14 +70,14 @@ fn depth_and_layers_are_read_off_the_tensors() {
     let vgg16 = network(&[0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28].map(|index| (index, 2)));
     assert_eq!((names(&vgg16).len(), names(&vgg16)[12].as_str()), (13, "relu5_3"));
 
-    // Torchvision's indices count ReLUs and poolings, too.
-    let called = |network: &Vgg, name: &str| network.feature_layer(name).map(|layer| layer.to_string());
+    // Torchvision's indices also count ReLUs and poolings.
+    let layer = |network: &Vgg, name: &str| network.feature_layer(name).map(|layer| layer.to_string());
     for (index, name) in [("0", "conv1_1"), ("1", "relu1_1"), ("7", "conv2_2"), ("25", "conv4_4"), ("29", "relu5_1")] {
-        assert_eq!(called(&vgg19, index).as_deref(), Some(name));
-        assert_eq!(called(&vgg19, name).as_deref(), Some(name));
+        assert_eq!(layer(&vgg19, index).as_deref(), Some(name));
+        assert_eq!(layer(&vgg19, name).as_deref(), Some(name));
     }
-    assert_eq!(called(&vgg16, "24").as_deref(), Some("conv5_1"));
-    assert_eq!([called(&vgg19, "4"), called(&vgg19, "37"), called(&vgg19, "pool1")], [None, None, None]);
+    assert_eq!(layer(&vgg16, "24").as_deref(), Some("conv5_1"));
+    assert_eq!([layer(&vgg19, "4"), layer(&vgg19, "37"), layer(&vgg19, "pool1")], [None, None, None]);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn real_weights_load() {
         if path.exists() {
             assert_eq!(weights::load(&path, Device::Cpu).unwrap().convs.len(), layers, "{file}");
         } else {
-            eprintln!("SKIPPED: {} is not here", path.display());
+            eprintln!("SKIPPED: {} does not exist", path.display());
         }
     }
 }

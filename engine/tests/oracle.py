@@ -1,4 +1,4 @@
-"""A VGG network by NumPy alone: python oracle.py WEIGHTS PICTURE HEIGHT WIDTH
+"""A VGG network in NumPy: python oracle.py WEIGHTS PICTURE HEIGHT WIDTH
 
 Writes, for each convolution in the file, the features after its ReLU and their Gram matrix, as raw f32.
 """

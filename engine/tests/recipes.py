@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Test oracle: four neural-style-transfer programs, told again with PyTorch and SciPy.
+"""Test oracle: four neural-style-transfer programs, reimplemented with PyTorch and SciPy.
 
     /usr/bin/python3 recipes.py REQUEST.json          prints one JSON object to stdout
 
@@ -7,13 +7,13 @@ Request: "recipe": pytorch-tutorial | d2l | keras | torch-early-stop; "weights":
 features.N.weight/bias; "content", "style": raw little-endian f32, RGB in 0..1, shape (3, H, W); "size", "style_size":
 [H, W]; "start": a raw f32 file (3, H, W) in the space that the program optimises in, or null for the content picture;
 "content_layers", "style_layers": null for the recipe's own or lists such as ["conv4_2", "relu1_1"] (conv: before the
-ReLU, relu: after it); "evaluations": how many evaluations of loss and gradient to record; "double": whether to compute
-in f64, as no program does, to see how far its numbers can be told from those of another machine.
+ReLU, relu: after it); "evaluations": the number of evaluations of loss and gradient to record; "double": whether to
+compute in f64. The original programs do not; the difference from f32 shows how far rounding errors affect the results.
 
 Answer: "losses", "style", "content", "tv": the weighted total and its parts at each evaluation (null: not finite);
-"picture": path of a raw f32 file beside the request, RGB clamped to 0..1, the variable as the program leaves it: Adam
-and torch's L-BFGS after the update that follows the last recorded evaluation, SciPy's at the last evaluated point;
-"evaluated": the same of the point of the last recorded evaluation (which losses[-1] belongs to).
+"picture": the path of a raw f32 file beside the request, RGB clamped to 0..1: the variable at the program's end, which
+for Adam and torch's L-BFGS is after the update that follows the last recorded evaluation, and for SciPy the last
+evaluated point; "evaluated": the same for the point of the last recorded evaluation, which losses[-1] belongs to.
 """
 import json
 import math
@@ -23,8 +23,8 @@ import struct
 import sys
 
 import numpy
-# Before torch is loaded: without it the two threads spin while they wait for each other, and where anything else runs
-# on the machine (another oracle, the engine under test) an evaluation takes twenty times as long.
+# Must be set before torch is imported. Otherwise the two threads spin while they wait for each other, and if anything
+# else is running (another oracle, the engine under test), an evaluation takes twenty times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import torch
 import torch.nn.functional as F
@@ -33,11 +33,11 @@ from scipy.optimize import fmin_l_bfgs_b
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 BGR_MEAN = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
-REAL = torch.float32  # what is computed in
+REAL = torch.float32  # the type of all computations
 
 
-class Enough(Exception):
-    """Raised in place of the first evaluation that would go beyond the record."""
+class Finished(Exception):
+    """Raised instead of the first evaluation after the last one to record."""
 
 
 def read_planes(path, size):
@@ -79,7 +79,7 @@ def read_network(path):
 
 
 def feature_maps(network, x, wanted):
-    """The wanted maps by name; the network is followed no further than the deepest of them."""
+    """The wanted maps by name. Layers after the deepest one are not computed."""
     maps = {}
     for name, weight, bias, pooled in network:
         if pooled:
@@ -94,12 +94,12 @@ def feature_maps(network, x, wanted):
 
 
 class Recipe:
-    """What the recipes share; each tells its layers, weights, the space of its variable and its optimiser."""
+    """The common part. Each recipe defines its layers, its weights, the space of its variable and its optimiser."""
     content_weight = style_weight = 1
     content_factor = style_factor = 1  # the features are multiplied by these before the loss
-    enter = staticmethod(lambda rgb: rgb)  # RGB in 0..1 to the space of the variable
-    leave = staticmethod(lambda x: x)  # and back
-    look = staticmethod(lambda x: x)  # what the network is shown of the variable
+    from_rgb = staticmethod(lambda rgb: rgb)  # RGB in 0..1 to the space of the variable
+    to_rgb = staticmethod(lambda x: x)  # and back
+    network_input = staticmethod(lambda x: x)  # the variable to the network's input
     distance = staticmethod(F.mse_loss)  # of Gram matrices, and of feature maps
 
     def __init__(self, request):
@@ -108,9 +108,9 @@ class Recipe:
         self.style_layers = request.get("style_layers") or self.style_layers
         self.limit = request["evaluations"]
         self.rows = []  # (total, style, content, tv) of each recorded evaluation
-        self.point = None  # where the last evaluation was
-        content = self.enter(read_planes(request["content"], request["size"]))
-        style = self.enter(read_planes(request["style"], request["style_size"]))
+        self.point = None  # the point of the last evaluation
+        content = self.from_rgb(read_planes(request["content"], request["size"]))
+        style = self.from_rgb(read_planes(request["style"], request["style_size"]))
         with torch.no_grad():
             self.content_targets = self.features(content)[1]
             self.style_targets = self.features(style)[0]
@@ -122,7 +122,7 @@ class Recipe:
         return flat @ flat.t() / features.numel()  # C*H*W
 
     def features(self, x):
-        maps = feature_maps(self.network, self.look(x), set(self.style_layers) | set(self.content_layers))
+        maps = feature_maps(self.network, self.network_input(x), set(self.style_layers) | set(self.content_layers))
         return ([self.gram(maps[name] * self.style_factor) for name in self.style_layers],
                 [maps[name] * self.content_factor for name in self.content_layers])
 
@@ -130,14 +130,14 @@ class Recipe:
         return torch.zeros(())
 
     def evaluate(self, x, point):
-        """Loss at x (its gradient goes to x.grad), recorded unless the evaluation before was at the same point.
+        """Loss at x; its gradient goes to x.grad. It is recorded unless the evaluation before was at the same point.
 
-        A step of torch's L-BFGS that its tolerances end early is followed by one that evaluates the same point again,
-        and a round of SciPy's begins where the last ended; so the record is a sequence of points each of which differs
-        from the one before. The repeated evaluation is still made, for the optimiser is owed its gradient."""
-        fresh = self.point is None or not torch.equal(point, self.point)
-        if fresh and len(self.rows) == self.limit:
-            raise Enough
+        When a step of torch's L-BFGS ends early because of its tolerances, the next step evaluates the same point
+        again, and a run of SciPy's starts where the last one ended. Such repeated evaluations are not recorded, but
+        they are made, because the optimiser needs the gradient."""
+        is_new = self.point is None or not torch.equal(point, self.point)
+        if is_new and len(self.rows) == self.limit:
+            raise Finished
         grams, maps = self.features(x)
         style = sum(map(self.distance, grams, self.style_targets)) * self.style_weight
         content = sum(map(self.distance, maps, self.content_targets)) * self.content_weight
@@ -145,7 +145,7 @@ class Recipe:
         total = style + content + tv
         x.grad = None
         total.backward()
-        if fresh:
+        if is_new:
             self.rows.append([part.item() for part in (total, style, content, tv)])
             self.point = point.clone()
         return total.detach()
@@ -155,7 +155,7 @@ class PytorchTutorial(Recipe):
     content_layers = ["conv2_2"]
     style_layers = ["conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"]
     style_weight = 1e6
-    look = staticmethod(lambda x: (x - MEAN) / STD)
+    network_input = staticmethod(lambda x: (x - MEAN) / STD)
     clamp, stops_early, steps = True, False, sys.maxsize
 
     def run(self):
@@ -169,7 +169,7 @@ class PytorchTutorial(Recipe):
         for _ in range(self.steps):
             recorded = len(self.rows)
             optimiser.step(closure)
-            converged = len(self.rows) == recorded  # every further step would do the same
+            converged = len(self.rows) == recorded  # every further step would evaluate the same point
             if converged or self.stops_early and not self.rows[-1][0] < last:
                 break
             last = self.rows[-1][0]
@@ -180,7 +180,7 @@ class TorchEarlyStop(PytorchTutorial):
     style_layers = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
     style_weight = 1
     content_factor, style_factor = 0.025, 5
-    look = staticmethod(Recipe.look)
+    network_input = staticmethod(Recipe.network_input)
     clamp, stops_early, steps = False, True, 100
 
 
@@ -188,8 +188,8 @@ class D2l(Recipe):
     content_layers = ["relu4_4"]
     style_layers = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "conv5_1"]
     style_weight = 1e3 * 10  # the program's list `10 * styles` holds each loss ten times
-    enter = staticmethod(lambda rgb: (rgb - MEAN) / STD)
-    leave = staticmethod(lambda x: x * STD + MEAN)
+    from_rgb = staticmethod(lambda rgb: (rgb - MEAN) / STD)
+    to_rgb = staticmethod(lambda x: x * STD + MEAN)
 
     def tv(self, x):
         down, across = x[:, :, 1:] - x[:, :, :-1], x[..., 1:] - x[..., :-1]
@@ -199,7 +199,7 @@ class D2l(Recipe):
         optimiser = torch.optim.Adam([self.x], lr=0.3)
         schedule = torch.optim.lr_scheduler.StepLR(optimiser, 50, 0.8)
         for _ in range(self.limit):
-            self.point = None  # one record a step, even if the step led nowhere
+            self.point = None  # records every step, even if it did not move the point
             self.evaluate(self.x, self.x.detach())
             optimiser.step()
             schedule.step()
@@ -209,8 +209,8 @@ class Keras(Recipe):
     content_layers = ["relu4_2"]
     style_layers = ["relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"]
     content_weight = 0.025
-    enter = staticmethod(lambda rgb: rgb.flip(1) * 255 - BGR_MEAN)
-    leave = staticmethod(lambda x: ((x + BGR_MEAN) / 255).flip(1))
+    from_rgb = staticmethod(lambda rgb: rgb.flip(1) * 255 - BGR_MEAN)
+    to_rgb = staticmethod(lambda x: ((x + BGR_MEAN) / 255).flip(1))
     distance = staticmethod(lambda a, b: (a - b).square().sum())
 
     def __init__(self, request):
@@ -236,9 +236,9 @@ class Keras(Recipe):
 
         vector, recorded = self.x.detach().double().numpy().ravel(), -1
         try:
-            while len(self.rows) > recorded:  # a round that tries nothing new is the end
+            while len(self.rows) > recorded:  # ends after a run without a new point
                 recorded = len(self.rows)
-                # SciPy looks at maxfun only between iterations: a round makes 21 evaluations or a few more.
+                # SciPy checks maxfun only between iterations, so a run makes 21 evaluations or a few more.
                 vector, _, _ = fmin_l_bfgs_b(loss_and_gradient, vector, maxfun=20)
         finally:
             self.x.data = self.point.to(REAL).view(self.x.shape)
@@ -255,13 +255,13 @@ def main(path):
     recipe = RECIPES[request["recipe"]](request)
     try:
         recipe.run()
-    except Enough:
+    except Finished:
         pass
     columns = [[value if math.isfinite(value) else None for value in column] for column in zip(*recipe.rows)]
     answer = dict(zip(("losses", "style", "content", "tv"), columns))
     for key, x in (("picture", recipe.x.detach()), ("evaluated", recipe.point.to(REAL).view(recipe.x.shape))):
         answer[key] = os.path.splitext(os.path.abspath(path))[0] + f".{key}.f32"
-        write_planes(answer[key], recipe.leave(x))
+        write_planes(answer[key], recipe.to_rgb(x))
     print(json.dumps(answer))
 
 

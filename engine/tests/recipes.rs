@@ -1,5 +1,5 @@
-//! The recipes beside the programs that they reproduce, told again in PyTorch and SciPy (recipes.py): the same losses from
-//! step to step, and in the end.
+//! Compares the recipes with the programs that they reproduce, reimplemented in PyTorch and SciPy (recipes.py): the
+//! losses of the first steps, and the loss at the end.
 
 mod common;
 
@@ -17,15 +17,15 @@ const HEIGHT: i64 = 32;
 const WIDTH: i64 = 48;
 const SEED: u64 = 7;
 
-/// So many steps are compared one by one.
+/// The number of steps that are compared one by one.
 const FIRST_STEPS: usize = 20;
 
 struct Program {
     name: &'static str,
     recipe: u32,
-    /// Of content, style and total variation.
+    /// The weights of content, style and total variation.
     weights: [f64; 3],
-    /// As many as it takes, or are compared.
+    /// The program's number of steps, or how many of them are compared.
     steps: i32,
 }
 
@@ -37,19 +37,19 @@ const PROGRAMS: [Program; 4] = [
         name: "torch-early-stop",
         recipe: recipe::TORCH_EARLY_STOP,
         weights: [0.025 * 0.025, 625.0, 0.0],
-        // Of up to 2000, in which the loss goes on falling towards 0.
+        // The program makes up to 2000, in which the loss keeps falling towards 0.
         steps: 300,
     },
 ];
 
-/// A network, and the layers that stand in for those that it lacks.
+/// A network, and replacements for layers that it lacks.
 struct Network {
     path: PathBuf,
-    /// For a recipe: content and style.
+    /// The content and style layers for a recipe; "": the recipe's own.
     layers: fn(u32) -> [&'static str; 2],
 }
 
-/// VGG19 to conv5_2, slim.
+/// A slim VGG19 up to conv5_2, with pseudo-random weights.
 fn seeded() -> Network {
     let path = scratch("recipes").join("seeded.safetensors");
     let channels = [8, 8, 12, 12, 16, 16, 16, 16, 24, 24, 24, 24, 24, 24];
@@ -61,14 +61,14 @@ fn seeded() -> Network {
 fn shared(file: &str, layers: fn(u32) -> [&'static str; 2]) -> Option<Network> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/weights").join(file);
     if !path.exists() {
-        eprintln!("SKIPPED: {} is not here", path.display());
+        eprintln!("SKIPPED: {} does not exist", path.display());
         return None;
     }
     Some(Network { path, layers })
 }
 
-/// What the program itself arrives at: the losses at each step. In f64 it tells which of the f32 numbers are its own and
-/// which the rounding's.
+/// The losses of the program itself at each step. The difference between f64 (`double`) and f32 shows its rounding
+/// errors.
 fn original(program: &Program, network: &Network, folder: &Path, double: bool) -> Vec<f64> {
     let raw = |name: &str, tensor: &Tensor| {
         let path = folder.join(name);
@@ -96,13 +96,13 @@ fn original(program: &Program, network: &Network, folder: &Path, double: bool) -
     let path = folder.join("request.json");
     std::fs::write(&path, request.to_string()).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recipes.py");
-    let output = Command::new("/usr/bin/python3").arg(script).arg(path).output().expect("there is a Python");
+    let output = Command::new("/usr/bin/python3").arg(script).arg(path).output().expect("Python is installed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     answer["losses"].as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap()).collect()
 }
 
-/// What we arrive at: the losses at each step, and the last one's parts as they enter it.
+/// The engine's losses at each step, and the weighted sum of the last step's parts.
 fn ours(program: &Program, network: &Network) -> (Vec<f64>, f64) {
     let mut session = Session::new(Some(&network.path), "cpu").unwrap();
     let parameters =
@@ -111,11 +111,11 @@ fn ours(program: &Program, network: &Network) -> (Vec<f64>, f64) {
     session.set_parameters(parameters, content_layers, style_layers).unwrap();
     session.set_styles(&[(style(), 1.0)]).unwrap();
     let mut losses = Vec::new();
-    let mut tell = |step: &Step| {
+    let mut record = |step: &Step| {
         losses.push(step.loss.double_value(&[]));
         true
     };
-    let _ = session.stylize(&content(), &mut tell).unwrap();
+    let _ = session.stylize(&content(), &mut record).unwrap();
     let stats = session.stats();
     let [content, style, tv] = program.weights;
     (losses, content * stats.content_loss + style * stats.style_loss + tv * stats.tv_loss)
@@ -129,7 +129,7 @@ fn style() -> Tensor {
     picture(31, HEIGHT, WIDTH)
 }
 
-/// The lowest loss: L-BFGS without a line search jumps up now and then.
+/// The lowest loss. The last one would not do: L-BFGS without a line search sometimes jumps up.
 fn lowest(losses: &[f64]) -> f64 {
     losses.iter().copied().fold(f64::INFINITY, f64::min)
 }
@@ -139,38 +139,40 @@ fn compare(program: &Program, network: &Network) {
     let folder = scratch(&format!("recipes {name}"));
     let [original, exact] = [false, true].map(|double| original(program, network, &folder, double));
     let (ours, last) = ours(program, network);
-    let apart = |a: f64, b: f64| (a / b - 1.0).abs();
-    // Where the program's rounding errors have grown, ours may have grown by more: a step of L-BFGS at which the loss jumps
-    // up multiplies them. Where they have not, the tolerance stays.
+    let difference = |a: f64, b: f64| (a / b - 1.0).abs();
+    // The tolerance grows with the program's own rounding errors, since a step of L-BFGS at which the loss jumps up
+    // multiplies them, and the engine's may be larger.
     let (mut tolerance, mut largest): (f64, f64) = (1e-3, 0.0);
     for (step, ((&ours, &original), exact)) in ours.iter().zip(&original).zip(&exact).enumerate().take(FIRST_STEPS) {
-        tolerance = tolerance.max(300.0 * apart(original, *exact));
-        largest = largest.max(apart(ours, original));
-        assert!(apart(ours, original) < tolerance, "{name}, step {}: {ours}, not {original}", step + 1);
+        tolerance = tolerance.max(300.0 * difference(original, *exact));
+        largest = largest.max(difference(ours, original));
+        assert!(difference(ours, original) < tolerance, "{name}, step {}: {ours} instead of {original}", step + 1);
     }
-    assert!(apart(last, ours[ours.len() - 1]) < 1e-4, "{name}: the parts make {last}");
+    assert!(difference(last, ours[ours.len() - 1]) < 1e-4, "{name}: the parts add up to {last}");
 
-    // Where a program stops by itself, the last digits decide. A loss that falls towards 0 is compared with where it began.
+    // Programs that stop by themselves may stop at different steps, since the last digits decide. If the loss falls to
+    // nearly 0, the tolerance is relative to the first loss.
     let end = ours.len().min(original.len());
-    let (ours_in_the_end, in_the_end) = (lowest(&ours[..end]), lowest(&original[..end]));
-    let tolerance = (0.05 * in_the_end).max(1e-3 * original[0]);
+    let (our_lowest, original_lowest) = (lowest(&ours[..end]), lowest(&original[..end]));
+    let tolerance = (0.05 * original_lowest).max(1e-3 * original[0]);
     println!(
-        "{name}: at first {:.4} % apart, in the end {ours_in_the_end} in {} steps, {in_the_end} in {}",
+        "{name}: first steps differ by {:.4} %; lowest loss {our_lowest} in {} steps, original {original_lowest} in {}",
         100.0 * largest,
         ours.len(),
         original.len()
     );
-    assert!((ours_in_the_end - in_the_end).abs() < tolerance, "{name}: {ours_in_the_end}, not {in_the_end} in the end");
-    assert!(in_the_end < original[0] * 0.7, "{name}: the loss hardly falls");
+    let difference = (our_lowest - original_lowest).abs();
+    assert!(difference < tolerance, "{name}: lowest loss {our_lowest} instead of {original_lowest}");
+    assert!(original_lowest < original[0] * 0.7, "{name}: the loss hardly falls");
 }
 
 #[test]
-fn on_a_seeded_network() {
+fn losses_agree_on_a_network_with_random_weights() {
     PROGRAMS.iter().for_each(|program| compare(program, &seeded()));
 }
 
 #[test]
-fn on_a_distilled_network() {
+fn losses_agree_on_a_distilled_network() {
     let layers = |recipe| if recipe == recipe::TORCH_EARLY_STOP { ["conv4_2", ""] } else { ["", ""] };
     if let Some(network) = shared("vgg19-compact16.safetensors", layers) {
         PROGRAMS.iter().for_each(|program| compare(program, &network));
@@ -178,7 +180,7 @@ fn on_a_distilled_network() {
 }
 
 #[test]
-fn on_the_first_layers_of_vgg19() {
+fn losses_agree_on_the_first_layers_of_vgg19() {
     let layers = |recipe| match recipe {
         recipe::PYTORCH_TUTORIAL => ["", ""],
         recipe::TORCH_EARLY_STOP => ["conv3_1", "conv1_1, conv2_1, conv3_1"],

@@ -1,4 +1,4 @@
-//! A film repainted by the engine itself.
+//! Tests the engine's sessions.
 
 mod common;
 
@@ -29,7 +29,7 @@ fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
 }
 
 #[test]
-fn the_result_is_the_same_every_time() {
+fn results_are_reproducible() {
     let film = [picture(1, 40, 60), picture(2, 40, 60)];
     let run = || {
         let mut session = session();
@@ -41,7 +41,7 @@ fn the_result_is_the_same_every_time() {
 }
 
 #[test]
-fn results_stay_in_range_and_size() {
+fn results_have_the_frames_size_and_values_in_range() {
     for (size, (height, width)) in [(0, (33, 47)), (24, (33, 47)), (64, (33, 47)), (0, (1, 1)), (8, (100, 3))] {
         let mut session = session();
         session.set_parameters(Parameters { size, first_iterations: 3, ..parameters() }, "", "").unwrap();
@@ -55,19 +55,19 @@ fn results_stay_in_range_and_size() {
 fn a_still_picture_keeps_its_paint() {
     let still = picture(1, 48, 64);
     let mut session = session();
-    let apart = |a: &Tensor, b: &Tensor| (a - b).square().mean(tch::Kind::Float).double_value(&[]);
+    let difference = |a: &Tensor, b: &Tensor| (a - b).square().mean(tch::Kind::Float).double_value(&[]);
     let first = paint(&mut session, &still);
     let mut last = first.shallow_clone();
     for _ in 0..20 {
         let next = paint(&mut session, &still);
-        assert!(apart(&next, &last) < apart(&first, &still) * 0.1, "it flickers");
+        assert!(difference(&next, &last) < difference(&first, &still) * 0.1, "the paint flickers");
         last = next;
     }
-    assert!(apart(&last, &still) > apart(&first, &still) * 0.3, "the paint wears off");
+    assert!(difference(&last, &still) > difference(&first, &still) * 0.3, "the paint fades");
 }
 
 #[test]
-fn reset_makes_the_next_frame_a_first_one() {
+fn reset_makes_the_next_frame_a_first_frame() {
     let mut session = session();
     let frame = picture(1, 32, 32);
     let first = paint(&mut session, &frame);
@@ -79,20 +79,20 @@ fn reset_makes_the_next_frame_a_first_one() {
 }
 
 #[test]
-fn as_many_steps_are_taken_as_there_is_time_for() {
+fn the_time_limit_limits_the_number_of_steps() {
     let mut session = session();
     let frame = picture(1, 48, 64);
     session.set_time_limit(Some(Duration::from_nanos(1)));
     for _ in 0..3 {
         let _ = paint(&mut session, &frame);
-        assert_eq!(session.stats().steps, 1, "never fewer than one");
+        assert_eq!(session.stats().steps, 1, "at least one step is made");
     }
     session.set_time_limit(Some(Duration::from_secs(3600)));
     let _ = paint(&mut session, &frame);
-    assert!(session.stats().steps as i32 > NEXT, "what there was no time for is made up for");
+    assert!(session.stats().steps as i32 > NEXT, "missing steps are made later");
     session.reset();
     let _ = paint(&mut session, &frame);
-    assert_eq!(session.stats().steps as i32, FIRST, "there is time for all");
+    assert_eq!(session.stats().steps as i32, FIRST, "there is time for all steps");
     session.set_time_limit(None);
     session.reset();
     let _ = paint(&mut session, &frame);
@@ -100,10 +100,10 @@ fn as_many_steps_are_taken_as_there_is_time_for() {
 }
 
 #[test]
-fn without_time_a_still_picture_is_painted_in_the_end() {
+fn with_one_step_per_frame_a_still_picture_is_painted_completely_after_a_while() {
     let still = picture(1, 48, 64);
-    let mut unhurried = session();
-    let _ = paint(&mut unhurried, &still);
+    let mut unlimited = session();
+    let _ = paint(&mut unlimited, &still);
     let mut session = session();
     session.set_time_limit(Some(Duration::from_nanos(1)));
     let _ = paint(&mut session, &still);
@@ -111,14 +111,14 @@ fn without_time_a_still_picture_is_painted_in_the_end() {
     for _ in 0..60 {
         let _ = paint(&mut session, &still);
     }
-    let [own, other] = [&session, &unhurried].map(|session| session.stats().style_loss);
-    assert!(first > 2.0 * other, "one step is not much: {first}, {other}");
-    assert!(own < other, "as well painted as with time: {own}, {other}");
-    assert_eq!(session.stats().steps, 0, "then it is finished");
+    let [own, other] = [&session, &unlimited].map(|session| session.stats().style_loss);
+    assert!(first > 2.0 * other, "one step is too good: {first}, {other}");
+    assert!(own < other, "not as well painted as without a limit: {own}, {other}");
+    assert_eq!(session.stats().steps, 0, "a finished picture gets no more steps");
 }
 
 #[test]
-fn a_recipe_s_numbers_are_its_program_s() {
+fn recipes_make_as_many_steps_as_their_programs() {
     let mut session = session();
     let steps = |session: &mut Session, recipe: u32, learning_rate: f64| {
         let parameters = Parameters { recipe, learning_rate, ..Parameters::default() };
@@ -130,22 +130,22 @@ fn a_recipe_s_numbers_are_its_program_s() {
     assert_eq!(steps(&mut session, recipe::PYTORCH_TUTORIAL, -1.0), 300);
     assert_eq!(steps(&mut session, recipe::D2L, -1.0), 500);
     assert_eq!(steps(&mut session, recipe::KERAS, -1.0), 300);
-    // Without a step the loss does not fall from one 20 evaluations to the next.
+    // With a learning rate of 0 the loss does not fall, so the recipe stops after its second 20 evaluations.
     assert_eq!(steps(&mut session, recipe::TORCH_EARLY_STOP, 0.0), 40);
 }
 
 #[test]
-fn a_frame_is_given_up_when_asked() {
+fn the_progress_callback_can_stop_a_frame() {
     let mut session = session();
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let result = session.stylize(&picture(1, 24, 32), &mut |step| {
-        told.push((step.step, step.steps, step.is_first));
+        reported.push((step.step, step.steps, step.is_first));
         step.step < 3
     });
     assert!(matches!(result, Err(Error::Stopped)));
-    assert_eq!(told, [1, 2, 3].map(|step| (step, FIRST as u32, true)));
+    assert_eq!(reported, [1, 2, 3].map(|step| (step, FIRST as u32, true)));
     let _ = paint(&mut session, &picture(1, 24, 32));
-    assert_eq!(session.stats().steps as i32, FIRST, "the next frame is a first one");
+    assert_eq!(session.stats().steps as i32, FIRST, "the next frame is a first frame");
 }
 
 #[test]
@@ -163,20 +163,21 @@ fn a_large_first_frame_is_painted_small_at_first() {
     };
     let coarse_to_fine = losses(&mut session);
     assert_eq!(coarse_to_fine.len(), FIRST as usize);
-    // Of 30 steps each size, 200, 400 and 800, gets 10: then the loss is another one, and higher.
+    // The sizes 200, 400 and 800 get 10 of the 30 steps each. At each change of size, the loss jumps up.
     let parameters = Parameters { style_scale: 0.2, ..parameters() };
     session.set_parameters(parameters, "", "").unwrap();
     session.reset();
-    let at_once = losses(&mut session);
+    let at_one_size = losses(&mut session);
     let jump = |losses: &[f64], step: usize| losses[step] / losses[step - 1];
     for step in [10, 20] {
-        assert!(jump(&coarse_to_fine, step) > 1.0 && jump(&at_once, step) < 1.0, "{step}");
+        assert!(jump(&coarse_to_fine, step) > 1.0 && jump(&at_one_size, step) < 1.0, "{step}");
     }
-    assert!(at_once.windows(2).skip(3).all(|pair| pair[1] < pair[0] * 1.1), "a style too small is painted at one size");
+    let falls = at_one_size.windows(2).skip(3).all(|pair| pair[1] < pair[0] * 1.1);
+    assert!(falls, "with a small style, the frame must be painted at one size");
 }
 
 #[test]
-fn colours_are_matched_from_the_next_frame_on() {
+fn color_matching_applies_from_the_next_frame_on() {
     let frame = picture(1, 40, 60);
     let style_loss = |original_colors| {
         let mut session = session();
@@ -211,7 +212,7 @@ fn numbers_out_of_their_ranges_are_refused() {
         let error = session.set_parameters(parameters, "", "").unwrap_err();
         assert!(matches!(&error, Error::Settings(words) if words.contains(name)), "{name}: {error}");
     }
-    // What was set before stays.
+    // The earlier parameters still apply.
     let _ = paint(&mut session, &picture(1, 24, 32));
 }
 
@@ -222,7 +223,7 @@ fn without_a_style_nothing_is_painted() {
 }
 
 #[test]
-fn any_depth_of_network_paints() {
+fn networks_of_any_depth_paint() {
     let folder = scratch("any-depth");
     for convs in [&[(0, 4)][..], &[(0, 4), (3, 4), (6, 8), (9, 8), (12, 8), (15, 8)]] {
         let path = folder.join("network.safetensors");
@@ -237,7 +238,7 @@ fn any_depth_of_network_paints() {
 }
 
 #[test]
-fn detail_that_a_smaller_size_lost_comes_back() {
+fn detail_that_is_lost_at_a_smaller_size_is_restored_from_the_frame() {
     let (height, width) = (96, 128);
     let frame = picture(1, height, width);
     let painted = |size: u32| {
@@ -245,7 +246,7 @@ fn detail_that_a_smaller_size_lost_comes_back() {
         session.set_parameters(Parameters { size, first_iterations: 10, ..Parameters::default() }, "", "").unwrap();
         paint(&mut session, &frame)
     };
-    // The brightness that no picture of half the size can hold.
+    // The part of the brightness that a picture of half the size cannot represent.
     let detail = |x: &Tensor| {
         let gray = x.mean_dim([1].as_slice(), true, tch::Kind::Float);
         let small = gray.adaptive_avg_pool2d([height / 2, width / 2]);
@@ -254,12 +255,12 @@ fn detail_that_a_smaller_size_lost_comes_back() {
     let length = |x: &Tensor| x.square().sum(tch::Kind::Float).sqrt().double_value(&[]);
     let (of_frame, of_small) = (detail(&frame), detail(&painted(64)));
     let alike = (&of_frame * &of_small).sum(tch::Kind::Float).double_value(&[]) / length(&of_frame) / length(&of_small);
-    assert!(alike > 0.8, "its detail is the frame's: {alike}");
-    assert!(length(&of_small) > 0.8 * length(&detail(&painted(0))), "and as much as that of a frame painted whole");
+    assert!(alike > 0.8, "the detail is not the frame's: {alike}");
+    assert!(length(&of_small) > 0.8 * length(&detail(&painted(0))), "there is less detail than at the full size");
 }
 
 #[test]
-fn sixteen_bits_paint_as_well_as_thirty_two() {
+fn bf16_gives_nearly_the_same_losses_as_f32() {
     let film = [picture(1, 96, 128), picture(2, 96, 128)];
     let losses = |precision: u32| {
         let mut session = session();
@@ -275,6 +276,6 @@ fn sixteen_bits_paint_as_well_as_thirty_two() {
     for (exact, short) in exact.iter().flatten().zip(short.iter().flatten()) {
         assert!((exact / short - 1.0).abs() < 0.1, "{exact} {short}");
     }
-    assert_ne!(exact, short, "they are rounded");
-    assert!(automatic == exact || automatic == short, "automatic is one of them");
+    assert_ne!(exact, short, "bf16 is not used");
+    assert!(automatic == exact || automatic == short, "auto is neither f32 nor bf16");
 }

@@ -1,4 +1,5 @@
-//! Films whose motion is known: what is carried along, what is let go of, and what is not touched.
+//! Tests warm starts on films whose motion is known: paint must follow motion, and must be replaced or kept where
+//! needed.
 
 mod common;
 
@@ -22,12 +23,12 @@ fn session(warm_start: u32) -> Session {
     session
 }
 
-/// A picture of strokes.
+/// A style picture of smooth shapes.
 fn style(seed: i64) -> Tensor {
     picture(seed, 24, 32).upsample_bilinear2d([HEIGHT, WIDTH], false, None, None)
 }
 
-/// A large scene with shapes of many sizes, of which a film shows parts.
+/// A large scene with shapes of many sizes. The films show parts of it.
 fn scene(seed: i64) -> Tensor {
     let layer = |index: i64, side: i64| {
         let noise = picture(seed * 10 + index, side, side) - 0.5;
@@ -41,7 +42,7 @@ fn part(scene: &Tensor, x: i64, y: i64) -> Tensor {
 }
 
 fn noisy(frame: &Tensor, seed: u64, sigma: f64) -> Tensor {
-    // libtorch's own generator is shared by tests that run side by side.
+    // Not libtorch's generator, which tests that run in parallel share.
     let noise = Random(seed).normal(frame.numel() as i64).unwrap().view_as(frame);
     (frame + noise * sigma).clamp(0.0, 1.0)
 }
@@ -50,7 +51,7 @@ fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
     session.stylize(frame, &mut |_| true).unwrap()
 }
 
-fn apart(a: &Tensor, b: &Tensor) -> f64 {
+fn difference(a: &Tensor, b: &Tensor) -> f64 {
     (a - b).square().mean(Kind::Float).double_value(&[])
 }
 
@@ -70,27 +71,27 @@ fn style_loss(session: &Session, painted: &Tensor) -> f64 {
 }
 
 #[test]
-fn paint_moves_with_what_it_lies_on() {
+fn paint_follows_the_motion() {
     let scene = scene(1);
-    // 3 pixels a frame to the right, 1 down.
+    // The camera moves 3 pixels per frame to the right, 1 down.
     let film: Vec<_> = (0..12).map(|index| part(&scene, 3 * index, index)).collect();
-    let restlessness = |kind: u32| {
+    let flicker = |kind: u32| {
         let mut session = session(kind);
         let painted: Vec<_> = film.iter().map(|frame| paint(&mut session, frame)).collect();
         let pair = |pair: &[Tensor]| {
             let inner = |frame: &Tensor, x: i64, y: i64| frame.narrow(2, 8 + y, 80).narrow(3, 8 + x, 110);
-            apart(&inner(&pair[0], 3, 1), &inner(&pair[1], 0, 0))
+            difference(&inner(&pair[0], 3, 1), &inner(&pair[1], 0, 0))
         };
         painted.windows(2).skip(2).map(pair).sum::<f64>() / 9.0
     };
-    let [flow, previous, none] = [warm_start::FLOW, warm_start::PREVIOUS, warm_start::NONE].map(restlessness);
+    let [flow, previous, none] = [warm_start::FLOW, warm_start::PREVIOUS, warm_start::NONE].map(flicker);
     assert!(flow * 3.0 < previous && flow * 3.0 < none, "{flow} {previous} {none}");
 }
 
 #[test]
-fn what_is_uncovered_is_painted_like_the_rest() {
+fn an_uncovered_area_is_painted_like_the_rest() {
     let (scene, other) = (scene(1), scene(2));
-    // A cover slides off the right half in 8 frames; 6 more follow.
+    // A cover slides off the right half within 8 frames; 6 more frames follow.
     let frame = |index: i64| {
         let edge = (WIDTH / 2 + 8 * index).min(WIDTH);
         let (open, cover) = (part(&scene, 0, 0), part(&other, 64 - 8 * index.min(8), 0));
@@ -102,15 +103,15 @@ fn what_is_uncovered_is_painted_like_the_rest() {
         last = paint(&mut painter, &frame(index));
     }
     let mut other = session(warm_start::FLOW);
-    let afresh = paint(&mut other, &frame(13));
+    let from_scratch = paint(&mut other, &frame(13));
     let half = |painted: &Tensor, x: i64| style_loss(&other, &painted.narrow(3, x, WIDTH / 2));
-    let (disoccluded, reference) = (half(&last, WIDTH / 2), half(&afresh, WIDTH / 2));
-    let bare = half(&frame(13), WIDTH / 2);
-    assert!(disoccluded < 0.25 * bare, "{disoccluded}, afresh {reference}, as filmed {bare}");
+    let (disoccluded, reference) = (half(&last, WIDTH / 2), half(&from_scratch, WIDTH / 2));
+    let unpainted = half(&frame(13), WIDTH / 2);
+    assert!(disoccluded < 0.25 * unpainted, "{disoccluded}, from scratch {reference}, unpainted {unpainted}");
 }
 
 #[test]
-fn a_cut_starts_afresh() {
+fn after_a_cut_the_scene_is_painted_from_scratch() {
     let mut session = session(warm_start::FLOW);
     let _ = paint(&mut session, &part(&scene(1), 0, 0));
     let _ = paint(&mut session, &part(&scene(1), 2, 0));
@@ -119,28 +120,28 @@ fn a_cut_starts_afresh() {
     let after = paint(&mut session, &other);
     assert_eq!(session.stats().steps, 120);
     session.reset();
-    assert!(after.allclose(&paint(&mut session, &other), 0.0, 1e-3, false), "something was taken over");
+    assert!(after.allclose(&paint(&mut session, &other), 0.0, 1e-3, false), "paint of the old scene is left");
 
     let parameters = Parameters { scene_threshold: 1.0, iterations: STEPS, ..Parameters::default() };
     session.set_parameters(parameters, "", "").unwrap();
     let _ = paint(&mut session, &part(&scene(1), 0, 0));
-    assert!(session.stats().steps <= 3 * STEPS as u32, "no cuts were asked for");
+    assert!(session.stats().steps <= 3 * STEPS as u32, "a threshold of 1 turns cut detection off");
 }
 
 #[test]
-fn what_is_still_is_left_alone() {
+fn a_still_scene_is_not_painted_again() {
     let mut session = session(warm_start::FLOW);
     let still = part(&scene(1), 0, 0);
     let first = paint(&mut session, &noisy(&still, 0, 0.01));
     for seed in 1..500 {
         let next = paint(&mut session, &noisy(&still, seed, 0.01));
         assert_eq!(session.stats().steps, 0, "frame {seed}");
-        assert!(apart(&next, &first) == 0.0, "it creeps");
+        assert!(difference(&next, &first) == 0.0, "the paint changes slowly");
     }
 }
 
 #[test]
-fn where_a_scene_is_still_it_stays_when_something_moves() {
+fn still_areas_keep_their_paint_when_something_else_moves() {
     let mut session = session(warm_start::FLOW);
     let (behind, front) = (part(&scene(1), 0, 0), scene(3));
     let frame = |index: i64| {
@@ -155,20 +156,20 @@ fn where_a_scene_is_still_it_stays_when_something_moves() {
         assert!(session.stats().steps >= STEPS as u32);
     }
     let far = |painted: &Tensor| painted.narrow(3, 0, 48);
-    assert!(apart(&far(&last), &far(&first)) < 1e-6, "what is far from it stays");
+    assert!(difference(&far(&last), &far(&first)) < 1e-6, "the paint of a still area changes");
     let near = |painted: &Tensor| painted.narrow(2, 60, 30).narrow(3, 80, 24);
-    assert!(apart(&near(&last), &near(&first)) > 1e-3, "what moves is painted again");
+    assert!(difference(&near(&last), &near(&first)) > 1e-3, "the moving object is not painted again");
 }
 
 #[test]
-fn noise_and_light_neither_darken_nor_wear_off() {
+fn noise_and_changes_of_light_keep_the_brightness_and_the_paint() {
     let mut session = session(warm_start::FLOW);
     let still = part(&scene(1), 0, 0);
     let first = paint(&mut session, &still);
     let begin = style_loss(&session, &first);
     let mut last = first.shallow_clone();
     for index in 1..120 {
-        // More noise than is taken for stillness, and light that goes up and down.
+        // More noise than in a still scene, and light that varies.
         let light = 1.0 + 0.05 * (f64::from(index) / 10.0).sin();
         last = paint(&mut session, &noisy(&(&still * light), index as u64, 0.025));
     }
@@ -179,7 +180,7 @@ fn noise_and_light_neither_darken_nor_wear_off() {
 }
 
 #[test]
-fn a_new_style_takes_over_a_still_scene() {
+fn a_new_style_replaces_the_paint_of_a_still_scene() {
     let mut painter = session(warm_start::FLOW);
     let still = part(&scene(1), 0, 0);
     let _ = paint(&mut painter, &still);
@@ -188,22 +189,22 @@ fn a_new_style_takes_over_a_still_scene() {
     let first = paint(&mut painter, &still);
     painter.set_styles(&[(1.0 - style(9), 1.0)]).unwrap();
     let mut last = paint(&mut painter, &still);
-    assert_eq!(painter.stats().steps, STEPS as u32, "it starts from the last result");
+    assert_eq!(painter.stats().steps, STEPS as u32, "the frame starts from the last result");
     for _ in 0..9 {
         last = paint(&mut painter, &still);
     }
-    assert!(apart(&last, &first) > 1e-3, "the style has changed");
+    assert!(difference(&last, &first) > 1e-3, "the paint is still in the old style");
     let _ = paint(&mut painter, &still);
-    assert_eq!(painter.stats().steps, 0, "then it is still again");
+    assert_eq!(painter.stats().steps, 0, "once painted, the scene is still again");
 }
 
 #[test]
 fn a_slow_change_of_light_is_followed() {
     let scene = scene(1);
-    // By so much each frame, less than noise; it also moves, lest it be still.
+    // The brightness changes by less than the noise per frame. The camera moves, so that the scene is not still.
     let last = |brighter: f64| {
         let mut session = session(warm_start::FLOW);
-        // Steps could find back to the content by themselves.
+        // No steps: they would correct the brightness by themselves.
         let parameters = Parameters { iterations: 0, ..Parameters::default() };
         session.set_parameters(parameters, "", "").unwrap();
         let frame = |index: i64| part(&scene, 2 * index, 0) * 0.6 + brighter * index as f64;
@@ -215,7 +216,7 @@ fn a_slow_change_of_light_is_followed() {
 }
 
 #[test]
-fn after_a_fade_the_scene_is_painted_as_if_there_had_been_none() {
+fn after_a_fade_the_scene_is_painted_as_from_scratch() {
     let scene = part(&scene(1), 0, 0);
     for original_colors in [original_colors::NONE, original_colors::MATCH] {
         let painter = || {
@@ -228,17 +229,17 @@ fn after_a_fade_the_scene_is_painted_as_if_there_had_been_none() {
         for index in 0..=15 {
             let _ = paint(&mut session, &(&scene * (f64::from(index) / 15.0)));
         }
-        // Less than a second later.
+        // 20 frames are less than a second.
         let last = (0..20).map(|_| paint(&mut session, &scene)).last().unwrap();
-        let afresh = paint(&mut painter(), &scene);
-        assert!(apart(&last, &afresh) < 1e-3, "{original_colors}: {}", apart(&last, &afresh));
-        assert_eq!(session.stats().steps, 0, "then it is finished");
+        let from_scratch = paint(&mut painter(), &scene);
+        assert!(difference(&last, &from_scratch) < 1e-3, "{original_colors}: {}", difference(&last, &from_scratch));
+        assert_eq!(session.stats().steps, 0, "a finished scene gets no more steps");
     }
 }
 
 #[test]
-fn a_part_is_painted_as_part_of_the_whole() {
-    // A region's worth of a frame moves; the rest's sums stand for the rest.
+fn a_region_is_painted_for_the_style_loss_of_the_whole_frame() {
+    // Only a region of the frame moves and is painted. For the rest, the sums of its features are reused.
     let (behind, front) = (scene(1).narrow(3, 0, 320), scene(3));
     let frame = |index: i64| {
         let frame = behind.copy();
@@ -251,7 +252,7 @@ fn a_part_is_painted_as_part_of_the_whole() {
         let _ = paint(&mut session, &frame(index));
         style_losses.push(session.stats().style_loss);
     }
-    // The style loss is the frame's, not the part's, which holds little of the style.
+    // The reported style loss is the whole frame's. The region's alone would be much larger.
     let (first, last) = (style_losses[0], style_losses[5]);
     assert!((0.5..1.5).contains(&(last / first)), "{style_losses:?}");
 }

@@ -1,5 +1,5 @@
-//! Weight files: every form gives the same network, what is missing is found where it usually lies, and what is damaged
-//! or hostile is an error, never more.
+//! Tests weight files: every form gives the same network, weights are found in their usual places, and damaged or
+//! hostile files give an error and do no harm.
 
 mod common;
 
@@ -23,7 +23,7 @@ use zip::write::SimpleFileOptions;
 /// A slim VGG to conv3_2.
 const SLIM: [(usize, i64); 6] = [(0, 4), (2, 4), (5, 6), (7, 6), (10, 8), (12, 8)];
 
-/// The forms that torch writes the base network in, by `checkpoints.py`.
+/// The variants in which `checkpoints.py` saves the base network with torch.
 const TORCH_FORMS: [&str; 11] = [
     "",
     "-parameters",
@@ -38,7 +38,7 @@ const TORCH_FORMS: [&str; 11] = [
     "-training",
 ];
 
-/// A folder with the base network, whose weights fit any type of float, in every form.
+/// A folder with the base network in every form. Its weights can be represented exactly in every float type.
 static FORMS: LazyLock<PathBuf> = LazyLock::new(|| {
     let folder = scratch("forms");
     write_network(&folder.join("raw.safetensors"), &SLIM);
@@ -58,7 +58,7 @@ static FORMS: LazyLock<PathBuf> = LazyLock::new(|| {
     let _ = fs::remove_file(folder.join("ran"));
 
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checkpoints.py");
-    // Debian's Python: PyTorch's wheel is not importable without its CUDA libraries.
+    // Debian's Python and PyTorch: PyTorch's wheel cannot be imported without its CUDA libraries.
     let output = Command::new("/usr/bin/python3").arg(script).arg(&folder).env("PYTHONDONTWRITEBYTECODE", "1").output();
     let output = output.expect("scripts/setup --tests installs Python with PyTorch");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -69,7 +69,7 @@ fn load(path: &Path) -> Result<Vgg, Error> {
     weights::load(path, Device::Cpu)
 }
 
-/// The reason why a file is refused; it must name the file, too.
+/// The reason why a file is refused. The message must also name the file.
 fn refused(path: &Path) -> String {
     let message = match load(path) {
         Err(error @ (Error::Unreadable { .. } | Error::NotVgg { .. })) => error.to_string(),
@@ -79,9 +79,9 @@ fn refused(path: &Path) -> String {
     message
 }
 
-/// Tells what was tried, in how many cases, and what came of it: scripts/reliability puts it into docs/reliability.md.
-fn report(tried: &str, cases: usize, outcome: &str) {
-    println!("| {tried} | {cases} | {outcome} |");
+/// Prints a row of the table in docs/reliability.md, for scripts/reliability.
+fn report(test: &str, cases: usize, outcome: &str) {
+    println!("| {test} | {cases} | {outcome} |");
 }
 
 fn features(network: &Vgg) -> Vec<Tensor> {
@@ -90,7 +90,7 @@ fn features(network: &Vgg) -> Vec<Tensor> {
     network.features(&fed, &layers, Pooling::Max).unwrap()
 }
 
-/// The same convolutions, to the bit. (Their features may differ in the last bit, by where tensors lie in memory.)
+/// The convolutions must be identical. The features may differ in the last bit, which depends on tensors' alignment.
 fn assert_same(network: &Vgg, expected: &Vgg, name: &str) {
     assert!(network.feature_layers().eq(expected.feature_layers()), "{name}");
     for (conv, expected) in network.convs.iter().zip(&expected.convs) {
@@ -110,7 +110,7 @@ fn every_form_gives_the_same_network() {
         names.extend(TORCH_FORMS.map(|variant| format!("{form}{variant}.pth")));
     }
     for name in names {
-        // The content tells the form, not the name.
+        // The form must be detected from the content, not from the name.
         let path = FORMS.join(format!("{name}.renamed"));
         fs::copy(FORMS.join(&name), &path).unwrap();
         let network = load(&path).unwrap_or_else(|error| panic!("{error}"));
@@ -134,7 +134,7 @@ fn a_deflated_archive_loads() {
 }
 
 #[test]
-fn batch_normalisation_is_folded_as_torch_computes_it() {
+fn batch_normalization_is_folded_and_gives_torchs_features() {
     let network = load(&FORMS.join("norm.pth")).unwrap();
     let layers: Vec<_> =
         network.feature_layers().filter(|layer| layer.rectified).map(|layer| layer.to_string()).collect();
@@ -150,7 +150,7 @@ fn batch_normalisation_is_folded_as_torch_computes_it() {
 }
 
 #[test]
-fn caffes_weights_are_fed_as_caffe_does() {
+fn caffe_weights_get_caffes_input_normalization() {
     let network = load(&FORMS.join("gatys.pth")).unwrap();
     let layers: Vec<_> =
         network.feature_layers().filter(|layer| layer.rectified).map(|layer| layer.to_string()).collect();
@@ -161,7 +161,7 @@ fn caffes_weights_are_fed_as_caffe_does() {
 }
 
 #[test]
-fn caffes_weights_under_torchvisions_names_are_known_by_the_files_own() {
+fn caffe_weights_with_torchvisions_tensor_names_are_detected_by_the_file_name() {
     let input = |name: &str| {
         let path = scratch("caffe-names").join(name);
         write_network(&path, &[(0, 4), (2, 4)]);
@@ -185,14 +185,14 @@ fn write_zip(path: &Path, method: CompressionMethod, entries: &[(String, Vec<u8>
     archive.finish().unwrap();
 }
 
-/// Makes torch's zip form of a pickle and storages.
+/// Writes a pickle and storages in torch's zip format.
 fn as_zip(path: &Path, pickle: &[u8], storages: &[(&str, Vec<u8>)]) {
     let mut entries = vec![("archive/data.pkl".to_owned(), pickle.to_owned())];
     entries.extend(storages.iter().map(|(key, bytes)| (format!("archive/data/{key}"), bytes.clone())));
     write_zip(path, Stored, &entries);
 }
 
-/// Makes torch's older form of a pickle and storages.
+/// Writes a pickle and storages in torch's legacy format.
 fn as_stream(path: &Path, pickle: &[u8], storages: &[(&str, Vec<u8>)]) {
     let mut file = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.".to_vec();
     file.extend(pickle);
@@ -208,12 +208,12 @@ fn as_stream(path: &Path, pickle: &[u8], storages: &[(&str, Vec<u8>)]) {
     fs::write(path, file).unwrap();
 }
 
-/// A text's opcode.
+/// The pickle opcode for a text.
 fn text(text: &str) -> Vec<u8> {
     [b"X", &(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat()
 }
 
-/// An integer's opcode.
+/// The pickle opcode for an integer.
 fn integer(value: i64) -> Vec<u8> {
     [b"\x8a\x08", &value.to_le_bytes()[..]].concat()
 }
@@ -222,7 +222,7 @@ fn tuple(items: &[i64]) -> Vec<u8> {
     [b"(".to_vec(), items.iter().flat_map(|&item| integer(item)).collect(), b"t".to_vec()].concat()
 }
 
-/// A tensor's opcodes: a view of the storage `key`, which has `length` floats.
+/// The pickle opcodes for a tensor: a view of the storage `key`, which has `length` floats.
 fn tensor(key: &str, length: i64, offset: i64, shape: &[i64], strides: &[i64]) -> Vec<u8> {
     let storage =
         [b"(".to_vec(), text("storage"), b"ctorch\nFloatStorage\n".to_vec(), text(key), text("cpu"), integer(length)];
@@ -231,13 +231,13 @@ fn tensor(key: &str, length: i64, offset: i64, shape: &[i64], strides: &[i64]) -
         .concat()
 }
 
-/// The pickle of a dict, from opcodes of its values.
+/// The pickle of a dict. The values are opcodes.
 fn dict(items: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let items: Vec<u8> = items.iter().flat_map(|(key, value)| [text(key), value.clone()].concat()).collect();
     [b"\x80\x02}(", &items[..], b"u."].concat()
 }
 
-/// A network of one convolution, with this weight.
+/// The pickle of a network with one convolution. The weight is given as opcodes.
 fn one_conv(weight: Vec<u8>) -> Vec<u8> {
     dict(&[("features.0.weight", weight), ("features.0.bias", tensor("b", 2, 0, &[2], &[1]))])
 }
@@ -246,7 +246,7 @@ fn storages() -> [(&'static str, Vec<u8>); 2] {
     [("w", vec![0; 4 * 54]), ("b", vec![0; 4 * 2])]
 }
 
-/// The reason why this pickle is refused, which both of torch's forms must agree on.
+/// The reason why this pickle is refused. It must be refused in both of torch's formats.
 fn pickle_refused(folder: &Path, pickle: &[u8]) -> String {
     let (zip, stream) = (folder.join("hostile.zip"), folder.join("hostile.stream"));
     as_zip(&zip, pickle, &storages());
@@ -255,19 +255,19 @@ fn pickle_refused(folder: &Path, pickle: &[u8]) -> String {
     refused(&zip)
 }
 
-/// The most memory that this process has had, in MiB.
+/// The process's peak memory, in MiB.
 fn peak() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     peak.trim().trim_end_matches(" kB").trim().parse::<usize>().unwrap() / 1024
 }
 
-/// libtorch and the tests' own files take less; a bomb that goes off takes more.
-const ENOUGH: usize = 1000;
+/// A limit for the peak memory, in MiB: above what libtorch and the tests need, and below what a decompressed bomb
+/// needs.
+const MAX_PEAK: usize = 1000;
 
 #[test]
-fn files_made_by_hand_load() {
-    // What the hostile ones below are variations of.
+fn the_base_of_the_hostile_files_loads() {
     let folder = scratch("by-hand");
     let pickle = one_conv(tensor("w", 54, 0, &[2, 3, 3, 3], &[27, 9, 3, 1]));
     for (name, make) in [("zip", as_zip as fn(&Path, &[u8], &[(&str, Vec<u8>)])), ("stream", as_stream)] {
@@ -277,7 +277,7 @@ fn files_made_by_hand_load() {
 }
 
 #[test]
-fn nothing_is_run() {
+fn code_in_pickles_is_refused_and_not_run() {
     for name in ["hostile-zip.pth", "hostile-legacy.pth"] {
         let reason = refused(&FORMS.join(name));
         assert!(reason.contains("posix.system") && reason.contains("run code"), "{reason}");
@@ -294,7 +294,7 @@ fn nothing_is_run() {
         ("subprocess.Popen", b"\x80\x04csubprocess\nPopen\n)}\x92."),
         ("os.system", b"\x80\x02(X\x04\0\0\0trueios\nsystem\n."),
         ("os.system", b"\x80\x02(cos\nsystem\nX\x04\0\0\0trueo."),
-        // A known function's name in another module, and a call's result called.
+        // The name of an allowed function in another module, and a call of a call's result.
         ("evil._rebuild_tensor_v2", b"\x80\x02cevil\n_rebuild_tensor_v2\n)R."),
         ("no function", b"\x80\x02ccollections\nOrderedDict\n)R)R."),
     ];
@@ -303,7 +303,7 @@ fn nothing_is_run() {
         assert!(reason.contains(name) && reason.contains("run code"), "{name}: {reason}");
     }
     report(
-        "weight files whose pickles would run code, in both of torch's forms",
+        "weight files whose pickles would run code, in both of torch's formats",
         2 * (1 + calls.len()),
         "refused; nothing is run",
     );
@@ -333,30 +333,30 @@ fn damaged_pickles_are_refused() {
         b"\x80\x02cno\nend",
         b"\x80\x02Pname\n.",
         b"\x80\x02\x82\x01.",
-        // Lengths that the file does not have.
+        // Lengths beyond the end of the file.
         b"\x80\x02X\xff\xff\xff\xffa.",
         b"\x80\x02\x8d\xff\xff\xff\xff\xff\xff\xff\xffa.",
         b"\x80\x02\x8b\xff\xff\xff\x7fa.",
         b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x7fa.",
-        // A memo with far places.
+        // A memo with very large indices.
         b"\x80\x02Nr\xff\xff\xff\xff0j\xfe\xff\xff\xff.",
     ];
     for pickle in pickles {
         pickle_refused(&folder, pickle);
     }
-    report("weight files with damaged pickles, in both of torch's forms", 2 * pickles.len(), "refused");
+    report("weight files with damaged pickles, in both of torch's formats", 2 * pickles.len(), "refused");
 }
 
 #[test]
-fn bombs_do_not_go_off() {
+fn decompression_bombs_are_refused_without_using_much_memory() {
     let folder = scratch("bombs");
     let repeat = |bytes: &[u8], count: usize| bytes.repeat(count);
     let many = 200_000;
 
-    // Lists in lists, and dicts in dicts.
+    // Deeply nested lists and dicts.
     pickle_refused(&folder, &[&b"\x80\x02"[..], &repeat(b"]", many), &repeat(b"a", many - 1), b"."].concat());
     pickle_refused(&folder, &[&b"\x80\x02"[..], &repeat(b"}U\x01a", many), b"N", &repeat(b"s", many), b"."].concat());
-    // A dict of ten times the same dict, of ten times the same dict, and so on: 10^40 in all.
+    // A dict with ten references to a dict with ten references to a dict, and so on: 10^40 entries in total.
     let mut doubling = b"\x80\x02}q\0".to_vec();
     for depth in 0..40 {
         doubling.extend(b"}(");
@@ -364,9 +364,9 @@ fn bombs_do_not_go_off() {
         doubling.extend([b'u', b'q', depth + 1]);
     }
     pickle_refused(&folder, &[&doubling[..], b"."].concat());
-    // A dict within itself.
+    // A dict that contains itself.
     pickle_refused(&folder, b"\x80\x02}q\0U\x01ah\0s.");
-    // A long list made into a dict again and again, and names joined again and again.
+    // A long list that is converted to a dict many times, and a long name that is joined many times.
     let pairs = repeat(b"](U\x01aNe", 1).repeat(many / 8);
     let again = repeat(b"ccollections\nOrderedDict\nh\x01\x85R", many / 8);
     pickle_refused(&folder, &[&b"\x80\x02](](q\x01"[..], &pairs, b"e", &again, b"e."].concat());
@@ -375,11 +375,11 @@ fn bombs_do_not_go_off() {
         pickle_refused(&folder, &[b"\x80\x04", &long[..], b"q\0", &repeat(b"h\0h\0\x93", many), b"."].concat());
     assert!(reason.contains("damaged"), "{reason}");
 
-    // More than a description takes, deflated to little.
+    // A pickle of 256 MiB that is compressed to very little.
     let path = folder.join("deflated.pth");
     write_zip(&path, Deflated, &[("a/data.pkl".into(), vec![b']'; 256 << 20])]);
     refused(&path);
-    // A storage that deflates to little, of which a tensor has the first and the last element.
+    // A storage that is compressed to very little; a tensor has its first and its last element.
     let far = 128 << 20;
     let pickle = one_conv(tensor("w", far, 0, &[2, 3, 3, 3], &[far - 27, 9, 3, 1]));
     let mut entries = vec![("a/data.pkl".to_owned(), pickle), ("a/data/w".to_owned(), vec![0; 4 * far as usize])];
@@ -388,7 +388,7 @@ fn bombs_do_not_go_off() {
     drop(entries);
     let reason = refused(&path);
     assert!(reason.contains("features.0.weight") && reason.contains("memory"), "{reason}");
-    assert!(peak() < ENOUGH, "{} MiB", peak());
+    assert!(peak() < MAX_PEAK, "{} MiB", peak());
 }
 
 #[test]
@@ -417,13 +417,13 @@ fn impossible_tensors_are_refused() {
         let reason = pickle_refused(&folder, &one_conv(weight));
         assert!(reason.contains("features.0") && reason.contains(word), "{word}: {reason}");
     }
-    // Without strides, a few elements are as many as one likes.
+    // With strides of 0, a few elements can stand for any number.
     let out = 1 << 40;
     let bias = tensor("b", 2, 0, &[out], &[0]);
     let weight = tensor("w", 54, 0, &[out, 3, 3, 3], &[0, 0, 0, 0]);
     let reason = pickle_refused(&folder, &dict(&[("features.0.weight", weight), ("features.0.bias", bias)]));
     assert!(reason.contains("memory"), "{reason}");
-    assert!(peak() < ENOUGH, "{} MiB", peak());
+    assert!(peak() < MAX_PEAK, "{} MiB", peak());
 }
 
 #[test]
@@ -434,7 +434,7 @@ fn false_sizes_in_an_archive_are_refused() {
     let bytes = fs::read(&path).unwrap();
     let central = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
     let end = bytes.windows(4).position(|window| window == b"PK\x05\x06").unwrap();
-    // Each field of the first entry and of the archive's end, as large as it can be.
+    // Sets each field of the first entry and of the end record to its largest values.
     let fields = (8..46).step_by(2).map(|field| central + field).chain((4..22).step_by(2).map(|field| end + field));
     for field in fields {
         for claim in [&[0xff, 0xff][..], &[0xff, 0xff, 0xff, 0xff], &[0xff, 0xff, 0xff, 0x7f]] {
@@ -445,7 +445,7 @@ fn false_sizes_in_an_archive_are_refused() {
             let _ = load(&path);
         }
     }
-    // An archive's end of 64 bits, with counts and sizes that no file has.
+    // A ZIP64 end record with impossible counts and sizes.
     for claim in [u64::MAX, u64::MAX >> 1, 1 << 40] {
         let mut claims = bytes[..end].to_vec();
         let at = claims.len() as u64;
@@ -460,7 +460,7 @@ fn false_sizes_in_an_archive_are_refused() {
         fs::write(&path, claims).unwrap();
         refused(&path);
     }
-    assert!(peak() < ENOUGH, "{} MiB", peak());
+    assert!(peak() < MAX_PEAK, "{} MiB", peak());
 }
 
 #[test]
@@ -476,14 +476,14 @@ fn false_headers_of_safetensors_are_refused() {
         let length = length.unwrap_or(header.len() as u64).to_le_bytes();
         fs::write(&path, [&length, header.as_bytes(), &[0; 224][..]].concat()).unwrap();
     };
-    let right = conv("F32", "[2,3,3,3]", "[0,216]");
-    write(None, &right);
+    let valid = conv("F32", "[2,3,3,3]", "[0,216]");
+    write(None, &valid);
     load(&path).unwrap();
     let headers = [
-        (Some(u64::MAX), right.clone()),
-        (Some(1 << 40), right.clone()),
-        (Some(3), right.clone()),
-        (None, right.replace("}}", "}")),
+        (Some(u64::MAX), valid.clone()),
+        (Some(1 << 40), valid.clone()),
+        (Some(3), valid.clone()),
+        (None, valid.replace("}}", "}")),
         (None, "{".repeat(100_000)),
         (None, format!("{{\"a\":{}", "[".repeat(100_000))),
         (None, r#"{"features.0.weight":7}"#.into()),
@@ -505,19 +505,19 @@ fn false_headers_of_safetensors_are_refused() {
 }
 
 #[test]
-fn cut_off_files_are_refused_and_damaged_ones_do_no_harm() {
-    let path = scratch("cut-off").join("file");
+fn truncated_files_are_refused_and_damaged_files_do_no_harm() {
+    let path = scratch("truncated").join("file");
     let forms = ["base.safetensors", "tch.ot", "zip.pth", "legacy.pth", "legacy-views.pth", "python2.pth", "script.pt"];
-    let (mut cut, mut changed) = (0, 0);
+    let (mut truncated, mut changed) = (0, 0);
     for form in forms {
         let whole = fs::read(FORMS.join(form)).unwrap();
         let ends = (0..whole.len()).step_by(whole.len() / 150).chain(0..64).chain(whole.len() - 64..whole.len());
         for end in ends {
             fs::write(&path, &whole[..end]).unwrap();
             assert!(refused(&path).len() > 20, "{form} to {end}");
-            cut += 1;
+            truncated += 1;
         }
-        // Bytes changed in the description, at each end of the file.
+        // Changes bytes at the beginning and the end of the file, where the pickle or header is.
         for i in (0..whole.len().min(4000)).chain(whole.len() - 200..whole.len()).step_by(3) {
             let mut damaged = whole.clone();
             damaged[i] = damaged[i].wrapping_mul(31).wrapping_add(0x55);
@@ -526,13 +526,13 @@ fn cut_off_files_are_refused_and_damaged_ones_do_no_harm() {
             changed += 1;
         }
     }
-    assert!(peak() < ENOUGH, "{} MiB", peak());
-    report("weight files of seven forms, cut off at any place", cut, "an error that names the file");
-    report("weight files of seven forms with a byte changed", changed, "load, or an error that names the file");
+    assert!(peak() < MAX_PEAK, "{} MiB", peak());
+    report("weight files in seven formats, truncated at any place", truncated, "an error that names the file");
+    report("weight files in seven formats with a changed byte", changed, "load, or an error that names the file");
 }
 
 #[test]
-fn numbers_that_are_none_are_refused() {
+fn weights_that_are_not_finite_are_refused() {
     let path = scratch("numbers").join("vgg19.safetensors");
     let convolution = [("0.weight", vec![4, 3, 3, 3]), ("0.bias", vec![4])];
     let norm = ["1.weight", "1.bias", "1.running_mean", "1.running_var"].map(|part| (part, vec![4]));
@@ -558,8 +558,8 @@ fn numbers_that_are_none_are_refused() {
 }
 
 #[test]
-fn what_is_no_weight_file_is_named() {
-    let folder = scratch("strangers");
+fn errors_for_other_files_say_what_they_are() {
+    let folder = scratch("other-files");
     let path = folder.join("vgg19.pth");
     for (content, word) in [
         (&b""[..], "empty"),
@@ -581,8 +581,8 @@ fn what_is_no_weight_file_is_named() {
 }
 
 #[test]
-fn other_tensors_are_not_read() {
-    // A classifier of 16 GiB, in a file that has a hole there.
+fn tensors_that_are_not_needed_are_not_read() {
+    // A classifier of 16 GiB, which is a hole in a sparse file.
     let path = scratch("classifier").join("large.safetensors");
     let large = 16_u64 << 30;
     let header = format!(
@@ -599,11 +599,11 @@ fn other_tensors_are_not_read() {
     file.set_len(8 + header.len() as u64 + 224 + large).unwrap();
     load(&path).unwrap();
     fs::remove_file(&path).unwrap();
-    assert!(peak() < ENOUGH, "{} MiB", peak());
+    assert!(peak() < MAX_PEAK, "{} MiB", peak());
 }
 
 #[test]
-fn what_does_not_fit_is_named() {
+fn errors_name_the_tensor_that_does_not_fit() {
     let path = scratch("misfits").join("network.safetensors");
     let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
     let conv = |name: &str, out: i64, input: i64| {
@@ -643,7 +643,7 @@ fn what_does_not_fit_is_named() {
 }
 
 #[test]
-fn weights_are_found_where_they_usually_lie() {
+fn weights_are_found_in_their_usual_places() {
     let home = scratch("home");
     fs::remove_dir_all(&home).unwrap();
     let find = |variables: &[(&str, &Path)]| {
@@ -660,7 +660,7 @@ fn weights_are_found_where_they_usually_lie() {
     assert_eq!(find(&[in_home]), None);
     assert_eq!(find(&[]), None);
 
-    // From the last resort to the first.
+    // In order of increasing priority.
     let download = "hub/checkpoints/vgg19-dcbb9e9d.pth";
     let cached = make(&format!(".cache/torch/{download}"));
     assert_eq!(find(&[in_home]), Some(cached));
@@ -677,7 +677,7 @@ fn weights_are_found_where_they_usually_lie() {
     let own = make("xdg-data/stylefilter/vgg16.ot");
     let xdg_data = home.join("xdg-data");
     assert_eq!(find(&[in_home, ("XDG_DATA_HOME", &xdg_data)]), Some(own));
-    // What is named is meant, even where it is not; what is empty is not named.
+    // A file named by the variable is returned even if it does not exist; an empty variable counts as not set.
     let named = home.join("nowhere");
     assert_eq!(find(&[in_home, ("STYLEFILTER_WEIGHTS", &named)]), Some(named.clone()));
     assert_eq!(find(&[("STYLEFILTER_WEIGHTS", Path::new(""))]), None);

@@ -1,4 +1,4 @@
-"""Filters or repaints a film with Ray, one task a shot, and joins it without a seam. Run by scripts/cluster."""
+"""Filters or repaints a film with Ray: one task per shot, then the shots are joined. Run by scripts/cluster."""
 
 import argparse
 import json
@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-# Before Ray is imported: nothing is sent to its makers; of shots that fail together one tells why.
+# These must be set before Ray is imported. They turn off usage reports, and errors of further shots after the first
+# one.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
 
@@ -19,7 +20,8 @@ import ray
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).absolute() / "release/examples"
-# What scripts/env and users set; nodes have the project, or its package, at the same place.
+# Prefixes of variables that tasks get, too: set by scripts/env or the user. All nodes have the project at the same
+# path.
 PASSED_ON = ("CARGO_", "GST_", "LIBTORCH", "OMP_", "STYLEFILTER_", "XDG_DATA_HOME")
 NANOSECONDS = 10**9
 
@@ -28,32 +30,36 @@ def arguments() -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         prog="scripts/cluster",
         allow_abbrev=False,
-        description="Filters or repaints a film, its shots at once. What else is given is transcode's: --style, --set, "
-        "--encoder, ...",
-        epilog="Where it is stopped, the shots made so far lie in OUTPUT.shots, and the same command goes on from there.",
+        description="Filters or repaints a film, several shots at the same time. All other options are passed to "
+        "transcode: --style, --set, --encoder, ...",
+        epilog="After an interruption, finished shots remain in OUTPUT.shots, and the same command continues from there.",
     )
     parser.add_argument("film", type=Path, metavar="INPUT", help="any film that GStreamer can read")
-    parser.add_argument("output", type=Path, metavar="OUTPUT", help="the film to make: .mp4, .mkv or .webm")
+    parser.add_argument("output", type=Path, metavar="OUTPUT", help="the film to write: .mp4, .mkv or .webm")
     parser.add_argument("--address", help="a Ray cluster, as for ray.init: auto, ray://HOST:10001 [default: this machine]")
-    parser.add_argument("--cpus", type=float, default=1, help="CPUs a shot [default: %(default)s]")
-    parser.add_argument("--gpus", type=float, default=0, help="GPUs a shot; 0.5: two share one [default: %(default)s]")
-    parser.add_argument("--workers", type=int, help="shots at once [default: as many as CPUs and GPUs allow]")
-    parser.add_argument("--retries", type=int, default=3, help="for a shot that fails [default: %(default)s]")
-    parser.add_argument("--overwrite", action="store_true", help="replace OUTPUT, if there is one")
+    parser.add_argument("--cpus", type=float, default=1, help="CPUs per shot [default: %(default)s]")
+    parser.add_argument(
+        "--gpus", type=float, default=0, help="GPUs per shot; with 0.5, two shots share one [default: %(default)s]"
+    )
+    parser.add_argument(
+        "--workers", type=int, help="maximum number of shots at the same time [default: as CPUs and GPUs allow]"
+    )
+    parser.add_argument("--retries", type=int, default=3, help="retries for a failed shot [default: %(default)s]")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUTPUT, if it exists")
     own, others = parser.parse_known_args()
-    if of_parts := {"--start", "--duration", "--preview", "--resume"} & {option.partition("=")[0] for option in others}:
-        parser.error(f"{of_parts.pop()}: it is always a whole film")
+    if refused := {"--start", "--duration", "--preview", "--resume"} & {option.partition("=")[0] for option in others}:
+        parser.error(f"{refused.pop()}: not available here, since the whole film is converted")
     if not own.film.is_file():
-        parser.error(f"{own.film}: there is no such file")
+        parser.error(f"{own.film}: no such file")
     if own.output.suffix not in (".mp4", ".mkv", ".webm"):
         parser.error(f"{own.output}: the output's extension must be one of .mp4, .mkv, .webm")
     if own.output.exists() and not own.overwrite:
-        parser.error(f"{own.output} is there already: --overwrite replaces it")
+        parser.error(f"{own.output} already exists: --overwrite replaces it")
     return own, others
 
 
 def program(name: str, *command: object, given: str | None = None) -> str:
-    """What a program of examples prints; ends with what it says is wrong."""
+    """Runs one of the examples and returns its output, or ends with its error message."""
     run = subprocess.run([PROGRAMS / name, *command], input=given, capture_output=True, text=True)
     if run.returncode:
         raise SystemExit(run.stderr.strip())
@@ -61,13 +67,13 @@ def program(name: str, *command: object, given: str | None = None) -> str:
 
 
 class Plan:
-    """A film's shots, and the folder of those that were made."""
+    """A film's shots, and the folder with the finished ones."""
 
     def __init__(self, film: Path, output: Path, options: list[str]):
         self.film, self.output, self.options = film.absolute(), output, options
         self.folder = output.with_suffix(".shots")
         file = self.folder / "plan.json"
-        # Shots that were made of another film, or otherwise, are of no use.
+        # Shots of another film, or with other options, must not be reused.
         wanted = {"options": options, "files": {name: stamp(name) for name in [str(self.film), *named_files(options)]}}
         plan = json.loads(file.read_text()) if file.exists() else {}
         if any(plan.get(key) != value for key, value in wanted.items()):
@@ -80,7 +86,7 @@ class Plan:
             shot["file"] = str(self.folder / f"{index:05}{output.suffix}")
 
     def missing(self) -> list[int]:
-        """Longest first: else the last to begin may be long, and all wait for it."""
+        """Unfinished shots, longest first: a long shot that starts last would run alone."""
         missing = [index for index, shot in enumerate(self.shots) if not Path(shot["file"]).exists()]
         return sorted(missing, key=lambda index: -self.shots[index]["frames"])
 
@@ -111,7 +117,7 @@ def stamp(name: str) -> list[int]:
 
 
 def named_files(options: list[str]) -> list[str]:
-    """`--style a.jpg,b.jpg`, `--set weights=c.pth`: the files among them."""
+    """The files among options like `--style a.jpg,b.jpg` and `--set weights=c.pth`."""
     names = [name for option in options for name in option.partition("=")[2].split(",") + option.split(",")]
     return [name for name in names if os.path.isfile(name)]
 
@@ -126,23 +132,23 @@ class ShotFailed(Exception):
 
 @ray.remote
 def make(film: Path, suffix: str, options: list[str], folder: str, environment: dict[str, str]) -> tuple[bytes, float]:
-    """A film of a shot, and the time that it took."""
+    """Converts a shot; returns the film and the time that it took."""
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / f"shot{suffix}"
-        # A worker that is killed leaves no transcode behind.
+        # transcode must end when its worker is killed.
         command = ["setpriv", "--pdeathsig", "KILL", PROGRAMS / "transcode", film, output, *options]
         run = subprocess.run(command, cwd=folder, env=os.environ | environment, capture_output=True, text=True)
         if run.returncode:
-            said = run.stderr.strip().rpartition("\n")[2]
-            raise ShotFailed(said or f"transcode was ended by signal {-run.returncode}")
+            reason = run.stderr.strip().rpartition("\n")[2]
+            raise ShotFailed(reason or f"transcode was ended by signal {-run.returncode}")
         return output.read_bytes(), time.monotonic() - begin
 
 
 def make_all(plan: Plan, own: argparse.Namespace) -> None:
-    """Makes the shots that are missing, so many at once."""
+    """Makes the missing shots, at most `own.workers` at the same time."""
     environment = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
-    # Whatever the node, a shot has its share of the cores, and leaves the others alone while it waits.
+    # On every node, a shot uses its share of the cores only, and does not keep them busy while it waits.
     environment |= {"OMP_NUM_THREADS": str(max(1, int(own.cpus))), "OMP_WAIT_POLICY": "passive"}
     task = make.options(num_cpus=own.cpus, num_gpus=own.gpus, max_retries=own.retries, retry_exceptions=True)
     waiting, running = plan.missing(), {}
@@ -162,7 +168,7 @@ def make_all(plan: Plan, own: argparse.Namespace) -> None:
         plan.keep(index, film)
         left -= 1
         print(f"the shot at {plan.shots[index]['begin'] / NANOSECONDS:.1f} s: {plan.shots[index]['frames']} frames "
-              f"in {took:.1f} s; {left} to go", flush=True)
+              f"in {took:.1f} s; {left} left", flush=True)
 
 
 def main() -> None:
@@ -176,7 +182,7 @@ def main() -> None:
         ray.init(own.address, log_to_driver=False)
     else:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR", _node_ip_address="127.0.0.1")
-    # Whoever started this may have it ignore Ctrl-C, and Ray ends at once when it is terminated.
+    # A background process ignores Ctrl-C by default, and Ray's handler for SIGTERM ends the process at once.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     times.append(time.monotonic())
@@ -194,4 +200,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on from there")
+        sys.exit("stopped; the same command continues from there")

@@ -1,7 +1,7 @@
 //! What cluster.py needs besides transcode: a film's shots, and the film joined from them once they were made.
 //!
-//! `cluster shots FILM` prints the shots as a list in JSON; `cluster join FILM OUTPUT` reads such a list, with each shot's
-//! file in it.
+//! `cluster shots FILM` prints the shots as a list in JSON; `cluster join FILM OUTPUT` reads such a list, with each
+//! shot's file in it.
 
 #[path = "../film/mod.rs"]
 mod film;
@@ -18,23 +18,24 @@ use film::shots;
 use gst::ClockTime;
 use serde::{Deserialize, Serialize};
 
-/// Parts a film into shots, and joins it from them.
+/// Lists a film's shots, and joins a film from its converted shots.
 #[derive(Parser)]
 #[command(name = "cluster")]
 enum Command {
-    /// Prints a film's shots
+    /// Prints a film's shots as a JSON list
     Shots { film: PathBuf },
-    /// Makes OUTPUT of the pictures of shots that were made, and of everything else in the film
+    /// Reads such a list with each shot's file from the standard input, and writes OUTPUT with the video of these files
+    /// and everything else in FILM
     Join { film: PathBuf, output: PathBuf },
 }
 
-/// A shot, as lists have it.
+/// A shot in the JSON list.
 #[derive(Deserialize, Serialize)]
 struct Shot {
-    /// Where in the film it begins, in nanoseconds.
+    /// Its place in the film, in nanoseconds.
     begin: u64,
     frames: u64,
-    /// The film that was made of it, if it was.
+    /// The file with the converted shot.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<PathBuf>,
 }

@@ -8,14 +8,14 @@ use gst::prelude::*;
 use gst_video::prelude::*;
 use image::{RgbImage, imageops};
 
-/// Each frame's width on the sheet; its height keeps the film's shape.
+/// Each frame's width on the sheet; the height keeps the film's aspect ratio.
 const WIDTH: u32 = 384;
 
 /// One film's row.
 pub struct Strip<'a> {
     /// The film's file.
     pub film: &'a Path,
-    /// What to write on the frame at a share (0..1) of the film.
+    /// The caption for the frame at a position in the film (0..1).
     pub caption: &'a dyn Fn(f64) -> String,
 }
 
@@ -37,7 +37,7 @@ pub fn write(path: &Path, columns: usize, strips: &[Strip]) -> Result<(), Box<dy
     Ok(())
 }
 
-/// The frame at a share of a film, with a caption.
+/// The frame at a position in a film (0..1), with a caption.
 fn frame(film: &Path, share: f64, caption: &str) -> Result<RgbImage, Box<dyn Error>> {
     let pipeline = gst::parse::launch(&format!(
         "uridecodebin name=film ! videoconvert ! videoscale ! video/x-raw,format=RGB,width={WIDTH},pixel-aspect-ratio=1/1 \
@@ -58,14 +58,15 @@ fn frame(film: &Path, share: f64, caption: &str) -> Result<RgbImage, Box<dyn Err
 fn seek_and_pull(pipeline: &gst::Pipeline, sink: &gst_app::AppSink, share: f64) -> Result<RgbImage, Box<dyn Error>> {
     pipeline.set_state(gst::State::Paused)?;
     pipeline.state(None).0?;
-    let duration = pipeline.query_duration::<gst::ClockTime>().ok_or("a film without a duration")?;
+    let duration = pipeline.query_duration::<gst::ClockTime>().ok_or("the film has no duration")?;
     let time = gst::ClockTime::from_nseconds((duration.nseconds() as f64 * share) as u64);
     pipeline.seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE, time)?;
     let sample = sink.pull_preroll()?;
-    let info = gst_video::VideoInfo::from_caps(sample.caps().ok_or("a frame without caps")?)?;
-    let buffer = sample.buffer().ok_or("a sample without a frame")?;
+    let info = gst_video::VideoInfo::from_caps(sample.caps().ok_or("the frame has no caps")?)?;
+    let buffer = sample.buffer().ok_or("the sample has no frame")?;
     let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info)?;
     let (row, stride) = (info.width() as usize * 3, frame.plane_stride()[0] as usize);
     let pixels = frame.plane_data(0)?.chunks(stride).take(info.height() as usize).flat_map(|line| &line[..row]);
-    RgbImage::from_raw(info.width(), info.height(), pixels.copied().collect()).ok_or_else(|| "a frame too small".into())
+    let picture = RgbImage::from_raw(info.width(), info.height(), pixels.copied().collect());
+    picture.ok_or_else(|| "the frame is too small".into())
 }

@@ -1,5 +1,5 @@
-//! The elements at work on a film: `demo [VIDEO] [STYLE]` writes `target/demo/filtered.mp4`, `styled.mp4` and
-//! `contact-sheet.png`. Without arguments it films a scene and paints a style of its own.
+//! Shows both elements on a film: `demo [VIDEO] [STYLE]` writes `target/demo/filtered.mp4`, `styled.mp4` and
+//! `contact-sheet.png`. Without arguments it generates a film and a style picture.
 
 mod contact_sheet;
 #[path = "../film/mod.rs"]
@@ -18,7 +18,7 @@ use film::Film;
 use film::bar::Bar;
 use gst::prelude::*;
 
-/// The filters that the filtered film walks through, each for an equal share of its duration, with what they use.
+/// The filters of the filtered film, each for an equal part of its duration, and the properties for the caption.
 const FILTERS: [(&str, &str); 5] = [
     ("contour", ""),
     ("emboss", ""),
@@ -27,7 +27,7 @@ const FILTERS: [(&str, &str); 5] = [
     ("edge-enhance-more", ""),
 ];
 
-/// The longer side at which a CPU paints in bearable time.
+/// styletransfer's `size` on a CPU, where the film's own size would take too long.
 const CPU_SIZE: u32 = 480;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -83,18 +83,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Makes a film, showing how far it is; what it took.
+/// Converts a film with a progress bar; returns a line with the measurements.
 fn make(video: &Path, path: &Path, element: &gst::Element) -> Result<String, Box<dyn Error>> {
     let bar = Bar::new(path)?;
     let made = Film::new(video, path.to_owned(), element).make(|progress| bar.show(progress), &AtomicBool::new(false));
     drop(bar);
     let made = made?;
-    let took = format!("{}: {made}", path.display());
-    println!("{took}");
-    Ok(took)
+    let summary = format!("{}: {made}", path.display());
+    println!("{summary}");
+    Ok(summary)
 }
 
-/// Calls `change` before each picture, with the share (0..1) of the film that lies before it.
+/// Calls `change` before each frame, with the frame's position in the film (0..1).
 fn on_time(element: &gst::Element, change: impl Fn(&gst::Element, f64) + Send + Sync + 'static) {
     let (Some(pad), target) = (element.static_pad("sink"), element.downgrade()) else { return };
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
@@ -108,12 +108,12 @@ fn on_time(element: &gst::Element, change: impl Fn(&gst::Element, f64) + Send + 
     });
 }
 
-/// The filter at a share (0..1) of the film's duration.
+/// The filter at a position in the film (0..1).
 fn filter_at(share: f64) -> (&'static str, &'static str) {
     FILTERS[((share * FILTERS.len() as f64) as usize).min(FILTERS.len() - 1)]
 }
 
-/// Where a running styletransfer computes.
+/// The device of a running styletransfer.
 fn device(styletransfer: &gst::Element) -> String {
     styletransfer.property::<gst::Structure>("stats").get("device").unwrap_or_default()
 }

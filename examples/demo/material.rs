@@ -1,4 +1,4 @@
-//! The demo's own clip and style picture.
+//! The demo's generated film and style picture.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub fn clip(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     source.set_callbacks(
         gst_app::AppSrcCallbacks::builder()
             .need_data(move |source, _| {
-                // A failed push shows as the pipeline's own error.
+                // A failure is reported on the pipeline's bus.
                 let _ = match frames.next() {
                     Some(frame) => source.push_buffer(frame),
                     None => source.end_of_stream(),

@@ -9,13 +9,13 @@ pub fn rgb(hex: u32) -> Rgb {
 }
 
 /// The colour as three bytes; channels outside 0..1 are clamped.
-pub fn bytes(colour: Rgb) -> [u8; 3] {
-    colour.map(|channel| (channel * 255.0 + 0.5) as u8)
+pub fn bytes(color: Rgb) -> [u8; 3] {
+    color.map(|channel| (channel * 255.0 + 0.5) as u8)
 }
 
 /// The colour with every channel multiplied by `factor`.
-pub fn scale(colour: Rgb, factor: f32) -> Rgb {
-    colour.map(|channel| channel * factor)
+pub fn scale(color: Rgb, factor: f32) -> Rgb {
+    color.map(|channel| channel * factor)
 }
 
 /// Linear interpolation from `a` (at 0) to `b` (at 1), channel by channel.
@@ -54,7 +54,7 @@ pub fn noise(x: f32, y: f32) -> f32 {
     let (u, v) = (fade(dx), fade(dy));
     let top = lerp(corner(0, 0), corner(1, 0), u);
     let bottom = lerp(corner(0, 1), corner(1, 1), u);
-    // The slopes are 16-bit numbers, and rarely all pull the same way.
+    // The slopes are 16-bit numbers; their sum rarely exceeds this.
     lerp(top, bottom, v) / 20000.0
 }
 
@@ -72,7 +72,7 @@ fn fractal(mut x: f32, mut y: f32, octaves: u32, shape: impl Fn(f32) -> f32) -> 
     let (mut sum, mut strength) = (0.0, 0.5);
     for _ in 0..octaves {
         sum += strength * shape(noise(x, y));
-        // Turning every octave keeps the lattices from lining up.
+        // Rotating every octave keeps the lattices from coinciding.
         (x, y) = (1.6 * x + 1.2 * y + 7.3, 1.6 * y - 1.2 * x + 3.1);
         strength *= 0.5;
     }
@@ -88,7 +88,7 @@ fn floor(x: f32) -> i32 {
     truncated - i32::from(x < truncated as f32)
 }
 
-/// Scrambled bits, by multiplying with the leading digits of the golden ratio, the root of two and e.
+/// A hash: multiplications by the leading bits of the golden ratio, the square root of two and e.
 fn hash(x: i32, y: i32) -> u32 {
     let mut bits = (x as u32).wrapping_mul(0x9e37_79b1) ^ (y as u32).wrapping_mul(0xb504_f333);
     bits = (bits ^ (bits >> 15)).wrapping_mul(0xadf8_5459);

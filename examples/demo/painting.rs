@@ -5,9 +5,9 @@
 
 use crate::noise::{Rgb, bytes, fbm, length, lerp, mix, noise, rgb, scale, smoothstep};
 
-/// Canvas pixels per picture pixel and axis, so that bristles stay fine and edges smooth.
+/// Supersampling: canvas pixels per picture pixel and axis, so that bristles are fine and edges smooth.
 const FINENESS: usize = 2;
-/// Whirls in the sky: centre x and y, radius, strength, and the size of the light in their middle.
+/// Whirls in the sky: centre x and y, radius, strength, and the size of the light in the centre.
 const WHIRLS: [[f32; 5]; 5] = [
     [0.36, 0.22, 0.17, 2.6, 0.175],
     [-0.28, 0.27, 0.17, 2.2, 0.07],
@@ -22,7 +22,7 @@ const SKY: [u32; 6] = [0x14235e, 0x1f3f9e, 0x2f6fc4, 0x39a3b5, 0xa9dccb, 0x2b57b
 const HILLS: [u32; 5] = [0x12224f, 0x1f4b6e, 0x2d7a6a, 0x24306b, 0x571f35];
 const FIELD: [u32; 6] = [0xe8b02e, 0xf6d860, 0xc9791f, 0x8e2a1c, 0xe9962b, 0x7d8a2c];
 
-/// Paints `width` x `height` pixels of packed RGB, rows top-down; always the same picture.
+/// Paints `width` x `height` pixels of packed RGB, rows top-down. The picture is always the same.
 pub fn paint(width: usize, height: usize) -> Vec<u8> {
     let mut canvas = Canvas::new(width * FINENESS, height * FINENESS);
     let mut dice = Dice(0x5eed_1234_abcd_9876);
@@ -31,10 +31,10 @@ pub fn paint(width: usize, height: usize) -> Vec<u8> {
         for _ in 0..(coats * aspect / (brush * length)) as usize {
             let start = (aspect * dice.between(-0.6, 0.6), dice.between(-0.1, 1.1));
             let light = dice.between(0.82, 1.2);
-            let colour = Region::at(start).colour(start).map(|c| c * light + dice.between(-0.05, 0.05));
+            let color = Region::at(start).color(start).map(|c| c * light + dice.between(-0.05, 0.05));
             let length = length * dice.between(0.5, 1.2) * dice.between(-1.0, 1.0).signum();
             let path = trace(start, length, canvas.spacing());
-            canvas.stroke(&path, brush * dice.between(0.7, 1.3), colour, dice.between(0.0, 999.0));
+            canvas.stroke(&path, brush * dice.between(0.7, 1.3), color, dice.between(0.0, 999.0));
         }
     }
     canvas.photograph()
@@ -73,7 +73,7 @@ impl Region {
         }
     }
 
-    fn colour(self, point: Point) -> Rgb {
+    fn color(self, point: Point) -> Rgb {
         let stream = self.stream(point);
         match self {
             Self::Sky => {
@@ -110,7 +110,7 @@ fn trace(start: Point, length: f32, step: f32) -> Vec<Point> {
     line.take_while(|&point| Region::at(point) == region).collect()
 }
 
-/// A canvas of wet paint: per pixel its colour and how thick it lies.
+/// A canvas of wet paint: the colour and thickness at each pixel.
 struct Canvas {
     width: usize,
     height: usize,
@@ -127,32 +127,32 @@ impl Canvas {
         0.6 / self.height.max(1) as f32
     }
 
-    fn stroke(&mut self, path: &[Point], brush: f32, colour: Rgb, seed: f32) {
+    fn stroke(&mut self, path: &[Point], brush: f32, color: Rgb, seed: f32) {
         let bristles = (brush / self.spacing()) as i32;
         for (i, pair) in path.windows(2).enumerate() {
             let ((x, y), (next_x, next_y)) = (pair[0], pair[1]);
             let progress = i as f32 / path.len() as f32;
             for bristle in -bristles / 2..=bristles / 2 {
                 let streak = noise(seed + bristle as f32 * 0.19, seed + i as f32 * 0.003);
-                // The outer bristles touch down last and lift off first, none quite with its neighbour.
+                // The outer bristles start later and end earlier than the inner ones, with some variation.
                 let outward = (2.0 * bristle as f32 / bristles as f32).powi(2);
                 let late = 0.1 * outward + 0.08 * streak;
                 if progress > late && progress < 0.97 - 1.5 * late {
                     let reach = bristle as f32;
                     let point = (x - (next_y - y) * reach, y + (next_x - x) * reach);
                     let ridge = 0.5 + 0.5 * streak + 0.3 * outward * outward;
-                    self.dab(point, scale(colour, 1.0 + 0.25 * streak), ridge);
+                    self.dab(point, scale(color, 1.0 + 0.25 * streak), ridge);
                 }
             }
         }
     }
 
-    fn dab(&mut self, (x, y): Point, colour: Rgb, thickness: f32) {
+    fn dab(&mut self, (x, y): Point, color: Rgb, thickness: f32) {
         let column = (x * self.height as f32 + self.width as f32 / 2.0).floor();
         let row = (y * self.height as f32).floor();
         if (0.0..self.width as f32).contains(&column) && (0.0..self.height as f32).contains(&row) {
             let spot = &mut self.paint[row as usize * self.width + column as usize];
-            *spot = (mix(spot.0, colour, 0.75), lerp(spot.1, thickness, 0.7));
+            *spot = (mix(spot.0, color, 0.75), lerp(spot.1, thickness, 0.7));
         }
     }
 
@@ -171,8 +171,8 @@ impl Canvas {
     fn lit(&self, x: usize, y: usize) -> Rgb {
         let spot = |x: usize, y: usize| self.paint[y.min(self.height - 1) * self.width + x.min(self.width - 1)];
         let slope = spot(x + 1, y + 1).1 - spot(x.saturating_sub(1), y.saturating_sub(1)).1;
-        let colour = scale(spot(x, y).0, 1.0 + 0.45 * slope);
-        mix(colour, [1.0; 3], 0.3 * smoothstep(0.3, 1.0, slope))
+        let color = scale(spot(x, y).0, 1.0 + 0.45 * slope);
+        mix(color, [1.0; 3], 0.3 * smoothstep(0.3, 1.0, slope))
     }
 }
 

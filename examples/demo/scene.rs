@@ -37,32 +37,32 @@ pub fn render(time: f64, width: usize, height: usize) -> Vec<u8> {
     picture
 }
 
-/// A colour already weighted by how much of the pixel it covers (0..1).
+/// A colour, premultiplied by its coverage of the pixel (0..1).
 #[derive(Clone, Copy)]
 struct Layer {
-    colour: Rgb,
+    color: Rgb,
     cover: f32,
 }
 
 impl Layer {
-    const CLEAR: Self = Self { colour: [0.0; 3], cover: 0.0 };
+    const CLEAR: Self = Self { color: [0.0; 3], cover: 0.0 };
 
-    fn new(colour: Rgb, cover: f32) -> Self {
-        Self { colour: scale(colour, cover), cover }
+    fn new(color: Rgb, cover: f32) -> Self {
+        Self { color: scale(color, cover), cover }
     }
 
     fn over(self, below: Self) -> Self {
         let rest = 1.0 - self.cover;
-        let colour = std::array::from_fn(|i| self.colour[i] + below.colour[i] * rest);
-        Self { colour, cover: self.cover + below.cover * rest }
+        let color = std::array::from_fn(|i| self.color[i] + below.color[i] * rest);
+        Self { color, cover: self.cover + below.cover * rest }
     }
 }
 
-/// A layer of the scene and the height from which down it may be seen.
+/// A layer of the scene, and the y coordinate above which it is never visible.
 type Band = (f32, fn(&Scene, f32, f32) -> Layer);
 /// Nearest first.
 const FOREGROUND: [Band; 4] = [(0.8, Scene::bank), (0.4, Scene::boat), (SHORE, Scene::lake), (0.0, Scene::land)];
-/// What the lake mirrors, nearest first.
+/// The layers that the lake reflects, nearest first.
 const LAND: [Band; 6] = [
     (0.0, Scene::balloons),
     (0.44, Scene::village),
@@ -74,7 +74,7 @@ const LAND: [Band; 6] = [
 
 struct Scene {
     time: f32,
-    /// The swing of balloons and boat, -1..1.
+    /// The sway of the balloons and the boat, -1..1.
     sway: f32,
     /// The width of a pixel.
     pixel: f32,
@@ -83,14 +83,14 @@ struct Scene {
 impl Scene {
     fn view(&self, x: f32, y: f32) -> Rgb {
         let vignette = 1.05 - 0.16 * (x * x + (y - 0.5) * (y - 0.5));
-        scale(self.pile(&FOREGROUND, x, y).colour, vignette)
+        scale(self.pile(&FOREGROUND, x, y).color, vignette)
     }
 
     fn land(&self, x: f32, y: f32) -> Layer {
         self.pile(&LAND, x, y)
     }
 
-    /// Lays the nearest layer over the others; what is hidden is never drawn.
+    /// Composites layers, nearest first; hidden layers are not drawn.
     fn pile(&self, bands: &[Band], x: f32, y: f32) -> Layer {
         let mut seen = Layer::CLEAR;
         for (_, layer) in bands.iter().filter(|(top, _)| y >= *top) {
@@ -102,13 +102,13 @@ impl Scene {
         seen
     }
 
-    /// How much of a pixel a shape covers whose edge is `distance` away (negative inside).
+    /// The coverage of a pixel by a shape whose edge is at `distance` (negative inside).
     fn cover(&self, distance: f32) -> f32 {
         (0.5 - distance / self.pixel).clamp(0.0, 1.0)
     }
 
-    fn shape(&self, colour: Rgb, distance: f32) -> Layer {
-        Layer::new(colour, self.cover(distance))
+    fn shape(&self, color: Rgb, distance: f32) -> Layer {
+        Layer::new(color, self.cover(distance))
     }
 
     /// The x coordinate in a layer that the camera pans past at `speed` picture heights a second.
@@ -168,8 +168,8 @@ impl Scene {
         let here = canopy(x, y);
         let light = 0.5 + 0.5 * here + 0.6 * (here - canopy(x + 0.003, y - 0.004));
         let leaf = mix(rgb(0x47733a), rgb(0xbd7a2c), smoothstep(-0.1, 0.8, noise(x * 9.0, y * 16.0)));
-        let colour = mix(rgb(0x14301f), leaf, light.clamp(0.0, 1.2));
-        self.shape(mix(colour, rgb(0xc3cfd4), 0.15), top - y)
+        let color = mix(rgb(0x14301f), leaf, light.clamp(0.0, 1.2));
+        self.shape(mix(color, rgb(0xc3cfd4), 0.15), top - y)
     }
 
     fn meadow(&self, x: f32, y: f32) -> Layer {
@@ -179,8 +179,8 @@ impl Scene {
             return Layer::CLEAR;
         }
         let strips = noise(x * 3.0, y * 16.0) + 0.3 * noise(x * 90.0, y * 160.0);
-        let colour = mix(rgb(0x7d9a4c), rgb(0xd5c57a), smoothstep(-0.3, 0.4, strips));
-        self.shape(colour, top - y)
+        let color = mix(rgb(0x7d9a4c), rgb(0xd5c57a), smoothstep(-0.3, 0.4, strips));
+        self.shape(color, top - y)
     }
 
     fn village(&self, x: f32, y: f32) -> Layer {
@@ -268,16 +268,16 @@ impl Scene {
         let ripple = swell + 0.4 * chop;
 
         let above = (2.0 * SHORE - y + ripple * (0.01 + 0.05 * near)).min(SHORE - 0.002);
-        let mirrored = self.land(x + 0.02 * ripple * near, above).colour;
+        let mirrored = self.land(x + 0.02 * ripple * near, above).color;
         let water = mix(mirrored, mix(rgb(0x1d5563), rgb(0x0c2f45), near), 0.22 + 0.3 * near);
         let boat = self.boat(x + 0.03 * ripple, 2.0 * WATERLINE - y + 0.04 * ripple);
-        let water = mix(water, boat.over(Layer::new(water, 1.0)).colour, 0.75);
+        let water = mix(water, boat.over(Layer::new(water, 1.0)).color, 0.75);
         let glitter = smoothstep(0.25, 0.5, ripple - 3.0 * (x - SUN.0).abs() + 0.3);
         Layer::new(mix(water, rgb(0xfff1c9), 0.85 * glitter), 1.0)
     }
 
     fn boat(&self, x: f32, y: f32) -> Layer {
-        // Its bow points left, against the balloon's way.
+        // The bow points left; the balloon moves right.
         let (ahead, up) = (0.55 - 0.17 * self.time - x, WATERLINE - y);
         let (u, v) = (ahead - 0.06 * self.sway * up, up + 0.06 * self.sway * ahead);
         if ahead.abs() > 0.2 || !(0.0..0.4).contains(&up) {

@@ -1,4 +1,4 @@
-//! How far a film is, on a terminal.
+//! A progress bar on a terminal.
 
 use std::error::Error;
 use std::path::Path;
@@ -8,23 +8,23 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Progress, seconds};
 
-/// A bar that goes away with it.
+/// A progress bar, which is cleared when it is dropped.
 pub struct Bar(ProgressBar);
 
 impl Bar {
-    /// For the film at this path.
+    /// A bar for the film at this path.
     pub fn new(path: &Path) -> Result<Self, Box<dyn Error>> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let style = ProgressStyle::with_template("{prefix} {bar:20} {percent:>3} % {wide_msg}")?;
         Ok(Self(ProgressBar::new(0).with_style(style).with_prefix(name)))
     }
 
-    /// Shows what is there, how many frames a second are made, and how long it still takes.
+    /// Shows the progress, the frame rate and the remaining time.
     pub fn show(&self, progress: &Progress) {
         let Self(bar) = self;
         if bar.length() != Some(progress.total.mseconds()) {
             bar.set_length(progress.total.mseconds());
-            // What was there does not tell how quick the rest will be.
+            // The part that an earlier run made must not count for the remaining time.
             bar.set_position(progress.reached.mseconds());
             bar.reset_eta();
         }
@@ -32,7 +32,7 @@ impl Bar {
         let rate = progress.frames as f64 / bar.elapsed().as_secs_f64().max(1e-3);
         let left = ClockTime::from_seconds(bar.eta().as_secs());
         bar.set_message(match progress.frames {
-            0 => progress.told.to_owned(),
+            0 => progress.message.to_owned(),
             frames => format!("{frames} frames, {rate:.1}/s, {} left", seconds(left)),
         });
     }

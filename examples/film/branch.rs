@@ -1,4 +1,4 @@
-//! The ways of streams into the file.
+//! The branches of the pipeline, which lead the streams into the file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,33 +12,33 @@ use super::container::{self, Container, Encoder, PICTURES, SOUND, SUBTITLES};
 use super::source::{Source, Stream, measure, span};
 use super::{Film, Meter, Outcome, last_picture, subtitles};
 
-/// Waits for pictures, which take longer; the source bounds how much it holds.
+/// Sound and subtitles wait here for the slower video. No limit is needed: the source limits how far it reads ahead.
 const WAIT: &str = "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0";
 
-/// Upright, whole pictures of a format that the elements take.
+/// Turns rotated video upright, deinterlaces it, and converts it to a format that the elements accept.
 const PREPARE: &str =
     "videoconvert ! videoflip video-direction=auto ! deinterlace method=greedyh fields=top ! videoconvert";
 
-/// Units a second of pictures' times.
+/// The unit of video timestamps in MP4: this many per second.
 const TIMESCALE: u32 = 90_000;
 
-/// The ways into a file.
+/// The branches into a file.
 pub struct Branches {
     pipeline: gst::Pipeline,
     container: &'static Container,
     muxer: gst::Element,
     meter: Arc<Meter>,
-    /// Where pictures and subtitles are ended, and where sound is.
+    /// The pads where EOS is pushed to end video and subtitles, and to end sound.
     ends: Vec<gst::Pad>,
     sound_ends: Vec<gst::Pad>,
     /// The running time, in nanoseconds, at which sound ends by itself.
     sound_until: Arc<AtomicU64>,
-    /// Streams that have none.
+    /// The types of streams without a branch, since the container cannot hold them.
     pub left_out: Vec<String>,
 }
 
 impl Branches {
-    /// None so far.
+    /// Makes the muxer and the file, without branches.
     pub fn new(
         pipeline: &gst::Pipeline,
         container: &'static Container,
@@ -49,7 +49,7 @@ impl Branches {
         let sink = gst::ElementFactory::make("filesink").property("location", output.to_str()).build()?;
         pipeline.add_many([&muxer, &sink])?;
         muxer.link(&sink)?;
-        sink.sync_state_with_parent().map_err(|_| format!("{} cannot be written", output.display()))?;
+        sink.sync_state_with_parent().map_err(|_| format!("cannot write {}", output.display()))?;
         Ok(Self {
             pipeline: pipeline.clone(),
             container,
@@ -62,7 +62,7 @@ impl Branches {
         })
     }
 
-    /// Everything that the film has.
+    /// Adds all streams of a film.
     pub fn add_all(&mut self, source: Source, film: &Film, encoder: &Encoder) -> Outcome<()> {
         let mut streams = source.streams;
         let picture = streams.iter().position(is_picture).ok_or_else(|| no_pictures(film))?;
@@ -74,8 +74,8 @@ impl Branches {
         self.run(waiting)
     }
 
-    /// Sound and subtitles of `source`; the pictures of `made`, as they are, then those of `rest`, through the film's
-    /// element.
+    /// Adds the sound and subtitles of `source`; the encoded video of `made`, copied, followed by the video of `rest`,
+    /// through the film's element.
     pub fn add_continued(
         &mut self,
         source: Source,
@@ -97,7 +97,7 @@ impl Branches {
             pictures.pop().ok_or_else(|| no_pictures(film))
         });
         let (made, rest) = (made?, rest?);
-        // What is there stays as it is, and the rest is laid out like it.
+        // The muxer needs one layout: the caps of the existing video also hold for the rest.
         let parser = self.bin(&parser(&made.caps).unwrap_or_else(|| "identity".into()))?;
         let layout = gst::ElementFactory::make("capsfilter").property("caps", layout(&made.caps)).build()?;
         self.pipeline.add(&layout)?;
@@ -105,15 +105,15 @@ impl Branches {
         keep_caps(&layout, &pad(&parser, "src")?)?;
         let (head, tail) = self.picture(&rest, film, encoder)?;
         tail.link(&pad(&layout, "sink")?)?;
-        for way in [&parser, &layout] {
-            pad(way, "src")?.link(&concat.request_pad_simple("sink_%u").ok_or("concat has no pad")?)?;
+        for part in [&parser, &layout] {
+            pad(part, "src")?.link(&concat.request_pad_simple("sink_%u").ok_or("concat has no pad")?)?;
         }
         waiting.extend([(made, pad(&parser, "sink")?), (rest, head)]);
         unused.into_iter().try_for_each(|stream| stream.discard(&self.pipeline))?;
         self.run(waiting)
     }
 
-    /// Sound and subtitles of `source`; pictures, encoded, from `pictures`.
+    /// Adds the sound and subtitles of `source`, and the encoded video from `pictures`.
     pub fn add_encoded(&mut self, source: Source, pictures: &gst::Pad) -> Outcome<()> {
         let (unused, others): (Vec<_>, Vec<_>) = source.streams.into_iter().partition(is_picture);
         let waiting = self.others(others)?;
@@ -123,30 +123,30 @@ impl Branches {
         self.run(waiting)
     }
 
-    /// Whether no picture came so far.
+    /// Whether no video was written so far.
     pub fn is_empty(&self) -> bool {
         self.meter.length() == gst::ClockTime::ZERO
     }
 
-    /// Ends the file once the pictures that there are and their sound are in it.
+    /// Ends the video now, and the sound where the video ends.
     pub fn stop(&self) {
         self.sound_until.store(self.meter.length().nseconds(), Ordering::Relaxed);
         end(&self.ends);
     }
 
-    /// Ends the file as it is: nothing may come any more.
+    /// Ends all streams now: after an error, no more data may come.
     pub fn abort(&self) {
         end(&self.ends);
         end(&self.sound_ends);
     }
 
-    /// All are there before any runs: else the muxer would begin without the others.
+    /// Starts the streams. All pads must exist before: once a muxer has started, it accepts no further streams.
     fn run(&self, waiting: Vec<(Stream, gst::Pad)>) -> Outcome<()> {
         self.muxer.sync_state_with_parent()?;
         waiting.into_iter().try_for_each(|(stream, pad)| stream.connect(&pad))
     }
 
-    /// Ways for sound and subtitles.
+    /// Makes branches for sound and subtitles.
     fn others(&mut self, streams: Vec<Stream>) -> Outcome<Vec<(Stream, gst::Pad)>> {
         let mut waiting = Vec::new();
         for stream in streams {
@@ -155,7 +155,7 @@ impl Branches {
                 stream.discard(&self.pipeline)?;
                 continue;
             }
-            let (template, way) = if subtitles::is_marked_up(&stream.caps) {
+            let (template, description) = if subtitles::is_marked_up(&stream.caps) {
                 (SUBTITLES, format!("{WAIT} ! {}", subtitles::PLAIN))
             } else if !container::name(&stream.caps).starts_with("audio/") {
                 (SUBTITLES, WAIT.to_owned())
@@ -164,11 +164,11 @@ impl Branches {
             } else {
                 (SOUND, format!("{WAIT} ! audioconvert ! audioresample ! {}", self.container.sound_encoder))
             };
-            let way = self.bin(&way)?;
+            let branch = self.bin(&description)?;
             if subtitles::is_marked_up(&stream.caps) {
-                subtitles::strip_markup(&pad(&way, "sink")?);
+                subtitles::strip_markup(&pad(&branch, "sink")?);
             }
-            let end = pad(&way, "src")?;
+            let end = pad(&branch, "src")?;
             self.join(template, &end)?;
             if template == SOUND {
                 self.end_in_time(&end);
@@ -177,12 +177,12 @@ impl Branches {
                 self.ends.push(end);
             }
             measure(&stream.pad, &self.meter.others_end);
-            waiting.push((stream, pad(&way, "sink")?));
+            waiting.push((stream, pad(&branch, "sink")?));
         }
         Ok(waiting)
     }
 
-    /// A way for pictures through the film's element and the encoder: its first and last pad.
+    /// Makes the branch for video, with the film's element and the encoder; returns its first and last pad.
     fn picture(&mut self, stream: &Stream, film: &Film, encoder: &Encoder) -> Outcome<(gst::Pad, gst::Pad)> {
         let info = VideoInfo::from_caps(&stream.caps)?;
         let crop = if encoder.even && (info.width() % 2 == 1 || info.height() % 2 == 1) {
@@ -210,7 +210,7 @@ impl Branches {
         Ok((pad(&before, "sink")?, pad(&after, "src")?))
     }
 
-    /// Counts the pictures that go through `pad`, where they can be ended, too.
+    /// Counts the frames that pass `pad`, which is also where the video is ended.
     fn meter_pictures(&mut self, pad: &gst::Pad) {
         measure(pad, &self.meter.pictures_end);
         let meter = self.meter.clone();
@@ -221,10 +221,10 @@ impl Branches {
         self.ends.insert(0, pad.clone());
     }
 
-    /// Leads `end` into the file.
+    /// Links `end` to the muxer.
     fn join(&self, template: &str, end: &gst::Pad) -> Outcome<()> {
-        let input = self.muxer.request_pad_simple(template).ok_or("the muxer takes no more streams")?;
-        // MP4: else times are rounded to frames of a rate that need not be the film's.
+        let input = self.muxer.request_pad_simple(template).ok_or("the muxer accepts no more streams")?;
+        // MP4 only. The default timescale comes from the frame rate in the caps, which may differ from the actual one.
         if template == PICTURES && input.has_property_with_type("trak-timescale", u32::static_type()) {
             input.set_property("trak-timescale", TIMESCALE);
             last_picture::lengthen(&input);
@@ -237,7 +237,7 @@ impl Branches {
         Ok(())
     }
 
-    /// Lets sound through until its time is over.
+    /// Ends sound at `sound_until`.
     fn end_in_time(&self, pad: &gst::Pad) {
         let until = self.sound_until.clone();
         pad.add_probe(PadProbeType::BUFFER, move |pad, info| {
@@ -250,7 +250,7 @@ impl Branches {
         });
     }
 
-    /// What is described, in the pipeline.
+    /// Adds elements, given as for gst-launch-1.0, to the pipeline.
     fn bin(&self, description: &str) -> Outcome<gst::Element> {
         let bin = gst::parse::bin_from_description(description, true)?.upcast::<gst::Element>();
         self.pipeline.add(&bin)?;
@@ -258,7 +258,7 @@ impl Branches {
         Ok(bin)
     }
 
-    /// What cannot start says so over the bus.
+    /// Starts an element. The reason for a failure is read from the bus.
     fn start(&self, element: &gst::Element) -> Outcome<()> {
         element
             .sync_state_with_parent()
@@ -267,10 +267,10 @@ impl Branches {
 }
 
 fn no_pictures(film: &Film) -> String {
-    format!("{} has no pictures", film.input.display())
+    format!("{} has no video", film.input.display())
 }
 
-/// How encoded pictures of these caps are laid out.
+/// The fields of encoded video's caps that describe its layout.
 fn layout(caps: &gst::Caps) -> gst::Caps {
     let mut layout = gst::Caps::new_empty_simple(container::name(caps));
     for (structure, of) in layout.make_mut().iter_mut().zip(caps.iter()) {
@@ -283,20 +283,20 @@ fn layout(caps: &gst::Caps) -> gst::Caps {
     layout
 }
 
-/// Gives the pictures that go through `layout` the caps of those that come from `made`, as muxers take no others later. Ends
-/// the film where these do not hold: one file has one header.
+/// Replaces the caps of the video from `layout` by those of the video from `made`, since muxers do not accept new caps.
+/// If the headers in the caps differ, this is an error: a file has only one header.
 fn keep_caps(layout: &gst::Element, made: &gst::Pad) -> Outcome<()> {
-    let (made, element, is_other) = (made.clone(), layout.clone(), AtomicBool::new(false));
+    let (made, element, is_different) = (made.clone(), layout.clone(), AtomicBool::new(false));
     pad(layout, "src")?.add_probe(PadProbeType::BUFFER | PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        if info.buffer().is_some() && is_other.load(Ordering::Relaxed) {
+        if info.buffer().is_some() && is_different.load(Ordering::Relaxed) {
             return PadProbeReturn::Drop;
         }
         if let Some(PadProbeData::Event(event)) = &mut info.data
             && let gst::EventView::Caps(caps) = event.view()
             && let Some(made) = made.current_caps()
         {
-            if header(caps.caps()) != header(&made) && !is_other.swap(true, Ordering::Relaxed) {
-                let text = "what is there was encoded otherwise: resume with the options that it was made with";
+            if header(caps.caps()) != header(&made) && !is_different.swap(true, Ordering::Relaxed) {
+                let text = "the existing output has other encoder settings: resume with the options of the first run";
                 gst::element_error!(element, gst::StreamError::Format, ("{}", text));
             }
             *event = gst::event::Caps::new(&made);
@@ -306,18 +306,19 @@ fn keep_caps(layout: &gst::Element, made: &gst::Pad) -> Outcome<()> {
     Ok(())
 }
 
-/// What of encoded pictures' caps is in a file's header; none where that is not known.
+/// The parts of encoded video's caps that are stored in a file's header; None if they are unknown.
 pub fn header(caps: &gst::CapsRef) -> Option<(Option<Vec<u8>>, i32, i32)> {
-    let of = caps.structure(0)?;
-    let data = of.get::<gst::Buffer>("codec_data").ok().and_then(|data| Some(data.map_readable().ok()?.to_vec()));
-    Some((data, of.get::<i32>("width").ok()?, of.get::<i32>("height").ok()?))
+    let structure = caps.structure(0)?;
+    let data = structure.get::<gst::Buffer>("codec_data").ok();
+    let data = data.and_then(|data| Some(data.map_readable().ok()?.to_vec()));
+    Some((data, structure.get::<i32>("width").ok()?, structure.get::<i32>("height").ok()?))
 }
 
-/// Ends what goes through the pads, each by itself: a pad that is busy lets no one else push.
+/// Pushes EOS from each pad, on a thread of its own: a push waits while the pad is busy.
 fn end(pads: &[gst::Pad]) {
     for pad in pads {
         let pad = pad.clone();
-        // One that is at its end already refuses.
+        // A pad after EOS returns false, which is fine.
         std::thread::spawn(move || pad.push_event(gst::event::Eos::new()));
     }
 }
@@ -330,7 +331,7 @@ pub fn pad(element: &gst::Element, name: &str) -> Outcome<gst::Pad> {
     element.static_pad(name).ok_or_else(|| format!("{} has no pad {name}", element.name()).into())
 }
 
-/// What makes a stream fit for muxers, if there is something that does.
+/// The name of the parser for encoded data of these caps, if there is one. Muxers need parsed data.
 pub fn parser(caps: &gst::Caps) -> Option<String> {
     let parsers = gst::ElementFactory::factories_with_type(gst::ElementFactoryType::PARSER, gst::Rank::MARGINAL);
     let parser =

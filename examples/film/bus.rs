@@ -1,4 +1,4 @@
-//! What pipelines tell.
+//! Messages of pipelines.
 
 use std::error::Error;
 
@@ -16,21 +16,21 @@ pub fn wait(pipeline: &gst::Pipeline) -> Outcome<()> {
             _ => (),
         }
     };
-    // The elements close their files; the error, if any, came over the bus.
+    // This closes files. An error was read from the bus.
     pipeline.set_state(gst::State::Null)?;
     result?;
     played?;
     Ok(())
 }
 
-/// The next message, if one comes within a moment, of its end, its errors, how far it is, and what elements say to programs.
+/// The next message about the end, an error, progress or the application, if one comes within 200 ms.
 pub fn next(pipeline: &gst::Pipeline) -> Option<gst::Message> {
     let types =
         [gst::MessageType::Application, gst::MessageType::Eos, gst::MessageType::Error, gst::MessageType::Progress];
     pipeline.bus()?.timed_pop_filtered(gst::ClockTime::from_mseconds(200), &types)
 }
 
-/// The error that was told on an element's bus, if one was.
+/// The error on an element's bus, if there is one.
 pub fn error(element: &impl IsA<gst::Element>) -> Option<Box<dyn Error>> {
     let message = element.bus()?.pop_filtered(&[gst::MessageType::Error])?;
     match message.view() {
@@ -39,23 +39,23 @@ pub fn error(element: &impl IsA<gst::Element>) -> Option<Box<dyn Error>> {
     }
 }
 
-/// Forgets the errors so far of what is in `element`.
+/// Removes the errors that came from inside `element` from the bus.
 pub fn forget_errors(pipeline: &gst::Pipeline, element: &gst::Element) {
     let Some(bus) = pipeline.bus() else { return };
     let errors = std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Error]));
     let is_within = |error: &gst::Message| error.src().is_some_and(|source| source.has_as_ancestor(element));
     let others: Vec<_> = errors.filter(|error| !is_within(error)).collect();
     for error in others {
-        // It was on this bus before.
+        // Cannot fail: the message was on this bus before.
         let _ = bus.post(error);
     }
 }
 
-/// What an error says, in a line.
+/// An error's text, in one line.
 pub fn words(error: &gst::message::Error) -> String {
     let text = error.error().to_string();
     let debug = error.debug().unwrap_or_default();
-    // GStreamer's general errors tell more to developers: after the place in the source, below it.
+    // For GStreamer's general errors, only the debug text has the reason: in its second line.
     let more = debug.lines().nth(1).filter(|_| text.contains("Internal data stream error") || text.contains("general"));
     [text.lines().next(), more].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

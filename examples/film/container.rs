@@ -1,27 +1,28 @@
-//! What files can hold, by their extension, and what encodes pictures for them.
+//! Containers, by file extension, and video encoders.
 
 use std::path::Path;
 
 use super::Outcome;
 
-/// Muxers' pads.
+/// The muxers' pad templates.
 pub const PICTURES: &str = "video_%u";
 pub const SOUND: &str = "audio_%u";
 pub const SUBTITLES: &str = "subtitle_%u";
 
-/// A kind of file.
+/// A container format.
 pub struct Container {
     pub extension: &'static str,
-    /// The muxer, as for gst-launch.
+    /// The muxer, as for gst-launch-1.0.
     pub muxer: &'static str,
-    /// What encodes sound that the muxer does not take as it is.
+    /// The encoder for sound that the muxer does not accept as it is.
     pub sound_encoder: &'static str,
     holds_text: bool,
+    /// The default video encoder.
     encoder: &'static str,
 }
 
-// An MP4 file is lost where it cannot be closed. Fragments, made whole in the end, would help, but GStreamer 1.22 gets their
-// places wrong.
+// An MP4 file that is not closed is lost. Fragmented MP4 would prevent that, but GStreamer 1.22 writes wrong offsets
+// when it finalizes the fragments.
 const CONTAINERS: [Container; 3] = [
     Container {
         extension: "mp4",
@@ -46,11 +47,11 @@ const CONTAINERS: [Container; 3] = [
     },
 ];
 
-/// Fields of caps that a parser fills in, and those that bound what encoders make.
-const LOOSE: [&str; 6] = ["alignment", "channels", "framed", "layer", "rate", "stream-format"];
+/// Caps fields of muxers' templates that are not compared: a parser fills them in, or they only limit encoders.
+const IGNORED_FIELDS: [&str; 6] = ["alignment", "channels", "framed", "layer", "rate", "stream-format"];
 
 impl Container {
-    /// The one whose extension `path` has.
+    /// The container for a path's extension.
     pub fn of(path: &Path) -> Outcome<&'static Self> {
         let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
         CONTAINERS.iter().find(|container| extension == container.extension).ok_or_else(|| {
@@ -59,12 +60,12 @@ impl Container {
         })
     }
 
-    /// What encodes pictures for it where nothing else is asked for.
+    /// The default video encoder.
     pub fn encoder(&self) -> &'static str {
         self.encoder
     }
 
-    /// What is asked of a film: decoded pictures, and sound and subtitles as they are, where they can stay so.
+    /// The caps at which decoding stops: raw video, and sound and subtitles in a form that the container can hold.
     pub fn wanted(&self) -> gst::Caps {
         let mut wanted = gst::Caps::builder("video/x-raw").any_features().build();
         wanted.merge(self.held(SOUND));
@@ -77,7 +78,7 @@ impl Container {
         wanted
     }
 
-    /// Everything as it lies in it.
+    /// The caps at which nothing is decoded: all that the container can hold.
     pub fn stored(&self) -> gst::Caps {
         let mut stored = self.held(PICTURES);
         stored.merge(self.held(SOUND));
@@ -85,13 +86,13 @@ impl Container {
         stored
     }
 
-    /// Whether a stream of these caps can go into it, as it is or encoded.
+    /// Whether it can hold a stream of these caps, as it is or encoded again.
     pub fn holds(&self, caps: &gst::Caps) -> bool {
         let name = name(caps);
         name.starts_with("audio/") || self.holds_text && (name == "text/x-raw" || self.takes(caps, SUBTITLES))
     }
 
-    /// Whether sound of these caps goes into it as it is.
+    /// Whether it can hold sound of these caps as it is.
     pub fn takes_sound(&self, caps: &gst::Caps) -> bool {
         name(caps) != "audio/x-raw" && self.takes(caps, SOUND)
     }
@@ -100,7 +101,7 @@ impl Container {
         caps.is_subset(&self.held(template))
     }
 
-    /// What its muxer takes, loosely.
+    /// The caps of the muxer's pad template, without the ignored fields.
     fn held(&self, template: &str) -> gst::Caps {
         let muxer = self.muxer.split(' ').next().and_then(gst::ElementFactory::find);
         let template = muxer
@@ -108,46 +109,50 @@ impl Container {
             .and_then(|muxer| muxer.static_pad_templates().into_iter().find(|pad| pad.name_template() == template));
         let mut caps = template.map_or_else(gst::Caps::new_empty, |template| template.caps());
         for structure in caps.make_mut().iter_mut() {
-            structure.remove_fields(LOOSE);
+            structure.remove_fields(IGNORED_FIELDS);
         }
         caps
     }
 }
 
-/// What caps are of.
+/// The media type of caps.
 pub fn name(caps: &gst::Caps) -> &str {
     caps.structure(0).map_or("", |structure| structure.name().as_str())
 }
 
-/// What encodes pictures.
+/// A video encoder.
 #[derive(Clone, Debug)]
 pub struct Encoder {
-    /// As for gst-launch.
+    /// The encoder, as for gst-launch-1.0.
     pub description: String,
-    /// Whether it takes more than 8 bits, and whether only even widths and heights.
+    /// Whether it accepts more than 8 bits.
     pub deep: bool,
+    /// Whether it needs an even width and height.
     pub even: bool,
 }
 
 impl Encoder {
-    /// x264, x265, vp8, vp9, with a quality in their own numbers, where less is better; or an encoder of one's own, as for
-    /// gst-launch.
+    /// x264, x265, vp8 or vp9, with a quality on the encoder's own scale, where smaller is better; or an encoder as for
+    /// gst-launch-1.0.
     pub fn new(name: &str, quality: Option<u32>) -> Outcome<Self> {
-        let of_quality = |usual: u32| quality.unwrap_or(usual);
-        // GStreamer 1.22 loses the last pictures of those that libvpx holds back.
-        let vpx = |element: &str, usual: u32| {
-            let quality = of_quality(usual);
+        let quality_or = |default: u32| quality.unwrap_or(default);
+        // No lag: GStreamer 1.22 loses the last frames that libvpx delays.
+        let vpx = |element: &str, default: u32| {
+            let quality = quality_or(default);
             format!(
                 "{element} min-quantizer={quality} max-quantizer={quality} target-bitrate=100000000 deadline=1000000 cpu-used=4 threads=16 lag-in-frames=0"
             )
         };
         let (description, deep, even) = match name {
-            "x264" => (format!("x264enc pass=qual quantizer={} ! h264parse", of_quality(20)), true, true),
-            "x265" => (format!("x265enc option-string=crf={}:log-level=1 ! h265parse", of_quality(23)), true, true),
+            "x264" => (format!("x264enc pass=qual quantizer={} ! h264parse", quality_or(20)), true, true),
+            "x265" => (format!("x265enc option-string=crf={}:log-level=1 ! h265parse", quality_or(23)), true, true),
             "vp8" => (vpx("vp8enc", 16), false, false),
             "vp9" => (format!("{} row-mt=true ! vp9parse", vpx("vp9enc", 28)), true, false),
             own if quality.is_none() => (own.to_owned(), false, true),
-            own => return Err(format!("{own}: an encoder of your own takes its quality as a property").into()),
+            own => {
+                let reason = "--quality is for x264, x265, vp8 and vp9 only; set the encoder's own property instead";
+                return Err(format!("{own}: {reason}").into());
+            }
         };
         Ok(Self { description, deep, even })
     }

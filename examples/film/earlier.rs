@@ -1,4 +1,4 @@
-//! What there is of a film that was stopped.
+//! The unfinished output of an earlier run.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use super::container::{self, Container};
 use super::source::{self, Source};
 use super::{Outcome, bus};
 
-/// A film as far as it was made, moved out of the way of what goes on from it.
+/// An unfinished film. It was renamed, so that the new run can write the output.
 pub struct Earlier {
-    /// The file.
+    /// The renamed file.
     pub path: PathBuf,
-    /// Where its pictures end.
+    /// The end of its video.
     pub length: ClockTime,
 }
 
 impl Earlier {
-    /// What there is of `output`, if there is something.
+    /// Renames the unfinished film at `output`, if there is one.
     pub fn of(output: &Path) -> Outcome<Option<Self>> {
         let path = beside(output);
-        // A break while going on left two: then the longer counts.
+        // If a resumed run was killed, both files exist: the longer one is used.
         let (of_output, of_path) = (length(output), length(&path));
         if of_output.max(of_path).is_none() {
             return Ok(None);
@@ -34,7 +34,7 @@ impl Earlier {
         Ok(of_output.max(of_path).map(|length| Self { path, length }))
     }
 
-    /// Once what went on from it is done with: leaves the longer of both as `output`.
+    /// After the new run: keeps the longer one of both films as `output`.
     pub fn keep_the_longer(self, output: &Path) -> Outcome<()> {
         if length(output) >= Some(self.length) {
             std::fs::remove_file(&self.path)?;
@@ -45,16 +45,16 @@ impl Earlier {
     }
 }
 
-/// `film.mp4`: `film.part.mp4`.
+/// The name for the unfinished film: `film.mp4` becomes `film.part.mp4`.
 fn beside(output: &Path) -> PathBuf {
     output.with_extension(format!("part.{}", output.extension().unwrap_or_default().display()))
 }
 
-/// Where a film's pictures end; none where there is no such film or it cannot be read.
+/// The end of a film's video; None if the file does not exist or cannot be read.
 fn length(path: &Path) -> Option<ClockTime> {
     let pipeline = gst::Pipeline::new();
     let length = path.is_file().then(|| measure(&pipeline, path).ok()).flatten();
-    // It only read.
+    // A failure loses nothing: the pipeline only reads.
     let _ = pipeline.set_state(gst::State::Null);
     length.filter(|&length| length > ClockTime::ZERO)
 }

@@ -1,7 +1,7 @@
-//! The end of an MP4 file's pictures.
+//! Corrects the length of an MP4 file's video.
 //!
-//! The muxer ends a track where the picture that is decoded last ends, and players leave out what is shown later. With a
-//! frame rate that varies that can be the last pictures, since some are decoded in another order than they are shown in.
+//! The muxer ends the track where the frame that is decoded last ends, and players drop frames that are shown later.
+//! Since frames are decoded in another order than they are shown, a variable frame rate can lose the last frames.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,17 +10,17 @@ use gst::{ClockTime, EventType, PadProbeData, PadProbeReturn, PadProbeType};
 
 #[derive(Default)]
 struct State {
-    /// The picture that came last, until another does.
+    /// The newest frame, held until the next one comes.
     held: Option<gst::Buffer>,
-    /// Whether it is on its way.
-    is_let_go: bool,
-    /// How much earlier the first picture is decoded than it is shown.
+    /// Whether the held frame is being passed on.
+    is_released: bool,
+    /// How much earlier the first frame is decoded than shown.
     lead: Option<ClockTime>,
-    /// Where what is shown last ends.
+    /// The end of the frame that is shown last.
     end: ClockTime,
 }
 
-/// Lets the last encoded picture that comes to the muxer's `pad` last until all were shown.
+/// Extends the last encoded frame before the muxer's `pad` to the end of the frame that is shown last.
 pub fn lengthen(pad: &gst::Pad) {
     let state = Mutex::new(State::default());
     pad.add_probe(PadProbeType::BUFFER | PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
@@ -28,10 +28,10 @@ pub fn lengthen(pad: &gst::Pad) {
         match &mut info.data {
             Some(PadProbeData::Buffer(buffer)) => {
                 let mut state = lock();
-                if state.is_let_go {
+                if state.is_released {
                     return PadProbeReturn::Ok;
                 }
-                state.see(buffer);
+                state.measure(buffer);
                 match state.held.replace(buffer.clone()) {
                     Some(before) => *buffer = before,
                     None => return PadProbeReturn::Handled,
@@ -45,11 +45,11 @@ pub fn lengthen(pad: &gst::Pad) {
                 if event.type_() == EventType::Eos {
                     state.lengthen(&mut last);
                 }
-                state.is_let_go = true;
+                state.is_released = true;
                 drop(state);
-                // Where it fails, so does what follows.
+                // If this fails, the buffers or events that follow fail in the same way.
                 let _ = pad.chain(last);
-                lock().is_let_go = false;
+                lock().is_released = false;
             }
             _ => (),
         }
@@ -58,7 +58,7 @@ pub fn lengthen(pad: &gst::Pad) {
 }
 
 impl State {
-    fn see(&mut self, picture: &gst::Buffer) {
+    fn measure(&mut self, picture: &gst::Buffer) {
         let (Some(shown), Some(decoded)) = (picture.pts(), picture.dts()) else { return };
         self.lead.get_or_insert(shown.saturating_sub(decoded));
         self.end = self.end.max(shown + picture.duration().unwrap_or_default());

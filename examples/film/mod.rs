@@ -1,5 +1,5 @@
-//! Films through one element: every picture through it, sound and subtitles past it, into a file.
-#![allow(dead_code, reason = "each program uses its own part")]
+//! Converts a film with one element: video goes through the element, sound and subtitles are copied.
+#![allow(dead_code, reason = "no program uses all of it")]
 
 pub mod bar;
 mod branch;
@@ -29,54 +29,54 @@ use source::Source;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// How long the file is given to be closed once something went wrong.
+/// The maximum time to close the output after an error or an interruption.
 const CLOSING: Duration = Duration::from_secs(20);
 
-/// A film that ends so much earlier than its file says is cut off.
+/// A film that ends this much before the duration in its file is truncated.
 const MISSING: ClockTime = ClockTime::from_mseconds(500);
 
-/// A film to be made.
+/// A film to convert.
 pub struct Film {
     /// The file to read.
     pub input: PathBuf,
-    /// The file to write; its extension says what it becomes.
+    /// The file to write; the extension selects the container.
     pub output: PathBuf,
-    /// What pictures go through, not yet in a pipeline.
+    /// The element for the video, not yet in a pipeline.
     pub element: gst::Element,
-    /// What encodes them, as for [`Encoder::new`], where it is not what is usual, and how well.
+    /// The encoder and its quality, as for [`Encoder::new`]; None: the container's default.
     pub encoder: Option<String>,
     pub quality: Option<u32>,
-    /// Where in the input to begin, and how much of it to take.
+    /// The part of the input to convert; None: from its beginning, to its end.
     pub start: Option<ClockTime>,
     pub duration: Option<ClockTime>,
-    /// Whether to show what is made.
+    /// Whether to show the result in a window.
     pub preview: bool,
-    /// Whether to go on where the output, if it exists, ends.
+    /// Whether to continue an output that exists.
     pub resume: bool,
 }
 
-/// How far a film is.
+/// The progress of a film.
 pub struct Progress<'a> {
-    /// Pictures made, without those that were there.
+    /// Frames converted in this run.
     pub frames: u64,
-    /// How much of the film is there, and how long it becomes.
+    /// The length of the output so far, and at its end.
     pub reached: ClockTime,
     pub total: ClockTime,
-    /// What the element tells of a picture that takes long.
-    pub told: &'a str,
+    /// The element's last progress message, which it posts during a slow frame.
+    pub message: &'a str,
 }
 
-/// A film that was made, as far as it goes.
+/// A finished or interrupted film.
 pub struct Made {
-    /// Pictures made, without those that were there.
+    /// Frames converted in this run.
     pub frames: u64,
-    /// How long that took.
+    /// The duration of this run.
     pub elapsed: Duration,
-    /// How long the film is.
+    /// The length of the output.
     pub length: ClockTime,
-    /// Whether it was stopped before its end.
+    /// Whether the run was interrupted.
     pub stopped: bool,
-    /// Streams of the input that the output cannot hold.
+    /// The types of the input's streams that the output cannot hold.
     pub left_out: Vec<String>,
 }
 
@@ -84,47 +84,48 @@ impl fmt::Display for Made {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (frames, elapsed) = (self.frames, self.elapsed.as_secs_f64());
         let rate = frames as f64 / elapsed;
-        write!(f, "{frames} frames in {elapsed:.1} s, {rate:.2} frames/s, now {} long", seconds(self.length))?;
+        write!(f, "{frames} frames in {elapsed:.1} s, {rate:.2} frames/s, length {}", seconds(self.length))?;
         if !self.left_out.is_empty() {
-            write!(f, "; left out, since it cannot be held: {}", self.left_out.join(", "))?;
+            write!(f, "; not in the output, which cannot hold them: {}", self.left_out.join(", "))?;
         }
         Ok(())
     }
 }
 
-/// What pads hear of the film that goes through them.
+/// Counts frames, and measures how far the output's streams go.
 pub struct Meter {
     frames: AtomicU64,
-    /// The running times, in nanoseconds, at which pictures end, and sound and subtitles.
+    /// The running times, in nanoseconds, at which video ends, and sound and subtitles.
     pictures_end: Arc<AtomicU64>,
     others_end: Arc<AtomicU64>,
 }
 
 impl Meter {
-    /// For a film of which so much is there.
-    fn new(there: ClockTime) -> Self {
-        let [pictures_end, others_end] = [there, ClockTime::ZERO].map(|end| Arc::new(AtomicU64::new(end.nseconds())));
+    /// A meter for an output that already has `existing` of its video.
+    fn new(existing: ClockTime) -> Self {
+        let ends = [existing, ClockTime::ZERO];
+        let [pictures_end, others_end] = ends.map(|end| Arc::new(AtomicU64::new(end.nseconds())));
         Self { frames: AtomicU64::new(0), pictures_end, others_end }
     }
 
-    /// Pictures made.
+    /// Frames converted in this run.
     fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
     }
 
-    /// Where pictures end.
+    /// The end of the video.
     fn length(&self) -> ClockTime {
         ClockTime::from_nseconds(self.pictures_end.load(Ordering::Relaxed))
     }
 
-    /// Where everything ends.
+    /// The end of the last stream.
     fn end(&self) -> ClockTime {
         self.length().max(ClockTime::from_nseconds(self.others_end.load(Ordering::Relaxed)))
     }
 }
 
 impl Film {
-    /// The whole of `input` through `element` into `output`.
+    /// Converts the whole of `input` with `element` to `output`.
     pub fn new(input: &Path, output: PathBuf, element: &gst::Element) -> Self {
         Self {
             input: input.to_owned(),
@@ -139,15 +140,15 @@ impl Film {
         }
     }
 
-    /// Makes the film; `tick` hears how far it is. Once `stop` is set, the file is closed as it is then, and can be played
-    /// and resumed. It can, too, after an error, where pictures had been made.
+    /// Converts the film and calls `tick` with the progress. When `stop` is set, the output is closed; it can then be
+    /// played and resumed. The same holds after an error, if the output has any video.
     pub fn make(&self, tick: impl Fn(&Progress), stop: &AtomicBool) -> Outcome<Made> {
         let container = Container::of(&self.output)?;
         let encoder = Encoder::new(self.encoder.as_deref().unwrap_or(container.encoder()), self.quality)?;
         let earlier = if self.resume { Earlier::of(&self.output)? } else { None };
-        let there = earlier.as_ref().map_or(ClockTime::ZERO, |earlier| earlier.length);
+        let existing = earlier.as_ref().map_or(ClockTime::ZERO, |earlier| earlier.length);
 
-        let meter = Arc::new(Meter::new(there));
+        let meter = Arc::new(Meter::new(existing));
         let made = run(&self.input, &meter, tick, stop, |pipeline| {
             self.build(pipeline, container, &encoder, earlier.as_ref(), &meter)
         });
@@ -159,13 +160,13 @@ impl Film {
         }
         match made {
             Ok(made) if is_empty && !made.stopped => {
-                Err(format!("{} has no pictures{}", self.input.display(), self.where_asked()).into())
+                Err(format!("{} has no video{}", self.input.display(), self.after_start()).into())
             }
             made => made,
         }
     }
 
-    /// Puts everything into the pipeline, which then waits to be played; how long the film becomes.
+    /// Builds the pipeline; also returns the length of the finished output.
     fn build(
         &self,
         pipeline: &gst::Pipeline,
@@ -185,7 +186,7 @@ impl Film {
         match earlier {
             None => branches.add_all(source, self, encoder)?,
             Some(earlier) => {
-                // Pictures go on from where they ended; sound and subtitles are the whole film's.
+                // Only the video continues where it ended: sound and subtitles are copied from the whole film.
                 let rest = Source::open(pipeline, &self.input, &container.wanted())?;
                 rest.take_after(from, earlier.length, to)?;
                 let made = Source::open(pipeline, &earlier.path, &container.stored())?;
@@ -196,12 +197,12 @@ impl Film {
         Ok((branches, end.saturating_sub(from)))
     }
 
-    fn where_asked(&self) -> String {
-        self.start.map_or_else(String::new, |start| format!(" from {} on", seconds(start)))
+    fn after_start(&self) -> String {
+        self.start.map_or_else(String::new, |start| format!(" after {}", seconds(start)))
     }
 }
 
-/// Plays what `build` puts into a pipeline, which also tells how long the film made of `input` becomes.
+/// Runs the pipeline that `build` fills. `build` also returns the length of the finished output.
 fn run(
     input: &Path,
     meter: &Meter,
@@ -212,25 +213,26 @@ fn run(
     let begin = Instant::now();
     let pipeline = gst::Pipeline::new();
     let made = build(&pipeline).and_then(|(branches, total)| {
-        let stopped = play(&pipeline, stop, &branches, |told| {
-            tick(&Progress { frames: meter.frames(), reached: meter.length(), total, told });
+        let stopped = play(&pipeline, stop, &branches, |message| {
+            tick(&Progress { frames: meter.frames(), reached: meter.length(), total, message });
         })?;
         if !stopped && meter.end() + MISSING < total {
             let [end, total] = [meter.end(), total].map(seconds);
-            return Err(format!("{} is cut off after {end} of {total}; the film goes so far", input.display()).into());
+            let input = input.display();
+            return Err(format!("{input} is truncated: it ends at {end} of {total}; the output ends there, too").into());
         }
         let (frames, length) = (meter.frames(), meter.length());
         Ok(Made { frames, elapsed: begin.elapsed(), length, stopped, left_out: branches.left_out })
     });
-    // What failed came over the bus.
+    // Errors were read from the bus.
     let _ = pipeline.set_state(gst::State::Null);
     made
 }
 
-/// Plays to the end, or until `stop` is set: then the file is closed and true is returned.
+/// Plays to the end, or until `stop` is set: then it closes the file and returns true.
 fn play(pipeline: &gst::Pipeline, stop: &AtomicBool, branches: &Branches, tick: impl Fn(&str)) -> Outcome<bool> {
     pipeline.set_state(gst::State::Playing).map_err(|error| bus::error(pipeline).unwrap_or_else(|| error.into()))?;
-    let mut told = String::new();
+    let mut progress = String::new();
     let mut reason = None;
     let mut closes_by = None;
     loop {
@@ -239,13 +241,13 @@ fn play(pipeline: &gst::Pipeline, stop: &AtomicBool, branches: &Branches, tick: 
             Some(gst::MessageView::Error(error)) => {
                 reason = reason.or_else(|| Some(bus::words(error)));
             }
-            Some(gst::MessageView::Progress(message)) => message.get().2.clone_into(&mut told),
+            Some(gst::MessageView::Progress(message)) => message.get().2.clone_into(&mut progress),
             Some(gst::MessageView::Eos(_)) => break,
-            _ => tick(&told),
+            _ => tick(&progress),
         }
         if closes_by.is_none() && (reason.is_some() || stop.load(Ordering::Relaxed)) {
             if reason.is_some() {
-                // Where there are no pictures, there is nothing to close.
+                // A file without video is not worth closing.
                 if branches.is_empty() {
                     break;
                 }
@@ -265,7 +267,7 @@ fn play(pipeline: &gst::Pipeline, stop: &AtomicBool, branches: &Branches, tick: 
     }
 }
 
-/// A time as people write it: `1:02:03.4`.
+/// A time in the form `1:02:03.4`.
 pub fn seconds(time: ClockTime) -> String {
     let tenths = time.mseconds() / 100;
     let (hours, minutes, seconds, tenths) = (tenths / 36_000, tenths / 600 % 60, tenths / 10 % 60, tenths % 10);

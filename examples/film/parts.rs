@@ -1,4 +1,4 @@
-//! A film whose pictures were made in parts.
+//! Joins a film whose video was made in parts.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,24 +12,25 @@ use super::container::{self, Container};
 use super::source::Source;
 use super::{Made, Meter, Outcome, Progress, bus};
 
-/// Pictures of a film, encoded.
+/// A part of a film's video, encoded.
 pub struct Part {
-    /// The film that they are in, alone or not.
+    /// The file with the video; other streams in it are ignored.
     pub path: PathBuf,
-    /// Where in the whole film it begins.
+    /// Its place in the whole film.
     pub begin: ClockTime,
-    /// So many pictures.
+    /// The number of frames that it must have.
     pub frames: u64,
 }
 
-/// So many bytes of pictures wait for their sound.
+/// The maximum number of bytes of video that wait for their sound.
 const WAITING: u64 = 16 << 20;
 
-/// Where the film begins in buffers' times: none is negative, but pictures may be decoded before they are shown.
-const LATER: ClockTime = ClockTime::from_seconds(3600);
+/// The timestamp of the film's beginning. Frames may be decoded before they are shown, but timestamps cannot be
+/// negative.
+const OFFSET: ClockTime = ClockTime::from_seconds(3600);
 
-/// Makes `output` of the pictures of `parts`, which follow each other, and of everything else that `input` has. `tick` and
-/// `stop` as for [`super::Film::make`]; after an error there is no output.
+/// Makes `output` from the video of `parts`, which must be in order, and everything else in `input`. `tick` and `stop`
+/// are those of [`super::Film::make`]. After an error there is no output.
 pub fn join(
     input: &Path,
     output: &Path,
@@ -61,24 +62,24 @@ pub fn join(
     made
 }
 
-/// Feeds the parts' pictures to `pictures`, until it takes no more.
+/// Pushes the parts' frames into `pictures`, until it accepts no more.
 fn feed_all(parts: &[Part], container: &Container, pictures: &gst_app::AppSrc) -> Outcome<()> {
     for part in parts {
         let pipeline = gst::Pipeline::new();
         let fed = feed(part, &pipeline, container, pictures);
-        // It only read.
+        // A failure loses nothing: this pipeline only reads.
         let _ = pipeline.set_state(gst::State::Null);
         let Some(frames) = fed? else { return Ok(()) };
         if frames != part.frames {
-            return Err(format!("{} has {frames} pictures, not {}", part.path.display(), part.frames).into());
+            return Err(format!("{} has {frames} frames instead of {}", part.path.display(), part.frames).into());
         }
     }
-    // Who ended the pipeline needs no end.
+    // Fails only if the pipeline was stopped, which then needs no EOS.
     let _ = pictures.end_of_stream();
     Ok(())
 }
 
-/// Feeds a part's pictures to `pictures`: so many; none where it takes no more.
+/// Pushes a part's frames into `pictures` and returns their number; None if `pictures` accepts no more.
 fn feed(
     part: &Part,
     pipeline: &gst::Pipeline,
@@ -87,17 +88,18 @@ fn feed(
 ) -> Outcome<Option<u64>> {
     let sink = open(part, pipeline, container)?;
     let mut film = gst::FormattedSegment::<ClockTime>::new();
-    film.set_start(LATER);
+    film.set_start(OFFSET);
     let mut frames = 0;
     while let Ok(sample) = sink.pull_sample() {
         let (Some(caps), Some(buffer), Some(segment)) = (sample.caps(), sample.buffer(), sample.segment()) else {
-            return Err("a picture without times".into());
+            return Err("a frame without timestamps".into());
         };
         if pictures.caps().is_some_and(|before| branch::header(caps) != branch::header(&before)) {
-            return Err(format!("{} was encoded otherwise than what is before it", part.path.display()).into());
+            let path = part.path.display();
+            return Err(format!("{path} has other encoder settings than the parts before it").into());
         }
-        let segment = segment.downcast_ref::<ClockTime>().ok_or("a picture without times")?;
-        let placed = |time| segment.to_running_time_full(time).and_then(|time| (time + part.begin + LATER).positive());
+        let segment = segment.downcast_ref::<ClockTime>().ok_or("a frame without timestamps")?;
+        let placed = |time| segment.to_running_time_full(time).and_then(|time| (time + part.begin + OFFSET).positive());
         let mut copy = buffer.copy();
         if let Some(copy) = copy.get_mut() {
             copy.set_pts(placed(buffer.pts()));
@@ -112,7 +114,7 @@ fn feed(
     bus::error(pipeline).map_or(Ok(Some(frames)), Err)
 }
 
-/// Where a part's pictures come out of `pipeline`.
+/// Builds the pipeline that reads a part; returns the sink for its encoded video.
 fn open(part: &Part, pipeline: &gst::Pipeline, container: &Container) -> Outcome<gst_app::AppSink> {
     let source = Source::open(pipeline, &part.path, &container.stored())?;
     let picture = source.only(&part.path, |stream| container::name(&stream.caps).starts_with("video/"))?;

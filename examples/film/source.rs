@@ -1,4 +1,4 @@
-//! A film's streams, as far decoded as asked.
+//! Opens a film and decodes its streams as far as needed.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,13 +11,13 @@ use gst::{ClockTime, PadProbeData, PadProbeReturn, PadProbeType};
 
 use super::{Outcome, bus};
 
-/// Times in files are rounded: a picture that ends within this of a place lies before it.
+/// Timestamps in files are rounded: times that differ by less than this are equal.
 const ROUNDING: ClockTime = ClockTime::from_mseconds(2);
 
-/// How long a film may take to tell of its streams. GStreamer loses the errors of some broken ones.
+/// The maximum wait for a film's streams. For some broken files, GStreamer reports neither streams nor an error.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the pipeline's bus is told once all streams are known.
+/// The message that the source posts when all streams are known.
 const ALL_KNOWN: &str = "all-streams-known";
 
 /// A film's streams.
@@ -27,7 +27,7 @@ pub struct Source {
     element: gst::Element,
 }
 
-/// A stream, which waits until it is connected.
+/// A stream, which is blocked until it is connected.
 pub struct Stream {
     pub pad: gst::Pad,
     pub caps: gst::Caps,
@@ -35,7 +35,7 @@ pub struct Stream {
 }
 
 impl Source {
-    /// Opens `path` in `pipeline`. Streams are decoded until `wanted` has their caps.
+    /// Opens `path` in `pipeline`. Decoding stops at the caps in `wanted`.
     pub fn open(pipeline: &gst::Pipeline, path: &Path, wanted: &gst::Caps) -> Outcome<Self> {
         let element = gst::ElementFactory::make("uridecodebin")
             .property("uri", glib::filename_to_uri(std::path::absolute(path)?, None)?)
@@ -54,10 +54,10 @@ impl Source {
         });
         element.connect_no_more_pads(|element| {
             let structure = gst::Structure::new_empty(ALL_KNOWN);
-            // A failure would be that nobody listens any more.
+            // Fails only if the bus is gone, so that nobody needs the message.
             let _ = element.post_message(gst::message::Application::builder(structure).src(element).build());
         });
-        // A failure comes over the bus.
+        // Errors are read from the bus below.
         let _ = pipeline.set_state(gst::State::Paused);
         let _ = element.sync_state_with_parent();
         let begin = Instant::now();
@@ -69,33 +69,34 @@ impl Source {
                 }
                 Some(gst::MessageView::Application(_)) => break,
                 _ if begin.elapsed() > PATIENCE => {
-                    return Err(format!("{}: GStreamer finds nothing in it", path.display()).into());
+                    return Err(format!("{}: GStreamer finds no streams", path.display()).into());
                 }
                 _ => (),
             }
         }
         let mut streams = streams.lock().map(|mut streams| std::mem::take(&mut *streams)).unwrap_or_default();
-        // In the file's order: its numbers are part of the names.
+        // Restores the order in the file: stream ids contain the streams' numbers.
         streams.sort_by_key(|stream| stream.pad.stream_id());
         Ok(Self { streams, pipeline: pipeline.clone(), element })
     }
 
-    /// The first stream that is wanted; the others run into nothing. `path` is the film's.
+    /// Returns the first video stream, for which `is_wanted` holds, and discards all other streams.
     pub fn only(mut self, path: &Path, is_wanted: impl Fn(&Stream) -> bool) -> Outcome<Stream> {
         let found = self.streams.iter().position(is_wanted);
-        let found = found.ok_or_else(|| format!("{} has no pictures", path.display()))?;
+        let found = found.ok_or_else(|| format!("{} has no video", path.display()))?;
         let wanted = self.streams.remove(found);
         self.streams.into_iter().try_for_each(|stream| stream.discard(&self.pipeline))?;
         Ok(wanted)
     }
 
-    /// How long it is, as far as it tells.
+    /// The duration of the longest stream, or 0 if it is unknown.
     pub fn duration(&self) -> ClockTime {
         let durations = self.streams.iter().filter_map(|stream| stream.pad.query_duration::<ClockTime>());
         durations.max().unwrap_or_default()
     }
 
-    /// Takes what begins from `from` on and before `to`: parts that follow each other have every picture once.
+    /// Restricts the source to buffers that begin at `from` or later and before `to`, so that consecutive parts have
+    /// every frame exactly once.
     pub fn take(&self, from: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
         for stream in &self.streams {
             drop_buffers(&stream.pad, move |begin, _| begin + ROUNDING < from || is_after(begin, to));
@@ -104,7 +105,8 @@ impl Source {
         self.seek(from.saturating_sub(2 * ROUNDING), to)
     }
 
-    /// Takes what follows the first `length` after `from`, at its place in the film that begins at `from`.
+    /// Restricts the source to buffers that end more than `length` after `from`, and begin before `to`. Running times
+    /// are relative to `from`.
     pub fn take_after(&self, from: ClockTime, length: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
         let before = length.saturating_sub(2 * ROUNDING);
         for stream in &self.streams {
@@ -118,23 +120,23 @@ impl Source {
         let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
         let stop = to.map_or(gst::SeekType::None, |_| gst::SeekType::Set);
         let seek = gst::event::Seek::new(1.0, flags, gst::SeekType::Set, from, stop, to);
-        // One stream's is all streams'.
+        // A seek on one stream seeks all streams.
         let sent = self.streams.first().is_some_and(|stream| stream.pad.send_event(seek));
-        // A decoder that is flushed while it begins may fail for that. What did is read anew.
+        // A decoder that is flushed while it starts may report an error; after the seek it starts again.
         bus::forget_errors(&self.pipeline, &self.element);
-        if sent { Ok(()) } else { Err(format!("there is no way to go to {}", super::seconds(from)).into()) }
+        if sent { Ok(()) } else { Err(format!("cannot seek to {}", super::seconds(from)).into()) }
     }
 }
 
 impl Stream {
-    /// Lets it run into `pad`.
+    /// Links the stream to `pad` and unblocks it.
     pub fn connect(self, pad: &gst::Pad) -> Outcome<()> {
         self.pad.link(pad)?;
         self.pad.remove_probe(self.hold);
         Ok(())
     }
 
-    /// Lets it run into nothing.
+    /// Sends the stream to a fakesink: a source whose stream is not linked would fail.
     pub fn discard(self, pipeline: &gst::Pipeline) -> Outcome<()> {
         let sink = gst::ElementFactory::make("fakesink").property("async", false).build()?;
         pipeline.add(&sink)?;
@@ -143,7 +145,7 @@ impl Stream {
     }
 }
 
-/// Holds what comes, but for what tells of it.
+/// Blocks a pad, except for the sticky events that describe the stream.
 fn hold(pad: &gst::Pad) -> Option<gst::PadProbeId> {
     pad.add_probe(PadProbeType::BLOCK_DOWNSTREAM, |_, info| match &info.data {
         Some(PadProbeData::Event(event)) if event.is_sticky() && event.type_() != gst::EventType::Eos => {
@@ -153,11 +155,11 @@ fn hold(pad: &gst::Pad) -> Option<gst::PadProbeId> {
     })
 }
 
-/// Drops the buffers for which `is_outside` holds: it gets the places in the stream where they begin and end.
+/// Drops the buffers for which `is_outside` holds, which receives the stream times of their beginning and end.
 fn drop_buffers(pad: &gst::Pad, is_outside: impl Fn(ClockTime, ClockTime) -> bool + Send + Sync + 'static) {
     pad.add_probe(PadProbeType::BUFFER, move |pad, info| {
         let outside = span(pad, info.buffer()).is_some_and(|(segment, begin, end)| {
-            // What begins outside of the segment has no place there.
+            // A time outside the segment has no stream time.
             let end = segment.to_stream_time(end).unwrap_or(ClockTime::MAX);
             segment.to_stream_time(begin).is_none_or(|begin| is_outside(begin, end))
         });
@@ -165,12 +167,13 @@ fn drop_buffers(pad: &gst::Pad, is_outside: impl Fn(ClockTime, ClockTime) -> boo
     });
 }
 
-/// Whether what begins there belongs to what follows `to`.
+/// Whether a buffer that begins at `begin` belongs to the part after `to`.
 fn is_after(begin: ClockTime, to: Option<ClockTime>) -> bool {
     to.is_some_and(|to| begin + ROUNDING >= to)
 }
 
-/// Lets time begin at the place `from`, and with it what begins there but for rounding.
+/// Makes running time start at the stream time `from`. A buffer that begins before it because of rounding is moved to
+/// it.
 fn begin_at(pad: &gst::Pad, from: ClockTime) {
     pad.add_probe(PadProbeType::BUFFER | PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
         match &mut info.data {
@@ -210,7 +213,7 @@ pub fn span(
     Some((segment, start, start + duration.unwrap_or_default()))
 }
 
-/// Notes in `end` where what goes through a pad ends: a running time in nanoseconds.
+/// Stores in `end` the end of the last buffer that passed a pad: a running time in nanoseconds.
 pub fn measure(pad: &gst::Pad, end: &Arc<AtomicU64>) {
     let noted = end.clone();
     pad.add_probe(PadProbeType::BUFFER, move |pad, info| {

@@ -1,17 +1,17 @@
-//! Subtitles without markup, as files hold them.
+//! Removes markup from subtitles: files hold plain text.
 
 use gst::prelude::*;
 use gst::{PadProbeData, PadProbeReturn, PadProbeType};
 
-/// Whether these are subtitles with Pango's markup.
+/// Whether these are the caps of subtitles with Pango markup.
 pub fn is_marked_up(caps: &gst::Caps) -> bool {
     caps.structure(0).is_some_and(|structure| structure.get("format") == Ok("pango-markup"))
 }
 
-/// Says, as for gst-launch, that they are plain, once [`strip_markup`] made them so.
+/// An element, as for gst-launch-1.0, that declares subtitles to be plain text after [`strip_markup`].
 pub const PLAIN: &str = "capssetter replace=true join=false caps=text/x-raw,format=utf8";
 
-/// Takes the markup from what goes through `pad`.
+/// Removes the markup from all subtitles that pass `pad`.
 pub fn strip_markup(pad: &gst::Pad) {
     pad.add_probe(PadProbeType::BUFFER, |_, info| {
         if let Some(PadProbeData::Buffer(buffer)) = &mut info.data
@@ -19,7 +19,7 @@ pub fn strip_markup(pad: &gst::Pad) {
         {
             let mut stripped = gst::Buffer::from_slice(text.into_bytes());
             if let Some(stripped) = stripped.get_mut() {
-                // Nothing that can fail is copied.
+                // Cannot fail: flags and timestamps need no memory.
                 let _ = buffer.copy_into(stripped, gst::BufferCopyFlags::FLAGS | gst::BufferCopyFlags::TIMESTAMPS, ..);
             }
             *buffer = stripped;

@@ -1,4 +1,4 @@
-// A bilateral filter: smooths noise and keeps edges, as only neighbours of a similar value count
+// A bilateral filter: it smooths noise and keeps edges, since neighbours with a different value have little weight
 // (C. Tomasi, R. Manduchi, "Bilateral Filtering for Gray and Color Images", ICCV 1998).
 //
 //     convfilter filter=shader shader-location=examples/shaders/bilateral.wgsl
@@ -14,9 +14,9 @@ fn shade(component: u32, x: i32, y: i32) -> f32 {
     for (var dy = -RADIUS; dy <= RADIUS; dy++) {
         for (var dx = -RADIUS; dx <= RADIUS; dx++) {
             let other = sample(component, x + dx, y + dy);
-            let far = length(vec2(f32(dx), f32(dy))) / SPREAD_IN_SPACE;
-            let unlike = (other - own) / SPREAD_IN_VALUE;
-            let weight = exp(-0.5 * (far * far + unlike * unlike));
+            let distance = length(vec2(f32(dx), f32(dy))) / SPREAD_IN_SPACE;
+            let difference = (other - own) / SPREAD_IN_VALUE;
+            let weight = exp(-0.5 * (distance * distance + difference * difference));
             sum += weight * other;
             weights += weight;
         }

@@ -1,21 +1,22 @@
-// A Kuwahara filter: each sample becomes the mean of the calmest of the four squares around it, which gives patches of
-// even colour, as if painted (M. Kuwahara et al., "Processing of RI-Angiocardiographic Images", 1976).
+// A Kuwahara filter: each sample becomes the mean of that one of the four squares around it which has the smallest
+// variance. The result has patches of even colour, as if painted (M. Kuwahara et al., "Processing of
+// RI-Angiocardiographic Images", 1976).
 //
 //     convfilter filter=shader shader-location=examples/shaders/kuwahara.wgsl
 
 const SIDE: i32 = 5;
 
 fn shade(component: u32, x: i32, y: i32) -> f32 {
-    var calmest = vec2(0.0, 1e9);
+    var smoothest = vec2(0.0, 1e9);
     for (var square = 0; square < 4; square++) {
         let left = x - (square % 2) * (SIDE - 1);
         let top = y - (square / 2) * (SIDE - 1);
         let found = mean_and_variance(component, left, top);
-        if found.y < calmest.y {
-            calmest = found;
+        if found.y < smoothest.y {
+            smoothest = found;
         }
     }
-    return calmest.x;
+    return smoothest.x;
 }
 
 fn mean_and_variance(component: u32, left: i32, top: i32) -> vec2<f32> {

@@ -1,14 +1,15 @@
-//! An element's properties as knobs: what may be turned while it plays.
+//! The properties of an element that can be set while it plays, as the page shows them. The page and its JSON call them
+//! knobs.
 
 use gst::glib;
 use gst::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What pages have no say in: files, names, and what is turned elsewhere.
-const LEFT_OUT: [&str; 7] = ["name", "parent", "qos", "shader-location", "stats-interval", "style", "style-blend"];
+/// Properties that pages cannot set: files, names, and what another part of the page sets.
+const HIDDEN: [&str; 7] = ["name", "parent", "qos", "shader-location", "stats-interval", "style", "style-blend"];
 
-/// From where to where sliders of properties run that take far more: styletransfer's.
+/// The ranges of sliders for properties of styletransfer that accept much larger values than are useful.
 const SLIDERS: [(&str, [f64; 2]); 4] = [
     ("first-iterations", [1.0, 500.0]),
     ("iterations", [1.0, 100.0]),
@@ -16,18 +17,18 @@ const SLIDERS: [(&str, [f64; 2]); 4] = [
     ("size", [64.0, 1280.0]),
 ];
 
-/// A property, as the page draws it.
+/// A property, as JSON for the page.
 #[derive(Serialize)]
-pub struct Knob {
+pub struct Property {
     name: &'static str,
     label: String,
     help: String,
     value: Value,
     default: Value,
-    /// The filters for which it matters; absent: all.
+    /// The filters that use it; absent: all.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     for_filters: Option<Vec<String>>,
-    /// The values that a slider suggests, where there are too many.
+    /// The slider's range, if the property's own range is too large for a slider.
     #[serde(skip_serializing_if = "Option::is_none")]
     slider: Option<[f64; 2]>,
     #[serde(flatten)]
@@ -41,7 +42,7 @@ enum Kind {
         least: f64,
         most: f64,
         whole: bool,
-        /// From one value to the next; absent: any.
+        /// The distance between two values; absent: any.
         #[serde(skip_serializing_if = "Option::is_none")]
         step: Option<u32>,
     },
@@ -58,45 +59,45 @@ struct Choice {
     label: String,
 }
 
-/// All knobs of an element.
-pub fn all(element: &gst::Element) -> Vec<Knob> {
-    specs(element).filter_map(|spec| Knob::new(element, &spec)).collect()
+/// All properties of an element that the page shows.
+pub fn all(element: &gst::Element) -> Vec<Property> {
+    specs(element).filter_map(|spec| Property::new(element, &spec)).collect()
 }
 
-/// Turns a knob. What it does not take is told.
-pub fn turn(element: &gst::Element, name: &str, value: &Value) -> Result<(), String> {
-    let spec = specs(element).find(|spec| spec.name() == name).ok_or_else(|| format!("there is no {name}"))?;
+/// Sets a property, or says why the value is not accepted.
+pub fn set(element: &gst::Element, name: &str, value: &Value) -> Result<(), String> {
+    let spec = specs(element).find(|spec| spec.name() == name).ok_or_else(|| format!("no such property: {name}"))?;
     if let (Some(Kind::Number { least, most, .. }), Some(number)) = (Kind::new(&spec), value.as_f64())
         && !(least..=most).contains(&number)
     {
-        return Err(format!("{name} is from {least} to {most}"));
+        return Err(format!("{name} must be from {least} to {most}"));
     }
-    let value = from_json(&spec, value).ok_or_else(|| format!("{name} cannot be {value}"))?;
+    let value = from_json(&spec, value).ok_or_else(|| format!("invalid value for {name}: {value}"))?;
     element.set_property_from_value(name, &value);
     Ok(())
 }
 
-/// Turns all knobs to their defaults.
+/// Sets all properties to their defaults.
 pub fn reset(element: &gst::Element) {
     for spec in specs(element) {
         element.set_property_from_value(spec.name(), spec.default_value());
     }
 }
 
-/// Knobs that are not at their defaults, with their values.
-pub fn turned(element: &gst::Element) -> Vec<(&'static str, Value)> {
-    let knobs = all(element).into_iter().filter(|knob| knob.value != knob.default);
-    knobs.map(|knob| (knob.name, knob.value)).collect()
+/// The properties that are not at their defaults, with their values.
+pub fn changed(element: &gst::Element) -> Vec<(&'static str, Value)> {
+    let properties = all(element).into_iter().filter(|property| property.value != property.default);
+    properties.map(|property| (property.name, property.value)).collect()
 }
 
 fn specs(element: &gst::Element) -> impl Iterator<Item = glib::ParamSpec> {
     element.list_properties().to_vec().into_iter().filter(|spec| {
         let can_change = glib::ParamFlags::from_bits_retain(gst::PARAM_FLAG_MUTABLE_PLAYING.bits());
-        spec.flags().contains(glib::ParamFlags::READWRITE | can_change) && !LEFT_OUT.contains(&spec.name())
+        spec.flags().contains(glib::ParamFlags::READWRITE | can_change) && !HIDDEN.contains(&spec.name())
     })
 }
 
-impl Knob {
+impl Property {
     fn new(element: &gst::Element, spec: &glib::ParamSpec) -> Option<Self> {
         let name = spec.name();
         Some(Self {
@@ -106,7 +107,7 @@ impl Knob {
             value: to_json(&element.property_value(name))?,
             default: to_json(spec.default_value())?,
             for_filters: filters_that_read(element, name),
-            slider: SLIDERS.iter().find(|(knob, _)| *knob == name).map(|(_, slider)| *slider),
+            slider: SLIDERS.iter().find(|(property, _)| *property == name).map(|(_, slider)| *slider),
             kind: Kind::new(spec)?,
         })
     }
@@ -124,7 +125,7 @@ fn filters_that_read(element: &gst::Element, property: &str) -> Option<Vec<Strin
 
 impl Kind {
     fn new(spec: &glib::ParamSpec) -> Option<Self> {
-        // Windows have a middle.
+        // A window needs a centre: its size must be odd.
         let step = (spec.owner_type().name() == "GstConvFilter" && spec.name() == "size").then_some(2);
         let whole = |least: f64, most: f64| Some(Self::Number { least, most, whole: true, step });
         if let Some(spec) = spec.downcast_ref::<glib::ParamSpecDouble>() {

@@ -1,8 +1,8 @@
-//! A page that shows the live picture and turns every knob: `cargo run --release --example studio`, then open
-//! <http://localhost:8080>. `--help` tells the rest.
+//! A web page with the live picture and every property that can be set while playing: run
+//! `cargo run --release --example studio`, then open <http://localhost:8080>. `--help` lists the options.
 
 #[path = "../film/bus.rs"]
-#[allow(dead_code, reason = "the studio listens in its own way")]
+#[allow(dead_code, reason = "the studio reads the bus in its own way")]
 mod bus;
 mod knobs;
 mod line;
@@ -31,32 +31,32 @@ use studio::Studio;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Shows the live picture on a page, with all that filters and repaints it.
+/// Serves a web page with the live picture and the settings of both elements.
 #[derive(Parser)]
 #[command(name = "studio")]
 struct Arguments {
-    /// A film to show, again and again; cameras are found by themselves
+    /// A film to play in a loop; cameras are detected automatically
     film: Option<PathBuf>,
-    /// Where to listen; any other address than this machine's own lets others in, too
+    /// Address to listen on; other machines can reach any address but 127.0.0.1, without a password
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// What pictures are brought to
+    /// Size to which all sources are scaled
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x360", value_parser = size)]
     size: (u32, u32),
-    /// Where styles, films and settings are kept [default: stylefilter/studio in the user's data folder]
+    /// Folder for styles, films and settings [default: stylefilter/studio in the user's data folder]
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }
 
-/// How libtorch's threads wait, which read it as the program starts.
+/// How libtorch's threads wait. They read it when the program starts, so it must be set before.
 const WAIT: &str = "OMP_WAIT_POLICY";
 
 fn main() -> ExitCode {
-    // Busy, they would keep the cores from those that send and draw the picture.
+    // Threads that wait actively would take the cores from those that encode and send the picture.
     if std::env::var_os(WAIT).is_none()
         && let Ok(program) = std::env::current_exe()
     {
-        // Where it returns, there is no other way than to go on.
+        // `exec` returns only if it failed; the program then continues with the default.
         let _ = Command::new(program).args(std::env::args_os().skip(1)).env(WAIT, "passive").exec();
     }
     match run(Arguments::parse()) {
@@ -73,7 +73,7 @@ fn run(arguments: Arguments) -> Outcome<()> {
     let folder = arguments.folder.unwrap_or_else(|| glib::user_data_dir().join("stylefilter/studio"));
     let studio = Studio::open(folder, arguments.film, arguments.size)?;
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
-    // Told again, it does not wait for pages.
+    // A second Ctrl-C ends the program at once.
     ctrlc::set_handler(move || {
         if stop.send_replace(true) {
             std::process::exit(130);
@@ -82,7 +82,7 @@ fn run(arguments: Arguments) -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(arguments.listen).await;
-        let listener = listener.map_err(|error| format!("{} cannot be listened at: {error}", arguments.listen))?;
+        let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", arguments.listen))?;
         println!("the studio is open at http://{}", listener.local_addr()?);
         tokio::select! {
             served = server::serve(studio.clone(), listener) => served?,
@@ -98,5 +98,5 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     let sides = text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
     sides
         .filter(|(width, height)| (16..=7680).contains(width) && (16..=4320).contains(height))
-        .ok_or_else(|| format!("{text} is no size like 640x360"))
+        .ok_or_else(|| format!("{text}: expected WIDTHxHEIGHT, from 16x16 to 7680x4320"))
 }

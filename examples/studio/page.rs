@@ -1,4 +1,4 @@
-//! The page's files, which are part of the program.
+//! The page's files, which are compiled into the program.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -31,7 +31,7 @@ const FILES: &[(&str, &str)] = &files![
     "tabs.js",
 ];
 
-/// One of them.
+/// The response for a file of this name.
 pub fn file(name: &str) -> Response {
     let Some((name, text)) = FILES.iter().find(|(file, _)| *file == name) else {
         return StatusCode::NOT_FOUND.into_response();

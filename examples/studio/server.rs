@@ -1,4 +1,4 @@
-//! The page and its commands, over HTTP.
+//! The HTTP server: the page's files, its commands, and WebSockets for the state and the picture.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use serde_json::{Value, json};
 use crate::page;
 use crate::studio::{Answer, Studio};
 
-/// The largest picture that is taken, in bytes.
-const UPLOAD: usize = 30 << 20;
+/// The maximum size of an uploaded picture, in bytes.
+const MAX_UPLOAD: usize = 30 << 20;
 
-/// Only what the studio serves itself is shown and run.
-/// (Older browsers do not count sockets among a site's own.)
+/// Restricts the page to what the studio itself serves. `ws:` and `wss:` are for older browsers, where `'self'` does
+/// not include WebSockets.
 const POLICY: &str = "default-src 'self'; img-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors 'none'";
 
 type Shared = State<Arc<Studio>>;
@@ -48,11 +48,11 @@ pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> st
         .route("/state", get(state))
         .route("/api/source", command(|studio, Name { name }| studio.set_source(&name)))
         .route("/api/switch", command(switch))
-        .route("/api/knob", command(turn))
+        .route("/api/knob", command(set_property))
         .route("/api/preset", command(preset))
         .route("/api/reset", command(|studio, Element { element }| studio.reset(&element)))
         .route("/api/style", command(|studio, Name { name }| studio.set_style(&name)))
-        .route("/api/styles", post(add_style).layer(DefaultBodyLimit::max(UPLOAD)))
+        .route("/api/styles", post(add_style).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .route("/api/styles/delete", command(|studio, Name { name }| studio.delete_style(&name)))
         .route("/api/looks/save", command(|studio, Name { name }| studio.save_look(&name)))
         .route("/api/looks/load", command(|studio, Name { name }| studio.load_look(&name)))
@@ -64,17 +64,17 @@ pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> st
     axum::serve(listener, app).await
 }
 
-/// Other sites' pages must not reach the studio through a browser that is open on this machine.
+/// Refuses requests from other sites' pages, which a browser on this machine could be made to send.
 async fn guard(address: SocketAddr, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    // A name of someone else's that leads here would be one of another site.
+    // DNS rebinding: another site's host name may resolve to this machine.
     let is_own = !address.ip().is_loopback() || ["localhost", "127.0.0.1", "[::1]"].contains(&name);
     let origin = text(header::ORIGIN).map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
     if !is_own || origin.is_some_and(|origin| origin != host) {
-        return (StatusCode::FORBIDDEN, "only the studio's own page may do that").into_response();
+        return (StatusCode::FORBIDDEN, "requests from other sites are refused").into_response();
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -84,12 +84,12 @@ async fn guard(address: SocketAddr, request: Request, next: Next) -> Response {
     response
 }
 
-/// A route for a command, which may take its time.
+/// A route for a command. It runs on a thread of its own, since it may wait for the pipeline.
 fn command<T: DeserializeOwned + Send + 'static>(
     work: fn(&Studio, T) -> Answer,
 ) -> axum::routing::MethodRouter<Arc<Studio>> {
-    post(move |State(studio): Shared, Json(asked): Json<T>| async move {
-        answer(tokio::task::spawn_blocking(move || work(&studio, asked)).await)
+    post(move |State(studio): Shared, Json(request): Json<T>| async move {
+        answer(tokio::task::spawn_blocking(move || work(&studio, request)).await)
     })
 }
 
@@ -97,7 +97,7 @@ fn answer(done: Result<Answer, tokio::task::JoinError>) -> Response {
     match done {
         Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
         Ok(Err(reason)) => (StatusCode::CONFLICT, reason).into_response(),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the studio failed at it").into_response(),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the command failed inside the studio").into_response(),
     }
 }
 
@@ -112,14 +112,14 @@ fn switch(studio: &Studio, Switch { element, on }: Switch) -> Answer {
 }
 
 #[derive(Deserialize)]
-struct Knob {
+struct Property {
     element: String,
     name: String,
     value: Value,
 }
 
-fn turn(studio: &Studio, Knob { element, name, value }: Knob) -> Answer {
-    studio.turn(&element, &name, &value)
+fn set_property(studio: &Studio, Property { element, name, value }: Property) -> Answer {
+    studio.set_property(&element, &name, &value)
 }
 
 #[derive(Deserialize)]
@@ -168,17 +168,17 @@ async fn thumbnail(State(studio): Shared, Path(name): Path<String>) -> Response 
 }
 
 async fn state(State(studio): Shared, upgrade: WebSocketUpgrade) -> Response {
-    upgrade.on_upgrade(move |socket| tell(studio, socket))
+    upgrade.on_upgrade(move |socket| send_states(studio, socket))
 }
 
-/// Sends the state as often as it changes, until the page closes.
-async fn tell(studio: Arc<Studio>, mut socket: WebSocket) {
-    let mut told = studio.told.subscribe();
-    told.mark_changed();
+/// Sends the state at first and upon every change, until the page closes.
+async fn send_states(studio: Arc<Studio>, mut socket: WebSocket) {
+    let mut states = studio.reported.subscribe();
+    states.mark_changed();
     loop {
         tokio::select! {
-            changed = told.changed() => {
-                let text = Utf8Bytes::from(told.borrow_and_update().clone());
+            changed = states.changed() => {
+                let text = Utf8Bytes::from(states.borrow_and_update().clone());
                 if changed.is_err() || socket.send(Message::Text(text)).await.is_err() {
                     break;
                 }
@@ -190,30 +190,31 @@ async fn tell(studio: Arc<Studio>, mut socket: WebSocket) {
 
 async fn pictures(State(studio): Shared, upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(async move |socket| {
-        studio.enter();
-        show(&studio, socket).await;
-        studio.leave();
+        studio.add_viewer();
+        send_pictures(&studio, socket).await;
+        studio.remove_viewer();
     })
 }
 
-/// Sends the newest picture each time that the page has drawn one: a slow page gets fewer, and holds nobody up.
-async fn show(studio: &Studio, mut socket: WebSocket) {
+/// Sends the newest picture each time the page asks for one, after it has drawn the last: a slow page gets fewer
+/// pictures and delays no other page.
+async fn send_pictures(studio: &Studio, mut socket: WebSocket) {
     let mut pictures = studio.pictures.subscribe();
     pictures.mark_unchanged();
-    let mut is_asked = false;
+    let mut is_requested = false;
     loop {
         tokio::select! {
-            changed = pictures.changed(), if is_asked => {
+            changed = pictures.changed(), if is_requested => {
                 let picture = pictures.borrow_and_update().clone();
                 let age = u32::try_from(picture.age.as_micros()).unwrap_or(u32::MAX);
                 let message = [&picture.number.to_le_bytes()[..], &age.to_le_bytes(), &picture.jpeg].concat();
                 if changed.is_err() || socket.send(Message::Binary(message.into())).await.is_err() {
                     break;
                 }
-                is_asked = false;
+                is_requested = false;
             }
             message = socket.recv() => match message {
-                Some(Ok(Message::Text(text))) if text == "next" => is_asked = true,
+                Some(Ok(Message::Text(text))) if text == "next" => is_requested = true,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => (),
                 _ => break,
             },

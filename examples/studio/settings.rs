@@ -1,4 +1,4 @@
-//! What is kept when the studio ends.
+//! The settings file. Its field names must stay: users have such files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,37 +8,38 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// All that is kept.
+/// The contents of the settings file.
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Settings {
     pub source: Option<String>,
+    /// The current settings.
     pub look: Look,
-    /// Those that were saved, by name.
+    /// Saved looks, by name.
     pub looks: BTreeMap<String, Look>,
 }
 
-/// What the pictures look like.
+/// All settings of both elements. Unlike a GStreamer preset, a look also has the style and which elements are on.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Look {
     /// The style's name.
     pub style: Option<String>,
-    /// By the elements' names.
-    pub elements: BTreeMap<String, Turned>,
+    /// The settings of each element, by the element's name.
+    pub elements: BTreeMap<String, ElementSettings>,
 }
 
-/// How an element is set.
+/// The settings of an element.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
-pub struct Turned {
+pub struct ElementSettings {
     pub on: bool,
-    /// The knobs that are not at their defaults.
+    /// The properties that are not at their defaults.
     pub knobs: BTreeMap<String, Value>,
 }
 
 impl Settings {
-    /// Those in a file; none if there is none yet.
+    /// Reads the file; None if it does not exist.
     pub fn load(path: &Path) -> Result<Option<Self>, String> {
         let of_file = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         match fs::read(path) {
@@ -48,11 +49,11 @@ impl Settings {
         }
     }
 
-    /// Writes them, whole or not at all.
+    /// Writes the file. A failure leaves the old file intact.
     pub fn save(&self, path: &Path) -> Result<(), String> {
         let new = path.with_extension("new");
         let bytes = serde_json::to_vec_pretty(self).map_err(|error| error.to_string())?;
         let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, path));
-        written.map_err(|error| format!("{} cannot be written: {error}", path.display()))
+        written.map_err(|error| format!("cannot write {}: {error}", path.display()))
     }
 }

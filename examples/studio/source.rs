@@ -1,4 +1,4 @@
-//! Where pictures come from: test pictures, cameras, a film.
+//! The sources: test pictures, cameras, a film.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,54 +8,54 @@ use gst::prelude::*;
 use gst::{PadProbeData, PadProbeReturn, PadProbeType};
 use serde::Serialize;
 
-/// The test picture, and the one with a time code.
+/// The names of the test pictures, without and with a time code.
 pub const TEST: &str = "test";
 pub const CLOCK: &str = "clock";
 
-/// The film that was named on the command line.
+/// The name of the film from the command line.
 pub const FILM: &str = "film";
 
-/// What tells that a source is at its end.
+/// The message that a source posts at its end.
 pub const ENDED: &str = "source-ended";
 
-/// A time code: bits of the time in milliseconds, the highest first, as squares of so many pixels.
+/// The time code has this many bits of the time in milliseconds, the highest first; each is a square with this side.
 const CODE_BITS: usize = 24;
 const CODE_SIDE: usize = 16;
 
-/// A source, as the page lists it.
+/// A source or a virtual camera, as the page lists it.
 #[derive(Clone, PartialEq, Serialize)]
 pub struct Named {
     pub name: String,
     pub label: String,
 }
 
-/// Sources and cameras that there are.
+/// The available sources and virtual cameras.
 pub struct Sources {
     film: Option<PathBuf>,
-    /// What pictures are brought to.
+    /// The size to which all sources are scaled.
     size: (u32, u32),
     devices: gst::DeviceMonitor,
 }
 
 impl Sources {
-    /// Begins to watch for cameras.
+    /// Starts to monitor cameras.
     pub fn new(film: Option<PathBuf>, size: (u32, u32)) -> Self {
         let devices = gst::DeviceMonitor::new();
         for class in ["Video/Source", "Video/Sink"] {
             devices.add_filter(Some(class), None);
         }
         if let Err(error) = devices.start() {
-            eprintln!("studio: cameras cannot be listed: {error}");
+            eprintln!("studio: cannot list cameras: {error}");
         }
         Self { film, size, devices }
     }
 
-    /// What is shown first: the film, or what was shown last.
+    /// The source at the start: the film if one was given, else the last one used.
     pub fn first(&self, last: Option<String>) -> String {
         if self.film.is_some() { FILM.into() } else { last.unwrap_or_else(|| TEST.into()) }
     }
 
-    /// What can be shown.
+    /// All sources.
     pub fn all(&self) -> Vec<Named> {
         let film = self.film.as_ref().and_then(|film| film.file_name()).map(|film| film.to_string_lossy().into_owned());
         let own =
@@ -64,7 +64,7 @@ impl Sources {
         own.chain(self.devices("Video/Source")).collect()
     }
 
-    /// Virtual cameras that can be fed.
+    /// All virtual cameras.
     pub fn outputs(&self) -> Vec<Named> {
         self.devices("Video/Sink").collect()
     }
@@ -78,31 +78,31 @@ impl Sources {
         })
     }
 
-    /// A source, for a pipeline that has run for so long.
+    /// Makes a source for a pipeline whose running time is `running`.
     pub fn make(&self, name: &str, running: gst::ClockTime) -> Result<gst::Element, String> {
         if !self.all().iter().any(|source| source.name == name) {
-            return Err(format!("there is no source {name}"));
+            return Err(format!("no such source: {name}"));
         }
         let (width, height) = self.size;
         let fit = format!(
             "videoconvert ! videoscale add-borders=true ! \
              capsfilter caps=video/x-raw,width={width},height={height},pixel-aspect-ratio=1/1"
         );
-        let begin = self.launch(name)?;
-        let test = format!("{begin} ! video/x-raw,width={width},height={height},framerate=30/1");
+        let launch = self.launch(name)?;
+        let test = format!("{launch} ! video/x-raw,width={width},height={height},framerate=30/1");
         let description = match name {
             TEST => format!("{test} ! timeoverlay font-desc=\"Sans 24\" ! {fit}"),
             CLOCK => format!("{test},format=I420 ! {fit}"),
-            FILM => format!("{begin} name=film ! {fit} ! clocksync ts-offset={}", running.nseconds()),
-            _ => format!("{begin} ! {fit}"),
+            FILM => format!("{launch} name=film ! {fit} ! clocksync ts-offset={}", running.nseconds()),
+            _ => format!("{launch} ! {fit}"),
         };
         let source = gst::parse::bin_from_description(&description, false).map_err(|error| error.to_string())?;
-        // Asked to, GStreamer would take the way in, too, which decoders connect later.
-        let pad = source.find_unlinked_pad(gst::PadDirection::Src).ok_or("a source without pictures")?;
+        // Not with `ghost_unlinked_pads`: it would also add the sink pad that decodebin links later.
+        let pad = source.find_unlinked_pad(gst::PadDirection::Src).ok_or("the source has no video")?;
         let pad = gst::GhostPad::with_target(&pad).map_err(|error| error.to_string())?.upcast::<gst::Pad>();
         source.add_pad(&pad).map_err(|error| error.to_string())?;
         if let Some(film) = source.by_name("film") {
-            // Sound and subtitles are not decoded.
+            // There is no need to decode sound and subtitles.
             film.connect("autoplug-continue", false, |values| {
                 let caps = values.get(2)?.get::<gst::Caps>().ok()?;
                 let is_other =
@@ -122,15 +122,15 @@ impl Sources {
                 PadProbeReturn::Ok
             });
         }
-        play_like_a_camera(&source, &pad);
+        act_like_a_camera(&source, &pad);
         Ok(source)
     }
 
-    /// What gst-launch is told for a source.
+    /// A source as gst-launch-1.0 writes it.
     pub fn launch(&self, name: &str) -> Result<String, String> {
         Ok(match name {
             TEST | CLOCK => "videotestsrc is-live=true pattern=smpte horizontal-speed=2".into(),
-            FILM => format!("uridecodebin uri={}", uri(self.film.as_deref().ok_or("there is no film")?)?),
+            FILM => format!("uridecodebin uri={}", uri(self.film.as_deref().ok_or("no film was given")?)?),
             device => format!("v4l2src device={device} ! decodebin"),
         })
     }
@@ -147,15 +147,16 @@ fn uri(film: &Path) -> Result<String, String> {
     Ok(glib::filename_to_uri(path, None).map_err(|error| error.to_string())?.into())
 }
 
-/// Lets elements take no longer for a frame than until the next one, and tells of the end instead of ending all.
-fn play_like_a_camera(source: &gst::Element, pad: &gst::Pad) {
+/// Reports the source as live, so that elements take no longer for a frame than its duration, and replaces EOS by a
+/// message, so that the pipeline keeps running.
+fn act_like_a_camera(source: &gst::Element, pad: &gst::Pad) {
     let element = source.clone();
     pad.add_probe(PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if let Some(PadProbeData::Event(event)) = &mut info.data
             && event.type_() == gst::EventType::Eos
         {
             let ended = || gst::Structure::new_empty(ENDED);
-            // A failure would be that nobody listens any more.
+            // Fails only if the bus is gone, so that nobody needs the message.
             let _ = element.post_message(gst::message::Application::builder(ended()).src(&element).build());
             *event = gst::event::CustomDownstream::new(ended());
         }
@@ -170,7 +171,7 @@ fn play_like_a_camera(source: &gst::Element, pad: &gst::Pad) {
     });
 }
 
-/// Draws the time of day in milliseconds into the upper left of I420's brightness: white squares are ones.
+/// Draws the time code into the upper left of an I420 frame's luma: a white square is a 1.
 fn draw_time(buffer: &mut gst::BufferRef, width: usize) {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let Ok(mut picture) = buffer.map_writable() else { return };

@@ -1,4 +1,4 @@
-//! All that the page can do, and all that it is told.
+//! The studio's state, the page's commands, and the reports that pages receive.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use gst::prelude::*;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::settings::{Look, Settings, Turned};
+use crate::settings::{ElementSettings, Look, Settings};
 use crate::source::Sources;
 use crate::stage::{Output, Stage};
 use crate::styles::Styles;
@@ -19,19 +19,19 @@ use crate::{bus, knobs, line};
 /// The element that paints in a style.
 const STYLE: &str = "styletransfer";
 
-/// Where the style is optimised at first, along its longer side: quick enough to be watched without a GPU.
+/// The first value of styletransfer's `size`: fast enough without a GPU.
 const FIRST_SIZE: u32 = 256;
 
 /// A picture for viewers.
 #[derive(Clone, Default)]
 pub struct Picture {
     pub number: u32,
-    /// How old it was when it was sent.
+    /// Its age after encoding.
     pub age: Duration,
     pub jpeg: Arc<[u8]>,
 }
 
-/// What commands answer: nothing, or why not.
+/// The result of a command; the error is text for the page.
 pub type Answer = Result<(), String>;
 
 /// The studio.
@@ -41,11 +41,11 @@ pub struct Studio {
     pub styles: Styles,
     sources: Sources,
     viewers: AtomicUsize,
-    watched: Box<dyn Fn(bool) + Send + Sync>,
+    page_switch: Box<dyn Fn(bool) + Send + Sync>,
     /// The newest picture.
     pub pictures: watch::Sender<Picture>,
     /// The newest state, as JSON.
-    pub told: watch::Sender<String>,
+    pub reported: watch::Sender<String>,
     state: Mutex<State>,
 }
 
@@ -57,21 +57,21 @@ struct State {
     settings: Settings,
     file: Option<(String, Output)>,
     camera: Option<(String, Output)>,
-    frames_a_second: f64,
-    /// What is wrong with the source, and with anything else.
+    frames_per_second: f64,
+    /// The source's last error, and the last error of anything else.
     source_problem: Option<String>,
     problem: Option<String>,
-    /// What an element is doing before its first picture.
+    /// The progress that an element reports before its first picture.
     busy: Option<String>,
 }
 
-/// An element that pictures can go through.
+/// An element of this project's plugin.
 struct Effect {
     name: &'static str,
     label: &'static str,
     element: gst::Element,
     on: bool,
-    /// How long it takes for a picture, in milliseconds.
+    /// The time that it takes for a picture, in milliseconds: a moving average.
     took: Arc<Mutex<f64>>,
 }
 
@@ -105,10 +105,10 @@ impl Effect {
 }
 
 impl Studio {
-    /// A studio that keeps what it keeps in `folder`, and shows pictures of this size.
+    /// Opens a studio with its files in `folder` and pictures of this size.
     pub fn open(folder: PathBuf, film: Option<PathBuf>, size: (u32, u32)) -> Result<Arc<Self>, String> {
         let styles = Styles::open(folder.join("styles"))
-            .map_err(|error| format!("{} cannot be made: {error}", folder.display()))?;
+            .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
         let pictures = watch::Sender::new(Picture::default());
         let (shown, number) = (pictures.clone(), AtomicU32::new(0));
         let stage = Stage::new(move |jpeg, age| {
@@ -120,7 +120,7 @@ impl Studio {
             Ok(settings) => (settings.unwrap_or_else(first_settings), None),
             Err(problem) => (first_settings(), Some(problem)),
         };
-        let (bus, watched) = (stage.bus().ok_or("no bus")?, stage.watched());
+        let (bus, page_switch) = (stage.bus().ok_or("no bus")?, stage.page_switch());
         let state = State {
             stage,
             source: String::new(),
@@ -129,7 +129,7 @@ impl Studio {
             settings,
             file: None,
             camera: None,
-            frames_a_second: 0.0,
+            frames_per_second: 0.0,
             source_problem: None,
             problem,
             busy: None,
@@ -140,22 +140,22 @@ impl Studio {
             size,
             styles,
             viewers: AtomicUsize::new(0),
-            watched: Box::new(watched),
+            page_switch: Box::new(page_switch),
             pictures,
-            told: watch::Sender::new(String::new()),
+            reported: watch::Sender::new(String::new()),
             state: Mutex::new(state),
         });
-        studio.begin();
-        let listener = Arc::downgrade(&studio);
+        studio.restore();
+        let receiver = Arc::downgrade(&studio);
         std::thread::spawn(move || {
             for message in bus.iter_timed(gst::ClockTime::NONE) {
-                let Some(studio) = listener.upgrade() else { break };
-                studio.hear(&message);
+                let Some(studio) = receiver.upgrade() else { break };
+                studio.receive(&message);
             }
         });
-        let teller = Arc::downgrade(&studio);
+        let reporter = Arc::downgrade(&studio);
         std::thread::spawn(move || {
-            while let Some(studio) = teller.upgrade() {
+            while let Some(studio) = reporter.upgrade() {
                 studio.tick();
                 drop(studio);
                 std::thread::sleep(Duration::from_secs(1));
@@ -164,11 +164,11 @@ impl Studio {
         Ok(studio)
     }
 
-    /// Sets all as it was last.
-    fn begin(&self) {
+    /// Restores the settings and the source of the last run.
+    fn restore(&self) {
         let mut state = self.state();
         let look = state.settings.look.clone();
-        if let Err(problem) = self.wear(&mut state, &look) {
+        if let Err(problem) = self.apply(&mut state, &look) {
             state.problem = Some(problem);
         }
         let source = self.sources.first(state.settings.source.clone());
@@ -177,19 +177,19 @@ impl Studio {
         }
     }
 
-    /// One viewer more.
-    pub fn enter(&self) {
+    /// Counts another viewer; the first one starts the encoding.
+    pub fn add_viewer(&self) {
         self.viewers.fetch_add(1, Ordering::Relaxed);
-        (self.watched)(true);
+        (self.page_switch)(true);
     }
 
-    /// One viewer less.
-    pub fn leave(&self) {
+    /// Counts a viewer that left; the last one stops the encoding.
+    pub fn remove_viewer(&self) {
         let left = self.viewers.fetch_sub(1, Ordering::Relaxed) - 1;
-        (self.watched)(left > 0);
+        (self.page_switch)(left > 0);
     }
 
-    /// Shows another source.
+    /// Changes the source.
     pub fn set_source(&self, name: &str) -> Answer {
         self.command(|state| {
             self.show_source(state, name)?;
@@ -203,22 +203,22 @@ impl Studio {
         self.command(|state| state.switch(element, on))
     }
 
-    /// Turns a knob of an element.
-    pub fn turn(&self, element: &str, name: &str, value: &Value) -> Answer {
-        self.command(|state| knobs::turn(&state.effect(element)?.element, name, value))
+    /// Sets a property of an element.
+    pub fn set_property(&self, element: &str, name: &str, value: &Value) -> Answer {
+        self.command(|state| knobs::set(&state.effect(element)?.element, name, value))
     }
 
-    /// Turns all of an element's knobs to what a preset of GStreamer's has.
+    /// Loads a GStreamer preset of an element; properties that it does not set get their defaults.
     pub fn load_preset(&self, element: &str, name: &str) -> Answer {
         self.command(|state| {
             let element = &state.effect(element)?.element;
             knobs::reset(element);
-            let preset = element.dynamic_cast_ref::<gst::Preset>().ok_or("it has no presets")?;
-            preset.load_preset(name).map_err(|_| format!("there is no preset {name}"))
+            let preset = element.dynamic_cast_ref::<gst::Preset>().ok_or("the element has no presets")?;
+            preset.load_preset(name).map_err(|_| format!("no such preset: {name}"))
         })
     }
 
-    /// Turns all of an element's knobs to their defaults.
+    /// Sets all of an element's properties to their defaults.
     pub fn reset(&self, element: &str) -> Answer {
         self.command(|state| {
             knobs::reset(&state.effect(element)?.element);
@@ -226,7 +226,7 @@ impl Studio {
         })
     }
 
-    /// Paints in this style.
+    /// Paints in the style of a picture.
     pub fn set_style(&self, name: &str) -> Answer {
         self.command(|state| {
             self.choose_style(state, name)?;
@@ -234,7 +234,7 @@ impl Studio {
         })
     }
 
-    /// Takes a style out of the folder.
+    /// Deletes a style picture.
     pub fn delete_style(&self, name: &str) -> Answer {
         self.command(|state| {
             if state.style.as_deref() == Some(name) {
@@ -245,11 +245,11 @@ impl Studio {
         })
     }
 
-    /// Keeps all settings of the elements under a name.
+    /// Saves all settings of the elements under a name.
     pub fn save_look(&self, name: &str) -> Answer {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > 60 {
-            return Err("a name has 1 to 60 characters".into());
+            return Err("the name of a look must have 1 to 60 characters".into());
         }
         self.command(|state| {
             state.settings.looks.insert(name.into(), state.look());
@@ -257,23 +257,23 @@ impl Studio {
         })
     }
 
-    /// Sets the elements as they were then.
+    /// Loads the settings that were saved under a name.
     pub fn load_look(&self, name: &str) -> Answer {
         self.command(|state| {
-            let look = state.settings.looks.get(name).cloned().ok_or_else(|| format!("there is no look {name}"))?;
-            self.wear(state, &look)
+            let look = state.settings.looks.get(name).cloned().ok_or_else(|| format!("no such look: {name}"))?;
+            self.apply(state, &look)
         })
     }
 
-    /// Forgets a look.
+    /// Deletes saved settings.
     pub fn delete_look(&self, name: &str) -> Answer {
         self.command(|state| match state.settings.looks.remove(name) {
             Some(_) => Ok(()),
-            None => Err(format!("there is no look {name}")),
+            None => Err(format!("no such look: {name}")),
         })
     }
 
-    /// Begins to write a film, or ends it.
+    /// Starts or stops recording a film.
     pub fn write_film(&self, on: bool) -> Answer {
         self.command(|state| {
             if let Some((_, output)) = state.file.take() {
@@ -283,7 +283,7 @@ impl Studio {
                 return Ok(());
             }
             let films = self.folder.join("films");
-            std::fs::create_dir_all(&films).map_err(|error| format!("{} cannot be made: {error}", films.display()))?;
+            std::fs::create_dir_all(&films).map_err(|error| format!("cannot create {}: {error}", films.display()))?;
             let now = glib::DateTime::now_local().and_then(|now| now.format("%Y-%m-%d %H-%M-%S"));
             let path = films.join(format!("{}.mkv", now.map_err(|error| error.to_string())?));
             let location = path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
@@ -297,7 +297,7 @@ impl Studio {
         })
     }
 
-    /// Feeds a virtual camera, or none.
+    /// Sends the picture to a virtual camera, or to none.
     pub fn feed_camera(&self, name: Option<&str>) -> Answer {
         self.command(|state| {
             if let Some((_, output)) = state.camera.take() {
@@ -305,9 +305,9 @@ impl Studio {
             }
             let Some(name) = name else { return Ok(()) };
             if !self.sources.outputs().iter().any(|camera| camera.name == name) {
-                return Err(format!("there is no virtual camera {name}"));
+                return Err(format!("no such virtual camera: {name}"));
             }
-            // As in examples/virtual-camera.sh.
+            // examples/virtual-camera.sh gives the reasons.
             let output = state.stage.add_output(&format!(
                 "queue leaky=downstream max-size-buffers=2 ! videoconvert ! videorate \
                  ! video/x-raw,format=YUY2,framerate=30/1 ! identity drop-allocation=true ! v4l2sink device={name} sync=false"
@@ -317,7 +317,7 @@ impl Studio {
         })
     }
 
-    /// Ends all: what is being written is closed.
+    /// Closes all outputs and stops the pipeline.
     pub fn close(&self) {
         let mut state = self.state();
         for (_, output) in [state.file.take(), state.camera.take()].into_iter().flatten() {
@@ -330,7 +330,7 @@ impl Studio {
         lock(&self.state)
     }
 
-    /// Does what a page asks for, keeps the settings, and tells all pages.
+    /// Runs a page's command, saves the settings, and reports the new state to all pages.
     fn command(&self, work: impl FnOnce(&mut State) -> Answer) -> Answer {
         let mut state = self.state();
         let answer = work(&mut state);
@@ -341,7 +341,7 @@ impl Studio {
         if let Err(problem) = state.settings.save(&self.folder.join("settings.json")) {
             state.problem = Some(problem);
         }
-        self.tell(&state);
+        self.report(&state);
         answer
     }
 
@@ -353,34 +353,34 @@ impl Studio {
     }
 
     fn choose_style(&self, state: &mut State, name: &str) -> Answer {
-        let path = self.styles.path(name).ok_or_else(|| format!("there is no style {name}"))?;
-        // As it is: the element takes the path of a file that is there as one, whatever it has commas in.
+        let path = self.styles.path(name).ok_or_else(|| format!("no such style: {name}"))?;
+        // Not escaped: if the whole text is the path of a file, the element does not split it at commas.
         state.effect(STYLE)?.element.set_property("style", path.display().to_string());
         state.style = Some(name.into());
         Ok(())
     }
 
-    /// Sets the elements like that. What cannot be is told at the end.
-    fn wear(&self, state: &mut State, look: &Look) -> Answer {
+    /// Applies a look as far as possible, then returns all errors.
+    fn apply(&self, state: &mut State, look: &Look) -> Answer {
         let mut problems = Vec::new();
         if let Some(style) = &look.style {
             problems.extend(self.choose_style(state, style).err());
         }
         for effect in &state.effects {
             knobs::reset(&effect.element);
-            for (name, value) in look.elements.get(effect.name).into_iter().flat_map(|turned| &turned.knobs) {
-                problems.extend(knobs::turn(&effect.element, name, value).err());
+            for (name, value) in look.elements.get(effect.name).into_iter().flat_map(|settings| &settings.knobs) {
+                problems.extend(knobs::set(&effect.element, name, value).err());
             }
         }
         for name in state.effects.iter().map(|effect| effect.name).collect::<Vec<_>>() {
-            let on = look.elements.get(name).is_some_and(|turned| turned.on);
+            let on = look.elements.get(name).is_some_and(|settings| settings.on);
             problems.extend(state.switch(name, on).err());
         }
         if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
     }
 
-    /// Acts on what the pipeline tells.
-    fn hear(&self, message: &gst::Message) {
+    /// Handles a message of the pipeline.
+    fn receive(&self, message: &gst::Message) {
         let Some(object) = message.src() else { return };
         let mut state = self.state();
         let state = &mut *state;
@@ -389,7 +389,7 @@ impl Studio {
                 let words = bus::words(error);
                 let failed = state.effects.iter().position(|effect| object == &effect.element);
                 if state.stage.is_of_source(object) {
-                    // There is none then, which cannot fail.
+                    // Removing a source cannot fail.
                     let _ = state.stage.set_source(None);
                     let sources = self.sources.all();
                     let label = sources.iter().find(|source| source.name == state.source).map(|source| &*source.label);
@@ -417,25 +417,25 @@ impl Studio {
                 state.busy = goes_on.then(|| text.to_owned());
             }
             gst::MessageView::Application(_) if state.stage.is_of_source(object) => {
-                // The film again.
+                // The film has ended: play it again.
                 let source = state.source.clone();
                 state.source_problem = self.show_source(state, &source).err();
             }
             _ => return,
         }
-        self.tell(state);
+        self.report(state);
     }
 
-    /// Tells how it goes, once a second.
+    /// Reports the state; called once a second.
     fn tick(&self) {
-        self.styles.look();
+        self.styles.rescan();
         let mut state = self.state();
-        state.frames_a_second = state.stage.pace().frames_a_second();
-        self.tell(&state);
+        state.frames_per_second = state.stage.pace().frames_per_second();
+        self.report(&state);
     }
 
-    fn tell(&self, state: &State) {
-        self.told.send_replace(self.describe(state).to_string());
+    fn report(&self, state: &State) {
+        self.reported.send_replace(self.describe(state).to_string());
     }
 
     fn describe(&self, state: &State) -> Value {
@@ -459,7 +459,7 @@ impl Studio {
                 "running": state.source_problem.is_none(),
                 "problem": state.source_problem.as_ref().or(state.problem.as_ref()),
                 "size": [self.size.0, self.size.1],
-                "fps": state.frames_a_second,
+                "fps": state.frames_per_second,
                 "viewers": self.viewers.load(Ordering::Relaxed),
                 "filter": state.running("convfilter").map(|effect| json!({
                     "on": effect.element.property::<Option<String>>("adapter-name"),
@@ -483,7 +483,7 @@ impl Studio {
 
 impl State {
     fn effect(&self, name: &str) -> Result<&Effect, String> {
-        self.effects.iter().find(|effect| effect.name == name).ok_or_else(|| format!("there is no {name}"))
+        self.effects.iter().find(|effect| effect.name == name).ok_or_else(|| format!("no such element: {name}"))
     }
 
     fn running(&self, name: &str) -> Option<&Effect> {
@@ -492,10 +492,10 @@ impl State {
 
     fn switch(&mut self, name: &str, on: bool) -> Answer {
         if on && name == STYLE && self.style.is_none() {
-            return Err("pick a style first".into());
+            return Err("choose a style first".into());
         }
         let effect = self.effects.iter_mut().find(|effect| effect.name == name);
-        let effect = effect.ok_or_else(|| format!("there is no {name}"))?;
+        let effect = effect.ok_or_else(|| format!("no such element: {name}"))?;
         if effect.on == on {
             return Ok(());
         }
@@ -514,17 +514,18 @@ impl State {
         changed
     }
 
+    /// The current settings of the elements.
     fn look(&self) -> Look {
-        let turned = |effect: &Effect| {
-            let knobs = knobs::turned(&effect.element).into_iter().map(|(name, value)| (name.to_owned(), value));
-            (effect.name.to_owned(), Turned { on: effect.on, knobs: knobs.collect() })
+        let settings = |effect: &Effect| {
+            let knobs = knobs::changed(&effect.element).into_iter().map(|(name, value)| (name.to_owned(), value));
+            (effect.name.to_owned(), ElementSettings { on: effect.on, knobs: knobs.collect() })
         };
-        Look { style: self.style.clone(), elements: self.effects.iter().map(turned).collect() }
+        Look { style: self.style.clone(), elements: self.effects.iter().map(settings).collect() }
     }
 
     fn line(&self, sources: &Sources) -> String {
         let elements = self.effects.iter().filter(|effect| effect.on).map(|effect| {
-            let mut properties = knobs::turned(&effect.element);
+            let mut properties = knobs::changed(&effect.element);
             if effect.name == STYLE {
                 let style = effect.element.property::<Option<String>>("style").unwrap_or_default();
                 properties.insert(0, ("style", style.into()));
@@ -535,10 +536,10 @@ impl State {
     }
 }
 
-/// Those of a studio that is opened for the first time.
+/// The settings of a studio that is opened for the first time.
 fn first_settings() -> Settings {
     let knobs = [("size".to_owned(), FIRST_SIZE.into())].into();
-    let elements = [(STYLE.to_owned(), Turned { on: false, knobs })].into();
+    let elements = [(STYLE.to_owned(), ElementSettings { on: false, knobs })].into();
     Settings { look: Look { style: None, elements }, ..Settings::default() }
 }
 

@@ -1,4 +1,4 @@
-//! The folder with the pictures to paint in the style of.
+//! The folder with the style pictures.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -9,24 +9,24 @@ use serde::Serialize;
 
 use crate::painting;
 
-/// The longest side of a picture that is taken, and the memory that reading it may take, in bytes.
-const LONGEST: u32 = 12_000;
-const MEMORY: u64 = 512 << 20;
+/// The maximum width and height of an uploaded picture, and the maximum memory to decode it, in bytes.
+const MAX_SIDE: u32 = 12_000;
+const MAX_MEMORY: u64 = 512 << 20;
 
-/// The longest side of a picture that is kept; a larger one is made smaller.
-const KEPT: u32 = 2048;
+/// The maximum width and height of a stored picture; a larger one is scaled down.
+const MAX_STORED_SIDE: u32 = 2048;
 
-/// The longest side of a thumbnail.
+/// The longer side of a thumbnail.
 const THUMBNAIL: u32 = 256;
 
-/// The pictures of a folder.
+/// The pictures in a folder.
 pub struct Styles {
     folder: PathBuf,
-    /// What was there when last looked.
+    /// The pictures at the last scan.
     found: Mutex<Vec<Style>>,
 }
 
-/// A picture, by its file's name; width and height.
+/// A picture: its file's name, its width and height.
 #[derive(Clone, Serialize)]
 pub struct Style {
     name: String,
@@ -34,7 +34,7 @@ pub struct Style {
 }
 
 impl Styles {
-    /// Those of this folder, which is made, with a painting in it, if there is none.
+    /// Opens a folder. If it does not exist, it is created with one painting in it.
     pub fn open(folder: PathBuf) -> image::ImageResult<Self> {
         if !folder.exists() {
             const SIZE: (u32, u32) = (640, 480);
@@ -43,17 +43,17 @@ impl Styles {
             image::save_buffer(folder.join("wheat field.jpg"), &pixels, SIZE.0, SIZE.1, image::ColorType::Rgb8)?;
         }
         let styles = Self { folder, found: Mutex::default() };
-        styles.look();
+        styles.rescan();
         Ok(styles)
     }
 
-    /// All, by name, as they were when last looked.
+    /// All pictures at the last scan, sorted by name.
     pub fn all(&self) -> Vec<Style> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks what there is: people may put files there, too.
-    pub fn look(&self) {
+    /// Reads the folder again: users may put files into it themselves.
+    pub fn rescan(&self) {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let names = files.filter_map(|file| file.file_name().into_string().ok());
         let mut styles: Vec<_> = names
@@ -63,17 +63,17 @@ impl Styles {
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = styles;
     }
 
-    /// The path of a picture that is there.
+    /// The path of a picture, if it exists. A name with a folder in it, or of a hidden file, is refused.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         let is_name = Path::new(name).file_name().is_some_and(|file| file == name) && !name.starts_with('.');
         Some(self.folder.join(name)).filter(|path| is_name && path.is_file())
     }
 
-    /// Adds a picture from a file's bytes, under a name like `name`; returns its name.
+    /// Stores an uploaded picture as JPEG under a free name similar to `name`, which is returned.
     pub fn add(&self, name: &str, bytes: &[u8]) -> Result<String, String> {
         let picture = read(bytes).map_err(|reason| format!("{name} cannot be used: {reason}"))?;
-        let picture =
-            if picture.width().max(picture.height()) > KEPT { picture.thumbnail(KEPT, KEPT) } else { picture };
+        let is_large = picture.width().max(picture.height()) > MAX_STORED_SIDE;
+        let picture = if is_large { picture.thumbnail(MAX_STORED_SIDE, MAX_STORED_SIDE) } else { picture };
         let stem: String = Path::new(name).file_stem().unwrap_or_default().to_string_lossy().chars().take(60).collect();
         let stem = stem.replace(|c: char| !c.is_alphanumeric() && !"-_ ".contains(c), "-");
         let stem = Some(stem.trim_matches(['-', ' '])).filter(|stem| !stem.is_empty()).unwrap_or("style");
@@ -81,20 +81,20 @@ impl Styles {
             (1..).map(|number| if number == 1 { format!("{stem}.jpg") } else { format!("{stem} {number}.jpg") });
         let free = names.into_iter().find(|name| !self.folder.join(name).exists()).unwrap_or_default();
         let bytes = jpeg(&picture).map_err(|error| error.to_string())?;
-        std::fs::write(self.folder.join(&free), bytes).map_err(|error| format!("{free} cannot be written: {error}"))?;
-        self.look();
+        std::fs::write(self.folder.join(&free), bytes).map_err(|error| format!("cannot write {free}: {error}"))?;
+        self.rescan();
         Ok(free)
     }
 
-    /// Takes one away.
+    /// Deletes a picture.
     pub fn delete(&self, name: &str) -> Result<(), String> {
-        let path = self.path(name).ok_or_else(|| format!("there is no {name}"))?;
-        std::fs::remove_file(path).map_err(|error| format!("{name} cannot be deleted: {error}"))?;
-        self.look();
+        let path = self.path(name).ok_or_else(|| format!("no such style: {name}"))?;
+        std::fs::remove_file(path).map_err(|error| format!("cannot delete {name}: {error}"))?;
+        self.rescan();
         Ok(())
     }
 
-    /// A small one, as JPEG.
+    /// A picture's thumbnail, as JPEG.
     pub fn thumbnail(&self, name: &str) -> Option<Vec<u8>> {
         let picture = image::open(self.path(name)?).ok()?;
         jpeg(&picture.thumbnail(THUMBNAIL, THUMBNAIL)).ok()
@@ -107,9 +107,9 @@ fn read(bytes: &[u8]) -> Result<DynamicImage, String> {
         return Err("it is not a picture (PNG, JPEG, WebP, GIF, BMP or TIFF)".into());
     }
     let mut limits = Limits::default();
-    limits.max_image_width = Some(LONGEST);
-    limits.max_image_height = Some(LONGEST);
-    limits.max_alloc = Some(MEMORY);
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_MEMORY);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
     let orientation =

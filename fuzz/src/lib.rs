@@ -1,6 +1,6 @@
-//! What the fuzz targets share: the elements, files with any content, frames with any caps and any layout.
+//! Shared by the fuzz targets: elements, files with any content, frames with any caps and layout.
 //!
-//! libFuzzer's own hook ends the process at every panic, also at those that the elements would catch.
+//! libFuzzer's panic hook ends the process at every panic, even at those that the elements would catch.
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -10,17 +10,17 @@ use gst::prelude::*;
 use gst_video::{VideoFormat, VideoFrameFlags, VideoInfo, VideoInterlaceMode, VideoMeta};
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
-/// The longest side of a frame, in pixels: what goes wrong at a size, goes wrong at a small one.
-const LONGEST: u32 = 48;
+/// The maximum width and height of a frame: large frames are slower, and do not find more.
+const MAX_SIDE: u32 = 48;
 
-/// Starts GStreamer with the plugin, and lets what it or GLib call a mistake of the program's end the process.
+/// Starts GStreamer with the plugin. A critical message from it or from GLib ends the process.
 pub fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         gst::init().expect("GStreamer starts");
         gststylefilter::plugin_register_static().expect("the plugin registers");
         glib::log_set_always_fatal(glib::LogLevels::LEVEL_CRITICAL | glib::LogLevels::LEVEL_ERROR);
-        // Of warnings about what is set there is no end.
+        // Warnings are not printed: random values cause too many of them.
         glib::log_set_default_handler(|domain, level, words| {
             if matches!(level, glib::LogLevel::Error | glib::LogLevel::Critical) {
                 eprintln!("{}: {words}", domain.unwrap_or_default());
@@ -29,15 +29,15 @@ pub fn init() {
     });
 }
 
-/// A new element of the plugin's.
+/// A new element of the plugin.
 pub fn element(name: &str) -> gst::Element {
     init();
-    gst::ElementFactory::make(name).build().expect("the plugin has it")
+    gst::ElementFactory::make(name).build().expect("the plugin has this element")
 }
 
-/// A file with this content, for as long as this process writes no other.
+/// Writes a file. The next call in this process overwrites it.
 pub fn file(content: &[u8]) -> PathBuf {
-    // Memory, where that is a folder.
+    // In memory, if possible.
     let folder = Path::new("/dev/shm");
     let folder = if folder.is_dir() { folder.to_owned() } else { std::env::temp_dir() };
     let path = folder.join(format!("stylefilter-fuzz-{}", std::process::id()));
@@ -45,21 +45,21 @@ pub fn file(content: &[u8]) -> PathBuf {
     path
 }
 
-/// Starts the element; where that fails, it must have said why.
+/// Starts the element. If that fails, the element must have posted an error.
 pub fn starts(element: &gst::Element) -> bool {
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
     let started = element.set_state(gst::State::Playing).is_ok();
-    assert!(started || bus.pop_filtered(&[gst::MessageType::Error]).is_some(), "it fails and does not say why");
+    assert!(started || bus.pop_filtered(&[gst::MessageType::Error]).is_some(), "the element fails without an error");
     if !started {
-        element.set_state(gst::State::Null).expect("it stops");
+        element.set_state(gst::State::Null).expect("the element stops");
     }
-    // Messages hold their element, which holds its bus.
+    // Breaks a reference cycle: the bus holds messages, which hold the element, which holds the bus.
     element.set_bus(None);
     started
 }
 
-/// Has the element make a few frames of any caps and layouts.
+/// Pushes a few frames with any caps and layouts through the element.
 pub fn frames(element: &gst::Element, input: &mut Unstructured) -> Result<()> {
     if !starts(element) {
         return Ok(());
@@ -70,7 +70,7 @@ pub fn frames(element: &gst::Element, input: &mut Unstructured) -> Result<()> {
         harness.set_src_caps(info.to_caps().expect("caps"));
         for _ in 0..input.int_in_range(1..=3)? {
             let frame = buffer(&info, input)?;
-            // What does nothing passes everything on.
+            // A filter that does nothing passes the input buffer on, which need not be a whole frame.
             if harness.push(frame.clone()).is_ok()
                 && let Some(result) = harness.try_pull()
                 && result.as_ptr() != frame.as_ptr()
@@ -82,26 +82,26 @@ pub fn frames(element: &gst::Element, input: &mut Unstructured) -> Result<()> {
     Ok(())
 }
 
-/// One of the formats that the element takes, of any size and kind.
+/// A frame's description: one of the element's formats, with any size, frame rate and interlace mode.
 fn info(element: &gst::Element, input: &mut Unstructured) -> Result<VideoInfo> {
     let template = element.pad_template("sink").expect("a template");
     let formats = template.caps().structure(0).expect("a structure").get::<gst::List>("format").expect("formats");
     let format: String = input.choose(&formats)?.get().expect("a name");
     let format: VideoFormat = format.parse().expect("a format");
-    let [width, height] = [input.int_in_range(1..=LONGEST)?, input.int_in_range(1..=LONGEST)?];
+    let [width, height] = [input.int_in_range(1..=MAX_SIDE)?, input.int_in_range(1..=MAX_SIDE)?];
     let modes = [VideoInterlaceMode::Progressive, VideoInterlaceMode::Interleaved, VideoInterlaceMode::Mixed];
     let rate = gst::Fraction::new(input.int_in_range(0..=120)?, 1);
     let info = VideoInfo::builder(format, width, height).fps(rate).interlace_mode(*input.choose(&modes)?);
     Ok(info.build().expect("a valid description"))
 }
 
-/// A frame that lies in its memory as a camera's might, or as nothing should.
+/// A frame with a valid or invalid size, strides and offsets.
 fn buffer(info: &VideoInfo, input: &mut Unstructured) -> Result<gst::Buffer> {
     let length = match input.ratio(1, 4)? {
         true => input.int_in_range(0..=2 * info.size())?,
         false => info.size(),
     };
-    // Samples matter little; as the last bytes of a whole frame are what is left of the input, some vary.
+    // One value for all samples: their values matter little, and the input is better used for the layout.
     let value = input.arbitrary::<u8>()?;
     let mut buffer = gst::Buffer::from_mut_slice(vec![value; length]);
     if input.ratio(1, 2)? {
@@ -116,7 +116,7 @@ fn buffer(info: &VideoInfo, input: &mut Unstructured) -> Result<gst::Buffer> {
             });
         }
         let to = buffer.get_mut().expect("new");
-        // Refused where GStreamer itself sees that it cannot be.
+        // Fails if GStreamer itself detects that the layout is invalid.
         let _ = VideoMeta::add_full(
             to,
             VideoFrameFlags::empty(),
@@ -130,14 +130,14 @@ fn buffer(info: &VideoInfo, input: &mut Unstructured) -> Result<gst::Buffer> {
     Ok(buffer)
 }
 
-/// Sets any of the element's properties to anything that it takes, but for those `kept`.
+/// Sets random properties of the element, except for those in `kept`, to random values in their ranges.
 pub fn set_properties(element: &gst::Element, kept: &[&str], input: &mut Unstructured) -> Result<()> {
-    let is_ours = |pspec: &glib::ParamSpec| {
+    let is_settable = |pspec: &glib::ParamSpec| {
         pspec.flags().contains(glib::ParamFlags::WRITABLE)
             && pspec.owner_type() == element.type_()
             && !kept.contains(&pspec.name())
     };
-    let properties: Vec<_> = element.list_properties().iter().filter(|pspec| is_ours(pspec)).cloned().collect();
+    let properties: Vec<_> = element.list_properties().iter().filter(|pspec| is_settable(pspec)).cloned().collect();
     for _ in 0..input.int_in_range(1..=6)? {
         let pspec = input.choose(&properties)?;
         element.set_property_from_value(pspec.name(), &value(pspec, input)?);
@@ -156,12 +156,13 @@ fn value(pspec: &glib::ParamSpec, input: &mut Unstructured) -> Result<glib::Valu
         return Ok(input.int_in_range(pspec.minimum()..=pspec.maximum())?.to_value());
     }
     if let Some(pspec) = pspec.downcast_ref::<glib::ParamSpecDouble>() {
-        // Most of all numbers are beyond any range, or next to 0: eighths up to 16 try more, and in less time than large radii.
+        // Most random doubles are out of range or close to 0. Multiples of 1/8 up to 16 reach more code, and are faster
+        // than large radii.
         let number = match input.ratio(1, 8)? {
             true => input.arbitrary()?,
             false => f64::from(input.arbitrary::<i8>()?) / 8.0,
         };
-        // GObject refuses what is no number; max takes the other then.
+        // GObject refuses NaN, for which `max` returns the minimum.
         return Ok(number.max(pspec.minimum()).min(pspec.maximum()).to_value());
     }
     if pspec.is::<glib::ParamSpecBoolean>() {
@@ -175,7 +176,7 @@ fn value(pspec: &glib::ParamSpec, input: &mut Unstructured) -> Result<glib::Valu
     Ok(text(input.arbitrary()?).to_value())
 }
 
-/// Text as a C string can hold it.
+/// A text without NUL, which a C string cannot contain.
 pub fn text(text: &str) -> String {
     text.replace('\0', "")
 }

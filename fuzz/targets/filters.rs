@@ -1,4 +1,4 @@
-//! Any properties of convfilter's, and frames of any caps and layout, on the CPU.
+//! Any properties of convfilter, and frames with any caps and layout, on the CPU.
 #![no_main]
 
 use gst::prelude::*;
@@ -9,8 +9,8 @@ fuzz_target!(|bytes: &[u8]| {
     let element = stylefilter_fuzz::element("convfilter");
     element.set_property_from_str("backend", "cpu");
     let mut input = Unstructured::new(bytes);
-    // Where the input ends early, what came before was tried.
+    // An error only means that the input ended early.
     let _ = stylefilter_fuzz::set_properties(&element, &["backend"], &mut input)
         .and_then(|()| stylefilter_fuzz::frames(&element, &mut input));
-    element.set_state(gst::State::Null).expect("it stops");
+    element.set_state(gst::State::Null).expect("the element stops");
 });

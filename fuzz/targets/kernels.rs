@@ -1,4 +1,4 @@
-//! Texts for `kernel` and, after a `!`, for `chain`.
+//! Texts for `kernel`. A text that starts with `!` is for `chain`.
 #![no_main]
 
 use gst::prelude::*;
@@ -16,5 +16,5 @@ fuzz_target!(|text: &str| {
         }
     }
     stylefilter_fuzz::starts(&element);
-    element.set_state(gst::State::Null).expect("it stops");
+    element.set_state(gst::State::Null).expect("the element stops");
 });

@@ -1,4 +1,4 @@
-//! Any properties of styletransfer's, and frames of any caps and layout.
+//! Any properties of styletransfer, and frames with any caps and layout.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use gst::prelude::*;
 use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
 
-/// A picture of 2x2 pixels, as BMP has them.
+/// A BMP file of 2x2 pixels.
 static STYLE: LazyLock<String> = LazyLock::new(|| {
     let mut picture = b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x02\0\0\0\x02\0\0\0\x01\0\x18\0".to_vec();
     picture.extend([0; 24]);
@@ -15,7 +15,7 @@ static STYLE: LazyLock<String> = LazyLock::new(|| {
     stylefilter_fuzz::file(&picture).to_str().expect("a plain name").to_owned()
 });
 
-/// How long a frame takes, and which device and files, are not left to chance.
+/// Properties that are not random, since they select the time per frame, the device and files.
 const KEPT: [&str; 6] = ["style", "device", "size", "first-iterations", "iterations", "style-scale"];
 
 fuzz_target!(|bytes: &[u8]| {
@@ -26,8 +26,8 @@ fuzz_target!(|bytes: &[u8]| {
     element.set_property("first-iterations", 2);
     element.set_property("iterations", 1);
     let mut input = Unstructured::new(bytes);
-    // Where the input ends early, what came before was tried.
+    // An error only means that the input ended early.
     let _ = stylefilter_fuzz::set_properties(&element, &KEPT, &mut input)
         .and_then(|()| stylefilter_fuzz::frames(&element, &mut input));
-    element.set_state(gst::State::Null).expect("it stops");
+    element.set_state(gst::State::Null).expect("the element stops");
 });

@@ -1,4 +1,4 @@
-//! The engine's C interface: any parameters and layers, pictures of any size and stride, each in memory of its very size.
+//! The engine's C interface: any parameters and layers, and pictures of any size, depth and stride.
 #![no_main]
 #![expect(unsafe_code, reason = "calls a C interface")]
 
@@ -9,15 +9,16 @@ use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use style_engine_interface::{Parameters, Picture, Progress, Stats, Status, Table};
 
-// Links the engine itself.
+// Links the engine, of which only the C interface is used.
 use style_engine as _;
 
 unsafe extern "C" {
-    // As style_engine_interface::EntryPoint.
+    // The type is style_engine_interface::EntryPoint.
     fn style_engine_table() -> *const Table;
 }
 
-/// Rows of RGBA pixels, whose last ends with the memory if they have 16 bits.
+/// Rows of RGBA pixels. With 16 bits, the memory ends with the last row's last pixel, so that accesses behind it are
+/// found.
 fn pixels(input: &mut Unstructured) -> Result<(Vec<u8>, Picture)> {
     let [width, height]: [u32; 2] = [input.int_in_range(1..=20)?, input.int_in_range(1..=20)?];
     let bits = *input.choose(&[8, 16, 0, 10])?;
@@ -47,7 +48,7 @@ fn parameters(input: &mut Unstructured) -> Result<Parameters> {
         tv_weight: weights[2],
         temporal_weight: weights[3],
         learning_rate: rate,
-        // What takes long is not what goes wrong.
+        // Small numbers: many steps would only take longer.
         first_iterations: input.int_in_range(0..=3)?,
         iterations: input.int_in_range(0..=2)?,
         size: input.int_in_range(0..=40)?,
@@ -58,7 +59,7 @@ fn parameters(input: &mut Unstructured) -> Result<Parameters> {
     })
 }
 
-unsafe extern "C" fn go_on(_: *mut c_void, _: *const Progress) -> bool {
+unsafe extern "C" fn proceed(_: *mut c_void, _: *const Progress) -> bool {
     true
 }
 
@@ -69,8 +70,8 @@ fn session(input: &mut Unstructured) -> Result<()> {
     let (_memory, style_picture) = pixels(input)?;
     let share = input.arbitrary()?;
     let frames = [pixels(input)?, pixels(input)?];
-    // SAFETY: pointers are to what lives in this function, each picture's rows lie in its memory, and the session is
-    // destroyed once and not used again.
+    // SAFETY: all pointers are to locals of this function, each picture's rows are inside its memory, and the session
+    // is destroyed once and not used afterwards.
     unsafe {
         let table = &*style_engine_table();
         let mut session = null_mut();
@@ -79,7 +80,7 @@ fn session(input: &mut Unstructured) -> Result<()> {
         (table.set_parameters)(session, &parameters, content.as_ptr(), style.as_ptr());
         for (memory, frame) in &frames {
             let mut result = memory.clone();
-            (table.stylize)(session, frame, result.as_mut_ptr(), 0.0, go_on, null_mut());
+            (table.stylize)(session, frame, result.as_mut_ptr(), 0.0, proceed, null_mut());
             (table.stats)(session, &mut Stats::default());
         }
         (table.destroy)(session);
@@ -88,6 +89,6 @@ fn session(input: &mut Unstructured) -> Result<()> {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    // Where the input ends early, what came before was tried.
+    // An error only means that the input ended early.
     let _ = session(&mut Unstructured::new(bytes));
 });

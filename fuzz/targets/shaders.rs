@@ -1,4 +1,4 @@
-//! Texts for `shader`: WGSL that is none, and some that is.
+//! Texts for `shader`: invalid and valid WGSL.
 #![no_main]
 
 use gst::prelude::*;
@@ -8,7 +8,8 @@ fuzz_target!(|text: &str| {
     let element = stylefilter_fuzz::element("convfilter");
     element.set_property_from_str("filter", "shader");
     element.set_property("shader", stylefilter_fuzz::text(text));
-    // It reads the text before it finds that it needs a GPU. Drivers' own compilers are not what is tried here.
+    // On the CPU, the element parses the text, then fails since shaders need a GPU. So drivers' compilers are not
+    // tested.
     element.set_property_from_str("backend", "cpu");
     stylefilter_fuzz::starts(&element);
 });

@@ -1,4 +1,4 @@
-//! Files for `style`: pictures that are none, and some that are.
+//! Files for `style`: invalid and valid pictures.
 #![no_main]
 
 use gst::prelude::*;
@@ -10,5 +10,5 @@ fuzz_target!(|content: &[u8]| {
     element.set_property("style", style.to_str().expect("a plain name"));
     element.set_property("size", 16u32);
     stylefilter_fuzz::starts(&element);
-    element.set_state(gst::State::Null).expect("it stops");
+    element.set_state(gst::State::Null).expect("the element stops");
 });

@@ -1,4 +1,4 @@
-//! Weight files of any content, in each of their forms.
+//! Weight files with any content, in each of the supported formats.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

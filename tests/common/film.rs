@@ -1,4 +1,4 @@
-//! Clips that ffmpeg makes, films that the examples make of them, and what ffprobe tells of these.
+//! Makes clips with ffmpeg, runs the examples on them, and examines the results with ffprobe.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::process::{Command, Output};
 
 use super::{example, program, scratch, stage};
 
-/// How clips of H.264 are made.
+/// ffmpeg's options for H.264.
 pub const H264: &str = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p";
 
-/// A folder with clips in it, and the programs that make films of them.
+/// A folder with clips, in which programs are run.
 pub struct Bench {
     pub folder: PathBuf,
 }
@@ -36,7 +36,7 @@ impl Bench {
     pub fn program(&self, path: &Path, arguments: &str) -> Command {
         let path = path.to_str().expect("a path in UTF-8");
         let mut command = program(path, &stage().join("lib/gstreamer-1.0"), &self.path("registry.bin"));
-        // Vulkan would speak of it where it is missing.
+        // Without XDG_RUNTIME_DIR, Vulkan drivers print a warning.
         command.args(arguments.split_whitespace()).current_dir(&self.folder).env("XDG_RUNTIME_DIR", &self.folder);
         command
     }
@@ -49,14 +49,14 @@ impl Bench {
         self.command(arguments).output().expect("the transcoder is built")
     }
 
-    /// Runs the transcoder and probes what it made: the second argument.
+    /// Runs the transcoder and examines its output, the second argument.
     pub fn transcode(&self, arguments: &str) -> Film {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
         self.probe(arguments.split_whitespace().nth(1).expect("an output"))
     }
 
-    /// What the transcoder says as it fails: one line.
+    /// Runs the transcoder, which must fail with one line, and returns this line.
     pub fn failure(&self, arguments: &str) -> String {
         let output = self.run(arguments);
         let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -70,12 +70,12 @@ impl Bench {
     }
 }
 
-/// What ffprobe tells of a film.
+/// A film, as ffprobe reports it.
 #[derive(Debug)]
 pub struct Film {
     pub streams: Vec<HashMap<String, String>>,
     pub tags: HashMap<String, String>,
-    /// Times at which pictures begin, in seconds, in order.
+    /// The frames' timestamps in seconds, sorted.
     pub times: Vec<f64>,
 }
 
@@ -97,22 +97,22 @@ impl Film {
         self.streams.iter().filter(|stream| stream["codec_type"] == kind).collect()
     }
 
-    pub fn picture(&self) -> &HashMap<String, String> {
+    pub fn video(&self) -> &HashMap<String, String> {
         self.of_type("video")[0]
     }
 
-    /// Pictures that can be decoded.
+    /// The number of frames that can be decoded.
     pub fn frames(&self) -> usize {
-        self.picture()["nb_read_frames"].parse().expect("a number")
+        self.video()["nb_read_frames"].parse().expect("a number")
     }
 
-    /// Packets of the first sound.
+    /// The number of packets of the first audio stream.
     pub fn sound_packets(&self) -> f64 {
         number(self.of_type("audio")[0], "nb_read_frames")
     }
 
     pub fn size(&self) -> (&str, &str) {
-        (&self.picture()["width"], &self.picture()["height"])
+        (&self.video()["width"], &self.video()["height"])
     }
 
     pub fn codecs(&self, kind: &str) -> Vec<&str> {
@@ -128,12 +128,12 @@ impl Film {
         self.tags.iter().find(found).map(|(_, value)| value.as_str())
     }
 
-    /// Each picture comes when it came before, but for the rounding of the file's clock.
+    /// Checks that all frames have the same timestamps, except for rounding.
     pub fn keeps_times_of(&self, other: &Self) {
         assert_eq!(self.times.len(), other.times.len());
         for (index, (mine, others)) in self.times.iter().zip(&other.times).enumerate() {
             let (mine, others) = (mine - self.times[0], others - other.times[0]);
-            assert!((mine - others).abs() < 0.0015, "picture {index} comes at {mine} s, not at {others} s");
+            assert!((mine - others).abs() < 0.0015, "frame {index} is at {mine} s instead of {others} s");
         }
     }
 }
@@ -146,17 +146,17 @@ pub fn sections_of(path: &Path, options: &[&str], name: &str) -> Vec<HashMap<Str
     sections(path, options).into_iter().filter(|(found, _)| found == name).map(|(_, fields)| fields).collect()
 }
 
-/// ffprobe's answer: `[NAME]`, lines of `KEY=VALUE`, `[/NAME]`; without what is beside the data.
+/// ffprobe's output, which has sections of `[NAME]`, lines of `KEY=VALUE` and `[/NAME]`; without side data.
 pub fn sections(path: &Path, options: &[&str]) -> Vec<(String, HashMap<String, String>)> {
     let output = Command::new("ffprobe").args(["-loglevel", "error"]).args(options).arg(path).output();
     let output = output.expect("scripts/setup --tests installs ffmpeg");
     assert!(output.status.success(), "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
     let mut sections: Vec<(String, HashMap<String, String>)> = Vec::new();
-    let mut is_beside = false;
+    let mut is_side_data = false;
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         match line.split_once('=') {
-            _ if line.ends_with("SIDE_DATA]") => is_beside = !line.starts_with("[/"),
-            Some((key, value)) if !is_beside => {
+            _ if line.ends_with("SIDE_DATA]") => is_side_data = !line.starts_with("[/"),
+            Some((key, value)) if !is_side_data => {
                 sections.last_mut().expect("a section").1.insert(key.to_owned(), value.trim().to_owned());
             }
             None if !line.starts_with("[/") => {
@@ -168,7 +168,7 @@ pub fn sections(path: &Path, options: &[&str]) -> Vec<(String, HashMap<String, S
     sections
 }
 
-/// The hashes of a stream's packets, as they lie in the file.
+/// The hashes of a stream's packets, in the file's order.
 pub fn packets(path: &Path, stream: &str) -> Vec<String> {
     let options = ["-select_streams", stream, "-show_packets", "-show_data_hash", "md5"];
     sections_of(path, &options, "PACKET").into_iter().map(|packet| packet["data_hash"].clone()).collect()

@@ -1,5 +1,5 @@
-//! What the tests share: the built plugin, pipelines that frames are pushed through, and Pillow.
-#![allow(dead_code, reason = "each test file uses its own part")]
+//! Shared by all tests: the built plugin, pipelines that frames are pushed through, and Pillow.
+#![allow(dead_code, reason = "no test file uses all of it")]
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use gst_video::VideoFormat;
 pub mod film;
 pub mod random;
 
-/// What convfilter runs on; `gpu` is a driver in software where there is no other.
+/// convfilter's backends. Without a GPU, `gpu` is a software driver.
 pub const BACKENDS: [&str; 2] = ["gpu", "cpu"];
 
 /// The repository, or what scripts/gpu-check packed of it.
@@ -20,10 +20,10 @@ pub fn root() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or(env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
-/// The folder in which `scripts/build` lays the libraries out as an installation has them.
+/// The folder where `scripts/build` puts the libraries, laid out as in an installation.
 pub fn stage() -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
-    let stage = test.ancestors().nth(2).expect("tests lie in target/<profile>/deps").join("stage");
+    let stage = test.ancestors().nth(2).expect("tests are in target/<profile>/deps").join("stage");
     assert!(stage.exists(), "{} is missing: run scripts/build", stage.display());
     stage
 }
@@ -33,12 +33,12 @@ pub fn plugin() -> PathBuf {
     stage().join("lib/gstreamer-1.0/libgststylefilter.so")
 }
 
-/// A program of examples/.
+/// The path of a program in examples/.
 pub fn example(name: &str) -> PathBuf {
     stage().parent().expect("target/release").join("examples").join(name)
 }
 
-/// A small picture to paint in the style of: colours that run into each other.
+/// Writes a small style picture, a colour gradient.
 pub fn write_style(path: &Path) {
     let picture = image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 8) as u8, (y * 8) as u8, 90]));
     picture.save(path).expect("the style is written");
@@ -48,7 +48,7 @@ pub fn write_style(path: &Path) {
 pub fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // Changed here, it would be changed beside other tests' threads.
+        // Not unset here: changing the environment while other tests' threads run would be a race.
         let weights = std::env::var_os("STYLEFILTER_WEIGHTS").unwrap_or_default();
         assert!(weights.is_empty(), "unset STYLEFILTER_WEIGHTS: tests paint with the built-in network");
         gst::init().expect("GStreamer starts");
@@ -56,12 +56,12 @@ pub fn init() {
     });
 }
 
-/// A program run with GStreamer's own plugins, the plugin in `plugins`, and a registry file of its own.
+/// A command with GStreamer's own plugins, the plugin in `plugins`, and its own registry file.
 pub fn program(name: &str, plugins: &Path, registry: &Path) -> Command {
     let mut command = Command::new(name);
     command.env("GST_PLUGIN_PATH", plugins).env("GST_REGISTRY", registry);
     command.env("GST_PRESET_PATH", root().join("presets"));
-    // cargo's own: a user's shell has neither.
+    // cargo sets the first two, but a user's shell does not.
     command.env_remove("LIBTORCH").env_remove("LD_LIBRARY_PATH").env_remove("STYLEFILTER_WEIGHTS");
     command
 }
@@ -87,7 +87,7 @@ pub struct Frame {
 
 impl Frame {
     pub fn info(&self) -> gst_video::VideoInfo {
-        // A frame rate of 0/1 is what hosts that push single frames give.
+        // Hosts that push single frames use a frame rate of 0/1.
         let builder = gst_video::VideoInfo::builder(self.format, self.width, self.height).fps(gst::Fraction::new(0, 1));
         builder.build().expect("a valid format")
     }
@@ -98,7 +98,7 @@ impl Frame {
         sample(buffer, &self.info())
     }
 
-    /// The rows of an RGB or GRAY8 frame without padding, as Pillow has them.
+    /// The rows of an RGB or GRAY8 frame without padding, as in Pillow.
     pub fn tight(&self) -> Vec<u8> {
         let info = self.info();
         let row = (info.width() * info.comp_pstride(0) as u32) as usize;
@@ -118,19 +118,19 @@ pub struct Line {
     pub source: gst_app::AppSrc,
     pub sink: gst_app::AppSink,
     frames: u64,
-    /// Whether the frames must come from a GPU: were it to fail, the CPU would take over unseen.
+    /// Whether the frames must come from a GPU. If it fails, the CPU takes over, which the results do not show.
     on_gpu: bool,
 }
 
 impl Line {
-    /// `description` is as for gst-launch. Call [`Self::play`] before pushing.
+    /// `description` is as for gst-launch-1.0. Set the pipeline to Playing before pushing.
     pub fn new(description: &str) -> Self {
         init();
         let pipeline = gst::parse::launch(&format!(
             "appsrc name=source format=time ! {description} name=element ! appsink name=sink sync=false"
         ));
         let pipeline = pipeline.expect(description).downcast::<gst::Pipeline>().expect("a pipeline");
-        let by_name = |name| pipeline.by_name(name).expect("as described");
+        let by_name = |name| pipeline.by_name(name).expect("an element of this name");
         Self {
             element: by_name("element"),
             source: by_name("source").downcast().expect("an appsrc"),
@@ -147,20 +147,20 @@ impl Line {
         line
     }
 
-    /// Pushes one frame and waits for its result, as a host program that works frame by frame does.
+    /// Pushes one frame and waits for its result, like a host program that works frame by frame.
     pub fn push_pull(&mut self, frame: &Frame) -> Frame {
         let pts = gst::ClockTime::from_mseconds(40) * self.frames;
         self.frames += 1;
         self.push_pull_sample(&frame.sample(pts))
     }
 
-    /// Pushes a first frame and waits for nothing.
+    /// Pushes a first frame without waiting for its result.
     pub fn push(&self, frame: &Frame) {
-        self.source.push_sample(&frame.sample(gst::ClockTime::ZERO)).expect("the frame is taken");
+        self.source.push_sample(&frame.sample(gst::ClockTime::ZERO)).expect("the frame is accepted");
     }
 
     pub fn push_pull_sample(&mut self, sample: &gst::Sample) -> Frame {
-        self.source.push_sample(sample).expect("the frame is taken");
+        self.source.push_sample(sample).expect("the frame is accepted");
         let sample = self.sink.try_pull_sample(gst::ClockTime::from_seconds(120));
         let sample = sample.unwrap_or_else(|| panic!("no frame came out: {:?}", self.error()));
         if self.on_gpu {
@@ -173,7 +173,7 @@ impl Line {
         Frame { format: info.format(), width: info.width(), height: info.height(), bytes: map.to_vec() }
     }
 
-    /// The error on the bus, if one comes within ten seconds: what it says and its code.
+    /// The error on the bus, if one comes within ten seconds.
     pub fn error(&self) -> Option<gst::glib::Error> {
         self.message(gst::MessageType::Error).map(|message| match message.view() {
             gst::MessageView::Error(error) => error.error(),
@@ -181,7 +181,7 @@ impl Line {
         })
     }
 
-    /// The warning on the bus, as [`Self::error`].
+    /// The warning on the bus, if one comes within ten seconds.
     pub fn warning(&self) -> Option<gst::glib::Error> {
         self.message(gst::MessageType::Warning).map(|message| match message.view() {
             gst::MessageView::Warning(warning) => warning.error(),
@@ -196,19 +196,19 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        // An element that failed to start cannot be asked for more.
+        // After a failed start, this may fail, too.
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 }
 
-/// The error that the element posts when it is started.
+/// Starts the element, which must fail, and returns its error.
 pub fn start_error(description: &str) -> gst::glib::Error {
     let line = Line::new(description);
     assert!(line.pipeline.set_state(gst::State::Playing).is_err(), "{description} starts");
-    line.error().expect("an error says why")
+    line.error().expect("an error message")
 }
 
-/// One picture for Pillow: `request` is a JSON object for `tests/oracle.py`, without mode and size.
+/// A picture and a filter for Pillow: `request` is a JSON object for `tests/oracle.py`, without mode and size.
 pub struct Case<'a> {
     pub request: String,
     pub mode: &'a str,
@@ -217,7 +217,7 @@ pub struct Case<'a> {
     pub bytes: Vec<u8>,
 }
 
-/// What Pillow makes of the cases. scripts/gpu-check names a program that has its answers instead.
+/// Pillow's results. The variable ORACLE, which scripts/gpu-check sets, names a program that has recorded them instead.
 pub fn pillow(cases: &[Case]) -> Vec<Vec<u8>> {
     let python = std::env::var_os("ORACLE").map_or(root().join(".deps/python/bin/python"), PathBuf::from);
     let mut python = Command::new(python)

@@ -1,4 +1,4 @@
-//! Random values from a seed, the same in every run.
+//! Pseudo-random values from a seed: the same in every run.
 
 pub struct Random(pub u64);
 
@@ -15,7 +15,7 @@ impl Random {
         (0..count).map(|_| self.next() as u8).collect()
     }
 
-    /// In -1..1, with a fraction that no float holds exactly.
+    /// A value in -1..1 with four decimal digits, which a float cannot hold exactly.
     pub fn signed(&mut self) -> f64 {
         (self.next() % 20_001) as f64 / 10_000.0 - 1.0
     }

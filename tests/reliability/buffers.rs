@@ -1,4 +1,4 @@
-//! Buffers laid out in any way, whole or not.
+//! Buffers with unusual or invalid layouts.
 
 use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoFrameFlags, VideoInfo, VideoInterlaceMode, VideoMeta};
@@ -21,7 +21,7 @@ fn harness(description: &str, info: &VideoInfo) -> gst_check::Harness {
     harness
 }
 
-/// The frame with other strides, with bytes before, between and after the planes.
+/// The frame with other strides and offsets, and random bytes as padding.
 fn laid_out(info: &VideoInfo, frame: &gst::BufferRef, random: &mut Random) -> gst::Buffer {
     let tight = gst_video::VideoFrameRef::from_buffer_ref_readable(frame, info).expect("a frame");
     let (mut bytes, mut offsets, mut strides) = (Vec::new(), Vec::new(), Vec::new());
@@ -40,26 +40,27 @@ fn laid_out(info: &VideoInfo, frame: &gst::BufferRef, random: &mut Random) -> gs
     let mut buffer = gst::Buffer::from_mut_slice(bytes);
     let (format, width, height) = (info.format(), info.width(), info.height());
     let to = buffer.get_mut().expect("new");
-    VideoMeta::add_full(to, VideoFrameFlags::empty(), format, width, height, &offsets, &strides).expect("it fits");
+    VideoMeta::add_full(to, VideoFrameFlags::empty(), format, width, height, &offsets, &strides)
+        .expect("a valid layout");
     buffer
 }
 
-/// Fewer random bytes than `below`.
+/// A random number of random bytes, fewer than `below`.
 fn padding(random: &mut Random, below: u64) -> Vec<u8> {
     let count = random.next() % below;
     random.bytes(count as usize)
 }
 
 #[test]
-fn any_stride_padding_and_offset() {
+fn any_stride_padding_and_offset_gives_the_same_picture() {
     let mut random = Random(17);
     let mut cases = 0;
     for description in elements() {
         for format in FORMATS {
-            // Even: an odd row of YUY2 ends with a sample that is none.
+            // An even width: in YUY2, an odd row ends with a padding sample.
             let info = info(format, 46, 31);
             let frame = noise(&info);
-            // Each is a first frame.
+            // Each frame gets a new element, so that styletransfer treats it as a first frame.
             let expected = harness(&description, &info).push_and_pull(frame.clone()).expect(&description);
             let expected = rows(&info, &expected);
             for _ in 0..5 {
@@ -70,11 +71,11 @@ fn any_stride_padding_and_offset() {
             }
         }
     }
-    report("strides, offsets and padding of any size", cases, "the same picture as from a tight frame");
+    report("strides, offsets and padding of any size", cases, "the same picture as without padding");
 }
 
 #[test]
-fn shared_and_read_only_buffers_stay_as_they_are() {
+fn shared_and_read_only_buffers_are_not_changed() {
     let mut cases = 0;
     for description in elements() {
         for format in FORMATS {
@@ -101,11 +102,11 @@ fn shared_and_read_only_buffers_stay_as_they_are() {
             }
         }
     }
-    report("read-only, shared and two-part buffers", cases, "filtered; the input stays as it was");
+    report("read-only buffers, shared buffers, buffers of two memories", cases, "filtered; the input is not changed");
 }
 
 #[test]
-fn buffers_too_small_for_their_caps() {
+fn buffers_that_are_too_small_are_errors() {
     let mut cases = 0;
     for description in elements() {
         for format in FORMATS {
@@ -113,10 +114,10 @@ fn buffers_too_small_for_their_caps() {
             for size in [0, 1, 63, info.size() / 2, info.size() - 1] {
                 let mut harness = harness(&description, &info);
                 let flow = harness.push(gst::Buffer::from_mut_slice(vec![0u8; size]));
-                assert!(flow.is_err(), "{description}, {format}: {size} bytes are a frame");
+                assert!(flow.is_err(), "{description}, {format}: {size} bytes are accepted as a frame");
                 cases += 1;
             }
-            // Its own description promises more than there is.
+            // The video meta describes more than the buffer has.
             for (offset, stride) in
                 [(0, 64 * 64), (1 << 20, 64 * 8), (usize::MAX / 2, 64 * 8), (0, i32::MAX), (0, 1), (0, 0), (0, -64)]
             {
@@ -135,14 +136,14 @@ fn buffers_too_small_for_their_caps() {
         }
     }
     report(
-        "buffers smaller than their caps, or than their own strides and offsets say",
+        "buffers smaller than their caps, strides or offsets require",
         cases,
-        "an error; nothing else is read",
+        "an error; no memory outside the buffer is read",
     );
 }
 
 #[test]
-fn samples_that_hold_more_than_their_bits() {
+fn samples_with_unused_bits_set_are_filtered() {
     let formats = [VideoFormat::I42010le, VideoFormat::I42210le, VideoFormat::Y44410le];
     let filters =
         ["mode size=3", "median size=5", "rank size=7 rank=48", "max", "gaussian-blur", "emboss", "unsharp-mask"];
@@ -161,11 +162,11 @@ fn samples_that_hold_more_than_their_bits() {
             cases += 2;
         }
     }
-    report("samples of 10 bits whose other bits are set", cases, "filtered");
+    report("10-bit samples whose unused bits are set", cases, "filtered");
 }
 
 #[test]
-fn nothing_is_written_past_a_frame() {
+fn nothing_is_written_behind_a_frame() {
     const BEYOND: usize = 4096;
     let mut cases = 0;
     for description in elements() {
@@ -197,5 +198,9 @@ fn nothing_is_written_past_a_frame() {
             }
         }
     }
-    report("frames of any height, whole or of two fields, with room behind them", cases, "nothing is written there");
+    report(
+        "frames of any height, progressive and interlaced, with memory behind them",
+        cases,
+        "nothing is written behind the frame",
+    );
 }

@@ -1,4 +1,4 @@
-//! What elements need and do not get: GPU drivers, the engine, libtorch, memory, room on a disk.
+//! Missing or broken requirements: GPU drivers, the engine, libtorch, memory, disk space.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -8,23 +8,23 @@ use crate::common::film::{Bench, H264};
 use crate::common::{example, program, scratch, stage};
 use crate::report;
 
-/// gst-launch with the plugin.
+/// A gst-launch-1.0 command with the plugin.
 pub fn launch(folder: &Path, line: &str) -> Command {
     let mut command = program("gst-launch-1.0", &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
     command.args(["-v"]).args(line.split(' ')).env("XDG_RUNTIME_DIR", folder);
     command
 }
 
-/// What a program prints.
+/// Runs a program; also returns its output (both streams) as text.
 pub fn run(command: &mut Command) -> (String, Output) {
-    let output = command.output().expect("it runs");
+    let output = command.output().expect("the program runs");
     (format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)), output)
 }
 
-/// Fails with an error that has these words, not by a signal.
+/// Checks that a program fails with an error that has these words, and not by a signal.
 fn assert_error(command: &mut Command, words: &[&str]) {
     let (text, output) = run(command);
-    // None where a signal ended it.
+    // The code is None if a signal ended the program.
     assert!(output.status.code().is_some_and(|code| code != 0), "{text}");
     assert!(text.contains("ERROR") && words.iter().all(|word| text.contains(word)), "{words:?}: {text}");
 }
@@ -37,7 +37,7 @@ fn painting() -> String {
 }
 
 #[test]
-fn without_vulkan() {
+fn without_vulkan_only_backend_gpu_fails() {
     let folder = scratch("reliability-vulkan");
     let filtering =
         |backend| format!("videotestsrc num-buffers=2 ! convfilter filter=blur backend={backend} ! fakesink");
@@ -50,23 +50,23 @@ fn without_vulkan() {
         let (text, output) = run(&mut without(launch(&folder, &filtering(backend))));
         assert!(output.status.success(), "{text}");
     }
-    report("no Vulkan driver", 3, "backend=gpu says so; the CPU filters otherwise");
+    report("no Vulkan driver", 3, "backend=gpu gives an error; otherwise the CPU filters");
 }
 
-/// A shared library with this code.
+/// Compiles C code to a shared library.
 fn library(folder: &Path, name: &str, code: &str) -> PathBuf {
     let (source, library) = (folder.join(name).with_extension("c"), folder.join(name));
     std::fs::write(&source, code).expect("written");
     let soname = format!("-Wl,-soname,{name}");
     let built = Command::new("cc").args(["-shared", "-fPIC", &soname, "-o"]).arg(&library).arg(&source).status();
-    assert!(built.expect("there is a compiler").success());
+    assert!(built.expect("a C compiler is installed").success());
     library
 }
 
 #[test]
-fn other_engines() {
+fn invalid_engine_files_are_errors() {
     let folder = scratch("reliability-engines");
-    std::fs::write(folder.join("text.so"), "no library").expect("written");
+    std::fs::write(folder.join("text.so"), "not a library").expect("written");
     std::fs::write(folder.join("empty.so"), "").expect("written");
     symlink(folder.join("loop.so"), folder.join("loop.so")).expect("made");
     let versioned = "static const unsigned table[64] = {999}; const void *style_engine_table(void) { return table; }";
@@ -84,39 +84,39 @@ fn other_engines() {
         let mut command = launch(&folder, &painting());
         command.env("STYLEFILTER_ENGINE", engine);
         assert_error(&mut command, &[words, "scripts/setup"]);
-        // libtorch, which comes with an engine, cannot be unloaded: what was opened stays open.
+        // An engine brings libtorch along, which cannot be unloaded. So an opened engine must stay open.
         let (text, _) = run(command.env("LD_DEBUG", "files"));
         let engine = engine.display().to_string();
         let closes = |line: &str| line.contains(&engine) && line.contains("destroying link map");
         assert!(!text.lines().any(closes), "{engine} is closed");
     }
     report(
-        "engine files that are missing, empty, no libraries, others, of another version",
+        "engine files that are missing, empty, not libraries, other libraries, of another version",
         cases.len(),
         "an error that names the file",
     );
 }
 
 #[test]
-fn another_libtorch() {
+fn another_libtorch_is_an_error_that_names_the_version() {
     let folder = scratch("reliability-libtorch");
     std::fs::create_dir_all(folder.join("lib")).expect("made");
-    // What another version lacks is any of the symbols that the engine needs.
+    // Like another version, this library lacks symbols that the engine needs.
     library(&folder.join("lib"), "libtorch_cpu.so", "int other(void) { return 0; }");
     assert_error(launch(&folder, &painting()).env("LIBTORCH", &folder), &["libtorch 2.11.0", "scripts/setup"]);
-    std::fs::write(folder.join("lib/libtorch_cpu.so"), "no library").expect("written");
-    // Then it is as if none was named.
+    std::fs::write(folder.join("lib/libtorch_cpu.so"), "not a library").expect("written");
+    // The loader skips such a file and finds the engine's own libtorch.
     let (text, output) = run(launch(&folder, &painting()).env("LIBTORCH", &folder));
     assert!(output.status.success(), "{text}");
     report(
-        "a libtorch of another version, and one that is no library",
+        "a libtorch of another version, and a libtorch that is not a library",
         2,
-        "an error that says which is needed; the engine's own is used",
+        "an error that names the required version; the engine's own libtorch is used",
     );
 }
 
 #[test]
-fn no_cuda() {
+fn device_cuda_without_a_gpu_is_an_error() {
     let folder = scratch("reliability-cuda");
     if Path::new("/dev/nvidia0").exists() {
         eprintln!("SKIPPED: there is a GPU");
@@ -126,34 +126,34 @@ fn no_cuda() {
         let line = painting().replace("first-iterations=1", &format!("first-iterations=1 device={device}"));
         assert_error(&mut launch(&folder, &line), &["device cuda"]);
     }
-    report("device=cuda without a GPU or its driver", 2, "an error that says what is missing");
+    report("device=cuda without a GPU or its driver", 2, "an error that names what is missing");
 }
 
 #[test]
-fn a_disk_that_is_full() {
+fn a_full_disk_ends_the_transcoder_with_one_error() {
     let bench = Bench::new("reliability-disk");
     bench.ffmpeg(&format!("-f lavfi -i testsrc2=size=320x240:rate=25:duration=8 {H264} film.mp4"));
     let transcode = example("transcode");
     let mut cases = 0;
     for output in ["out.mp4", "out.mkv", "out.webm"] {
-        // A limit of files' sizes, in KiB, fails a write as a full disk does.
+        // With a limit on file sizes, here in KiB, a write fails as on a full disk.
         let line = format!("trap '' XFSZ; ulimit -f 30; exec {} film.mp4 {output} --filter blur", transcode.display());
         let mut command = bench.program(Path::new("bash"), "-c");
         let (text, run) = run(command.arg(&line));
         assert_eq!(run.status.code(), Some(1), "{output}: {text}");
-        let said: Vec<_> = text.lines().filter(|line| line.starts_with("transcode: ")).collect();
-        assert_eq!(said.len(), 1, "{output}: {text}");
+        let errors: Vec<_> = text.lines().filter(|line| line.starts_with("transcode: ")).collect();
+        assert_eq!(errors.len(), 1, "{output}: {text}");
         cases += 1;
     }
-    report("a disk that is full while a film is written", cases, "the transcoder ends with one error");
+    report("a full disk while a film is written", cases, "the transcoder ends with one error");
 }
 
 #[test]
-fn too_little_memory() {
+fn with_too_little_memory_frames_are_painted_smaller() {
     let folder = scratch("reliability-memory");
     let style = crate::style().display();
     let mut cases = 0;
-    // In KiB: what libtorch itself takes, and some for frames.
+    // The limits in KiB: what libtorch itself needs, and some memory for frames.
     for (limit, size, is_enough) in
         [(2_500_000, "width=2560,height=1440", true), (1_500_000, "width=7680,height=4320", false)]
     {
@@ -165,13 +165,13 @@ fn too_little_memory() {
         let (text, output) = run(command.args(["-c", &line]).env("OMP_NUM_THREADS", "2"));
         assert_eq!(output.status.success(), is_enough, "{text}");
         assert!(output.status.code().is_some() && text.contains("not enough memory"), "{text}");
-        // With each frame anew it would be tried at the size that was asked for.
+        // The element must remember the smaller size, and not try the requested size again for each frame.
         assert!(!is_enough || text.matches("painting at").count() <= 3, "{text}");
         cases += 1;
     }
     report(
         "too little memory for the frames' size",
         cases,
-        "painted smaller, with a warning; else an error that says so",
+        "painted smaller, with a warning; if even that fails, an error that names the reason",
     );
 }

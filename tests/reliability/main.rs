@@ -1,6 +1,6 @@
-//! Both elements where things go wrong: nothing may take the host program down, hang or show garbage.
+//! Tests failures of both elements: they must not crash the host program, hang or show garbage.
 //!
-//! What each test tried, how often and what came of it, `scripts/reliability` puts into docs/reliability.md.
+//! `scripts/reliability` writes each test's description, number of cases and result to docs/reliability.md.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -22,12 +22,12 @@ use gst::prelude::*;
 use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoInfo};
 
-/// Tells what was tried, in how many cases, and what came of it.
-fn report(tried: &str, cases: usize, outcome: &str) {
-    println!("| {tried} | {cases} | {outcome} |");
+/// Prints a row of the table in docs/reliability.md.
+fn report(test: &str, cases: usize, outcome: &str) {
+    println!("| {test} | {cases} | {outcome} |");
 }
 
-/// Starts GStreamer, and lets what it or GLib call a mistake of the program's end the test.
+/// Starts GStreamer. A critical message from it or from GLib ends the test.
 fn init() {
     static ONCE: Once = Once::new();
     common::init();
@@ -36,7 +36,7 @@ fn init() {
     });
 }
 
-/// Both elements as for gst-launch, quick ones: convfilter on the CPU and on a GPU, styletransfer at one step a frame.
+/// Both elements as for gst-launch-1.0, with fast settings: convfilter on the CPU and on a GPU, and styletransfer.
 fn elements() -> [String; 3] {
     init();
     let style = style().display();
@@ -52,7 +52,7 @@ fn element(description: &str) -> gst::Element {
     init();
     let bin = gst::parse::bin_from_description(description, false).expect(description);
     let element = bin.children().remove(0);
-    bin.remove(&element).expect("it is in there");
+    bin.remove(&element).expect("the element is in the bin");
     element
 }
 
@@ -80,7 +80,7 @@ fn noise(info: &VideoInfo) -> gst::Buffer {
     buffer
 }
 
-/// What is in a frame's rows, without what lies between them.
+/// The bytes of a frame's rows, without padding.
 fn rows(info: &VideoInfo, buffer: &gst::BufferRef) -> Vec<u8> {
     let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info).expect("a frame");
     let mut rows = Vec::new();

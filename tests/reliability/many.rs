@@ -1,4 +1,4 @@
-//! Several at once, and several threads at one.
+//! Several elements in parallel, and several threads that change one element.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::common::random::Random;
 use crate::{elements, report};
 
 #[test]
-fn ten_at_once() {
+fn several_elements_play_in_parallel() {
     crate::init();
     for count in [2, 10] {
         std::thread::scope(|scope| {
@@ -19,20 +19,20 @@ fn ten_at_once() {
             }
         });
     }
-    report("2 and 10 instances at once, each in a thread of its own", 12, "all play to their ends");
+    report("2 and 10 instances in parallel, each on its own thread", 12, "all play to their ends");
 }
 
-/// Plays ten frames to the end.
+/// Plays ten frames.
 fn play(description: &str) {
     let pipeline = gst::parse::launch(&format!(
         "videotestsrc num-buffers=10 ! video/x-raw,width=64,height=48 ! {description} ! fakesink"
     ));
-    let pipeline = pipeline.expect("it is described").downcast::<gst::Pipeline>().expect("a pipeline");
-    pipeline.set_state(gst::State::Playing).expect("it plays");
+    let pipeline = pipeline.expect("a valid description").downcast::<gst::Pipeline>().expect("a pipeline");
+    pipeline.set_state(gst::State::Playing).expect("the pipeline plays");
     let ends = [gst::MessageType::Eos, gst::MessageType::Error];
     let message = pipeline.bus().expect("a bus").timed_pop_filtered(gst::ClockTime::from_seconds(120), &ends);
     assert_eq!(message.map(|message| message.type_()), Some(gst::MessageType::Eos), "{description}");
-    pipeline.set_state(gst::State::Null).expect("it stops");
+    pipeline.set_state(gst::State::Null).expect("the pipeline stops");
 }
 
 #[test]
@@ -43,9 +43,9 @@ fn properties_change_from_four_threads() {
         let pipeline = gst::parse::launch(&format!(
             "videotestsrc ! video/x-raw,width=64,height=48 ! {description} name=element ! fakesink sync=false"
         ));
-        let pipeline = pipeline.expect("it is described").downcast::<gst::Pipeline>().expect("a pipeline");
-        let element = pipeline.by_name("element").expect("it is there");
-        pipeline.set_state(gst::State::Playing).expect("it plays");
+        let pipeline = pipeline.expect("a valid description").downcast::<gst::Pipeline>().expect("a pipeline");
+        let element = pipeline.by_name("element").expect("the element");
+        pipeline.set_state(gst::State::Playing).expect("the pipeline plays");
         let done = AtomicBool::new(false);
         let changes: usize = std::thread::scope(|scope| {
             let threads: Vec<_> = (1..=4)
@@ -65,17 +65,17 @@ fn properties_change_from_four_threads() {
                 .collect();
             std::thread::sleep(Duration::from_secs(5));
             done.store(true, Ordering::Relaxed);
-            threads.into_iter().map(|thread| thread.join().expect("it ends")).sum()
+            threads.into_iter().map(|thread| thread.join().expect("the thread ends")).sum()
         });
         let error = pipeline.bus().expect("a bus").pop_filtered(&[gst::MessageType::Error]);
         assert!(error.is_none(), "{description}: {error:?}");
-        pipeline.set_state(gst::State::Null).expect("it stops");
+        pipeline.set_state(gst::State::Null).expect("the pipeline stops");
         cases += changes;
     }
-    report("properties set and read by four threads while frames are made", cases, "frames go on");
+    report("properties set and read by four threads while playing", cases, "the stream continues");
 }
 
-/// Sets or reads one of what can be changed while playing.
+/// Sets or reads a random property that can be changed while playing.
 fn change(element: &gst::Element, random: &mut Random) {
     let small = (random.next() % 5) as i32;
     if element.find_property("radius").is_some() {

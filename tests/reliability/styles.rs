@@ -1,4 +1,4 @@
-//! Style files that are none, or unusual ones.
+//! Unusual and invalid style files.
 
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -11,18 +11,18 @@ use image::{ImageBuffer, Luma, Rgb, Rgba};
 use crate::common::{Frame, Line, scratch};
 use crate::report;
 
-/// Paints a frame in the style of a file; else what the element says.
+/// Paints a frame in the style of a file, or returns the element's error.
 fn paint(style: &Path) -> Result<Frame, String> {
     let line = Line::new(&format!("styletransfer style={} size=48 first-iterations=1 device=cpu", style.display()));
     if line.pipeline.set_state(gst::State::Playing).is_err() {
-        return Err(line.error().expect("an error says why").to_string());
+        return Err(line.error().expect("an error message").to_string());
     }
     let mut line = line;
     let frame = Frame { format: gst_video::VideoFormat::Rgba, width: 32, height: 24, bytes: vec![90; 32 * 24 * 4] };
     Ok(line.push_pull(&frame))
 }
 
-/// The most memory that the process had since this was asked last, in bytes.
+/// The process's peak memory since the last call, in bytes.
 fn peak() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("readable");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak");
@@ -31,7 +31,7 @@ fn peak() -> usize {
 }
 
 #[test]
-fn pictures_of_every_kind() {
+fn pictures_of_every_kind_can_be_styles() {
     let folder = scratch("reliability-pictures");
     let file = |name: &str| folder.join(name);
     let rgb = |width, height| ImageBuffer::from_fn(width, height, |x, y| Rgb([x as u8, y as u8, 99]));
@@ -45,7 +45,7 @@ fn pictures_of_every_kind() {
     ImageBuffer::from_fn(20, 20, |x, y| Rgba([x as u8 * 9, 0, 0, y as u8 * 12]))
         .save(file("alpha.png"))
         .expect("written");
-    // What Pillow writes and others do not.
+    // Kinds that the image crate cannot write, but Pillow can.
     let python = crate::common::root().join(".deps/python/bin/python");
     let script = "import sys; from PIL import Image; folder = sys.argv[1]; \
         picture = Image.linear_gradient('L').convert('RGB').resize((40, 20)); \
@@ -66,22 +66,22 @@ fn pictures_of_every_kind() {
         assert!(painted.is_ok(), "{}: {painted:?}", entry.path().display(), painted = painted.err());
         cases += 1;
     }
-    let tried = "style pictures of 1x1 and of 30,000 pixels, of 1, 8 and 16 bits, grey, CMYK, with alpha, a palette, EXIF's rotation, \
-                 animated, behind a link";
-    report(tried, cases, "all paint");
+    let test = "style pictures of 1x1 and of 30,000 pixels, with 1, 8 and 16 bits, grey, CMYK, with alpha, palettes, \
+                rotated by EXIF, animated, behind a symbolic link";
+    report(test, cases, "all can be used");
 }
 
 #[test]
-fn files_that_are_no_pictures() {
+fn files_that_are_not_pictures_are_errors() {
     let folder = scratch("reliability-no-pictures");
     let file = |name: &str| folder.join(name);
     let whole = std::fs::read(crate::style()).expect("readable");
     for part in [0, 1, 7, 8, 20, whole.len() / 2, whole.len() - 20] {
         std::fs::write(file(&format!("cut-{part}.png")), &whole[..part]).expect("written");
     }
-    std::fs::write(file("text.png"), "a picture, honestly").expect("written");
+    std::fs::write(file("text.png"), "this is text").expect("written");
     std::fs::write(file("film.jpg"), [0u8, 0, 0, 32, b'f', b't', b'y', b'p']).expect("written");
-    // Less than a megabyte that becomes 768, and two that claim to become more.
+    // A file of less than 1 MB that decodes to 768 MB, and two files whose headers claim even larger pictures.
     std::fs::write(file("bomb.png"), bomb(16_000, 16_000, 16_000)).expect("written");
     std::fs::write(file("claim.png"), bomb(60_000, 60_000, 1)).expect("written");
     std::fs::write(file("claim-wide.png"), bomb(u32::MAX / 2, 1, 0)).expect("written");
@@ -92,21 +92,21 @@ fn files_that_are_no_pictures() {
     let mut cases = 0;
     peak();
     for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
-        let said = paint(&entry.path()).err().unwrap_or_else(|| panic!("{} paints", entry.path().display()));
-        assert!(said.contains(&*entry.file_name().to_string_lossy()), "{said}");
+        let error = paint(&entry.path()).err().unwrap_or_else(|| panic!("{} is accepted", entry.path().display()));
+        assert!(error.contains(&*entry.file_name().to_string_lossy()), "{error}");
         cases += 1;
     }
-    let taken = peak() >> 20;
-    assert!(taken < 700, "{taken} MiB for files that are no pictures");
-    let outcome = format!("an error that names the file; the process has {taken} MiB at most");
+    let mebibytes = peak() >> 20;
+    assert!(mebibytes < 700, "{mebibytes} MiB for files that are not pictures");
+    let outcome = format!("an error that names the file; the process has at most {mebibytes} MiB");
     report(
-        "style files that are cut off, no pictures, folders, devices, broken links, decompression bombs",
+        "style files that are truncated, not pictures, folders, devices, broken links, decompression bombs",
         cases,
         &outcome,
     );
 }
 
-/// A PNG file of zeros that has so many rows of those that it claims.
+/// A PNG file of zeros with `rows` rows of data, whatever height its header claims.
 fn bomb(width: u32, height: u32, rows: u32) -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut chunk = |kind: &[u8; 4], data: &[u8]| {

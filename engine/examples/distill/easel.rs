@@ -1,5 +1,5 @@
-//! Pictures that the student is painting: what it must see rightly are pictures that its own gradients made. On photographs
-//! alone it learns less where it is wrong, and an optimizer finds just those places.
+//! Training pictures that the student is painting. An optimizer finds exactly those pictures for which the features are
+//! wrong, so the student must be trained on pictures that its own gradients made, not on photographs alone.
 
 use style_engine::losses::{GramDivisor, Statistics, StyleLossKind};
 use style_engine::networks::vgg::Vgg;
@@ -14,13 +14,13 @@ use tch::Tensor;
 use crate::Outcome;
 use crate::pictures::{Pictures, below};
 
-/// The fewest and the most steps that a picture gets.
+/// The minimum and maximum number of steps per picture.
 const STEPS: [i64; 2] = [20, 100];
 
-/// The lightest and the heaviest that content weighs, as powers of ten times what it weighs by default.
+/// The minimum and maximum content weight, as exponents of ten relative to the default.
 const CONTENT: [f64; 2] = [-2.0, 1.5];
 
-/// Pictures in every state.
+/// Pictures at all stages of painting.
 pub struct Easel {
     side: i64,
     canvases: Vec<Canvas>,
@@ -38,19 +38,19 @@ struct Canvas {
 }
 
 impl Easel {
-    /// So many of that side, begun.
+    /// Starts `count` pictures of `side` x `side` pixels.
     pub fn new(count: usize, side: i64, student: &Vgg, pictures: &Pictures, random: &mut Random) -> Outcome<Self> {
         let mut canvases = Vec::new();
         for _ in 0..count {
             let mut canvas = Canvas::new(side, student, pictures, random)?;
-            // That not all end at the same time.
+            // The pictures must not all be finished at the same time.
             canvas.steps_left = 1 + below(canvas.steps_left, random);
             canvases.push(canvas);
         }
         Ok(Self { side, canvases, next: 0 })
     }
 
-    /// The next so many, as they are: each `(1, 3, side, side)`. The student paints on.
+    /// The current state of the next `count` pictures, each `(1, 3, side, side)`. Each of them then gets another step.
     pub fn take(
         &mut self,
         count: usize,
@@ -77,7 +77,7 @@ impl Canvas {
         let mut recipe = Recipe::new(&Parameters::default(), "", "")?;
         let exponent = CONTENT[0] + (CONTENT[1] - CONTENT[0]) * f64::from(random.draw());
         recipe.content.weight *= 10f64.powf(exponent);
-        // The losses that the built-in network was taught with.
+        // The style loss with which the published built-in network was trained.
         recipe.style_loss = StyleLossKind::Statistics(Statistics::Gram(GramDivisor::Positions));
         recipe.levels.truncate(1);
         let [content, style] = [pictures.draw(side, random)?, pictures.draw(side, random)?];

@@ -1,4 +1,4 @@
-//! Pictures to learn from: parts of a folder's, and generated textures.
+//! Training pictures: parts of a folder's pictures, and generated textures.
 
 use std::f32::consts::TAU;
 use std::fs;
@@ -9,15 +9,15 @@ use tch::{Device, Kind, Tensor};
 
 use crate::Outcome;
 
-/// The shares of noise and of brush strokes.
+/// The shares of noise textures and of brush strokes among the pictures.
 const TEXTURES: f32 = 0.1;
 const STROKES: f32 = 0.2;
 
-/// The pictures to learn from.
+/// The source of training pictures.
 pub struct Pictures(Vec<Tensor>);
 
 impl Pictures {
-    /// All of a folder's.
+    /// Reads all pictures of a folder.
     pub fn new(folder: &Path) -> Outcome<Self> {
         let mut paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Outcome<Vec<_>>>()?;
         paths.sort();
@@ -30,8 +30,8 @@ impl Pictures {
         if pictures.is_empty() { Err(format!("{}: no pictures", folder.display()).into()) } else { Ok(Self(pictures)) }
     }
 
-    /// A part of a picture, of another size and shape, turned over, in other colors; or something generated:
-    /// `(3, side, side)` in 0..1.
+    /// A random picture `(3, side, side)` in 0..1: a part of a picture, scaled, stretched, mirrored and recoloured; or
+    /// a generated texture.
     pub fn draw(&self, side: i64, random: &mut Random) -> Outcome<Tensor> {
         let kind = random.draw();
         let picture = if kind < TEXTURES {
@@ -41,15 +41,15 @@ impl Pictures {
         } else {
             self.part(side, random)?
         };
-        recoloured(&picture, random)
+        recolored(&picture, random)
     }
 
     fn part(&self, side: i64, random: &mut Random) -> Outcome<Tensor> {
         let picture = &self.0[below(self.0.len() as i64, random) as usize];
         let (_, height, width) = picture.size3()?;
-        // From half as large again to as small as it may be.
-        let most = height.min(width) as f64 / side as f64;
-        let scale = (1.5 * most).powf(f64::from(random.draw())) / 1.5;
+        // The scale is between an enlargement by 1.5 and the whole picture, uniform in the logarithm.
+        let max_scale = height.min(width) as f64 / side as f64;
+        let scale = (1.5 * max_scale).powf(f64::from(random.draw())) / 1.5;
         let stretch = 1.5f64.powf(f64::from(random.draw()) - 0.5);
         let span = |length: i64, stretch: f64| ((side as f64 * scale * stretch) as i64).clamp(2, length);
         let (rows, columns) = (span(height, stretch), span(width, 1.0 / stretch));
@@ -61,12 +61,12 @@ impl Pictures {
     }
 }
 
-/// From 0 to `bound`, without it.
+/// A random integer from 0 to `bound` - 1.
 pub fn below(bound: i64, random: &mut Random) -> i64 {
     ((f64::from(random.draw()) * bound as f64) as i64).min(bound - 1)
 }
 
-/// Octaves of noise, each as strong as it happens to be, stretched, with edges or without: `(3, side, side)` in 0..1.
+/// Octaves of stretched noise with random strengths and a random contrast: `(3, side, side)` in 0..1.
 fn texture(side: i64, random: &mut Random) -> Outcome<Tensor> {
     let mut sum = Tensor::zeros([1, 3, side, side], (Kind::Float, Device::Cpu));
     for octave in 1..7 {
@@ -78,7 +78,7 @@ fn texture(side: i64, random: &mut Random) -> Outcome<Tensor> {
     Ok((sum * steepness).sigmoid().squeeze_dim(0))
 }
 
-/// Brush strokes of one kind, over each other, that follow a direction which turns: `(3, side, side)` in 0..1.
+/// Overlapping brush strokes of one kind, whose direction changes across the picture: `(3, side, side)` in 0..1.
 fn strokes(side: i64, random: &mut Random) -> Tensor {
     let between = |low: f64, high: f64, random: &mut Random| low * (high / low).powf(f64::from(random.draw()));
     let palette: Vec<[f32; 3]> = (0..6).map(|_| [0; 3].map(|_| random.draw())).collect();
@@ -101,8 +101,8 @@ fn strokes(side: i64, random: &mut Random) -> Tensor {
     picture.clamp(0.0, 1.0)
 }
 
-/// With its channels mixed or in another order, brighter or darker, and of more contrast or less.
-fn recoloured(picture: &Tensor, random: &mut Random) -> Outcome<Tensor> {
+/// The picture with its channels mixed and permuted, and with another brightness and contrast.
+fn recolored(picture: &Tensor, random: &mut Random) -> Outcome<Tensor> {
     if random.draw() < 0.4 {
         return Ok(picture.shallow_clone());
     }

@@ -1,4 +1,4 @@
-//! What a student starts from: the teacher's own layers with fewer channels, or weights from a seed.
+//! The student's start: the teacher's layers with fewer channels, or random weights.
 
 use style_engine::networks::vgg::{Layer, Vgg};
 use style_engine::normalization::Input;
@@ -8,18 +8,18 @@ use tch::{Device, Kind, Tensor};
 
 use crate::Outcome;
 
-/// A convolution's place, weight `(out, in, 3, 3)` and bias `(out)`.
+/// A convolution's layer, weight `(out, in, 3, 3)` and bias `(out)`.
 pub type Convolution = (Layer, Tensor, Tensor);
 
-/// The side of the picture that seeded layers are scaled on.
+/// The side of the picture by which random layers are scaled.
 const SIDE: i64 = 128;
 
-/// Keeps what is solved solvable where channels are all but copies of each other: a share of their mean square.
+/// Regularizes the least squares, since channels may be nearly equal: a share of their mean square.
 const RIDGE: f64 = 1e-6;
 
-/// A network of so many channels, for each block those of each of its convolutions. Where its topology is that of the
-/// teacher, if there is one, it has the teacher's layers, pruned by what they give for the `pictures`; from there on, and
-/// else, layers from the seed.
+/// A network with these numbers of channels for each convolution of each block. As long as its topology agrees with the
+/// teacher's, if there is one, its layers are the teacher's, pruned by their features of the `pictures`. All other
+/// layers have random weights from the seed.
 pub fn network(channels: &[Vec<i64>], teacher: Option<(&Vgg, &Tensor)>, seed: u64) -> Outcome<Vec<Convolution>> {
     let layers = (1..).zip(channels).flat_map(|(block, channels)| {
         (1..).zip(channels).map(move |(conv, &channels)| (Layer { block, conv }, channels))
@@ -53,15 +53,15 @@ fn convolve(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     x.conv2d(weight, bias, [1, 1], [1, 1], [1, 1], 1)
 }
 
-/// The teacher's layers as far as they are those wanted, with the channels from which the others can best be made, and
-/// weights that make up for those that their input lacks (Y. He, X. Zhang, J. Sun, "Channel Pruning for Accelerating Very
-/// Deep Neural Networks", ICCV 2017; the channels are chosen greedily).
+/// The teacher's layers as far as the topologies agree. Each layer keeps the channels from which the others can best be
+/// reconstructed, and its weights compensate for the channels that its input lacks (Y. He, X. Zhang, J. Sun, "Channel
+/// Pruning for Accelerating Very Deep Neural Networks", ICCV 2017; the channels are chosen greedily).
 fn pruned(teacher: &Vgg, layers: &[(Layer, i64)], pictures: &Tensor) -> Outcome<Vec<Convolution>> {
     let common = teacher.convs.iter().zip(layers).take_while(|(conv, (layer, _))| conv.layer == *layer).count();
     let rectified: Vec<_> = teacher.feature_layers().filter(|layer| layer.rectified).take(common).collect();
     let features = teacher.features(&Input::ImageNet.on(teacher.device)?.apply(pictures)?, &rectified, Pooling::Max)?;
     let mut convs = Vec::new();
-    // What the teacher's layer before gives, from what the student's gives.
+    // The linear map that reconstructs the teacher's previous layer from the student's.
     let mut rebuilt = Tensor::eye(3, (Kind::Double, Device::Cpu));
     for ((conv, features), (layer, channels)) in teacher.convs.iter().zip(&features).zip(layers) {
         let features = features.to_device(Device::Cpu).to_kind(Kind::Double).transpose(0, 1).flatten(1, 3);
@@ -78,8 +78,8 @@ fn pruned(teacher: &Vgg, layers: &[(Layer, i64)], pictures: &Tensor) -> Outcome<
     Ok(convs)
 }
 
-/// So many channels from which all can best be made linearly, from the products of all `(C, C)`: one after the other, that
-/// which explains most of what is left.
+/// The `count` channels from which all channels can best be reconstructed linearly, given the channels' products `(C,
+/// C)`. They are chosen greedily: each explains most of what the ones before it leave.
 fn best(products: &Tensor, count: i64) -> Tensor {
     let mut left = products.copy();
     let mut kept = Vec::new();
@@ -97,15 +97,17 @@ fn best(products: &Tensor, count: i64) -> Tensor {
     Tensor::from_slice(&kept)
 }
 
-/// A weight whose channels have unit variance on `x`, before the ReLU: untrained features carry style once each layer's
-/// scale is right (K. He, Y. Wang, J. Hopcroft, "A Powerful Generative Model Using Random Weights for the Deep Image
-/// Representation", NIPS 2016; D. Mishkin, J. Matas, "All You Need Is a Good Init", ICLR 2016).
+/// Scales a weight so that its channels have unit variance on `x`, before the ReLU. Even untrained features represent
+/// style if each layer has the right scale (K. He, Y. Wang, J. Hopcroft, "A Powerful Generative Model Using Random
+/// Weights for the Deep Image Representation", NIPS 2016; D. Mishkin, J. Matas, "All You Need Is a Good Init", ICLR
+/// 2016).
 fn scaled(weight: &Tensor, x: &Tensor) -> Tensor {
     let std = convolve(x, weight, None).std_dim([0, 2, 3].as_slice(), false, false) + 1e-5;
     weight / std.view([-1, 1, 1, 1])
 }
 
-/// `(out, input, 3, 3)` whose rows, or columns where those are fewer, are orthonormal.
+/// A random weight `(out, input, 3, 3)`. As a matrix, its rows are orthonormal, or its columns if there are fewer of
+/// them.
 fn orthogonal(random: &mut Random, out: i64, input: i64) -> Outcome<Tensor> {
     let fan_in = input * 9;
     let gaussian = random.normal(out.max(fan_in) * out.min(fan_in))?.view([out.max(fan_in), out.min(fan_in)]);
@@ -116,8 +118,8 @@ fn orthogonal(random: &mut Random, out: i64, input: i64) -> Outcome<Tensor> {
     Ok(q.contiguous().view([out, input, 3, 3]))
 }
 
-/// A picture `(1, 3, SIDE, SIDE)`, as the network sees it after VGG's normalization: Gaussian noise summed over octaves,
-/// which gives photographs' 1/f spectrum.
+/// A picture `(1, 3, SIDE, SIDE)` after VGG's normalisation: a sum of octaves of Gaussian noise, which has the 1/f
+/// spectrum of photographs.
 fn photograph_like(random: &mut Random) -> Outcome<Tensor> {
     let mut picture = Tensor::zeros([1, 3, SIDE, SIDE], FLOAT);
     let mut side = 2;

@@ -1,31 +1,31 @@
-//! What the engine's tests share.
-#![allow(dead_code, reason = "each test file uses its own part")]
+//! Shared by the engine's tests.
+#![allow(dead_code, reason = "no test file uses all of it")]
 
 use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
-/// An empty folder for a test's files.
+/// A folder for a test's files.
 pub fn scratch(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("engine-{name}"));
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
 
-/// Values in 0..1 without order, but the same for the same seed.
+/// Pseudo-random values in 0..1, the same for the same seed.
 fn values(seed: i64, size: &[i64]) -> Tensor {
     let count: i64 = size.iter().product();
     let index = Tensor::arange(count, (Kind::Double, Device::Cpu)) + seed * 7919;
     (index.sin() * 43758.5453).frac().abs().to_kind(Kind::Float).view(size)
 }
 
-/// A picture `(1, 3, H, W)` in 0..1: noise over soft shapes.
+/// A picture `(1, 3, H, W)` in 0..1: smooth shapes with noise.
 pub fn picture(seed: i64, height: i64, width: i64) -> Tensor {
     let shapes = values(seed, &[1, 3, 4, 4]).upsample_bilinear2d([height, width], false, None, None);
     shapes * 0.8 + values(seed + 1, &[1, 3, height, width]) * 0.2
 }
 
-/// A network file with convolutions at these `features` indices, with these channels.
+/// Writes a network file with convolutions at these `features` indices, with these numbers of channels.
 pub fn write_network(path: &Path, convs: &[(usize, i64)]) {
     let mut tensors = Vec::new();
     let mut input = 3;

@@ -1,16 +1,16 @@
 // Commands to the studio, and the toast that says why one was refused.
 
 const TOAST_TIME = 6000;
-// At most 20 commands a second while a slider moves.
-const LEAST_INTERVAL = 50;
+// At most 20 commands per second while a slider moves.
+const MIN_INTERVAL = 50;
 
-/** Sends a command; resolves to its answer, or to null where it was refused (the toast says why). */
+/** Sends a command; resolves to the answer, or to null if the command was refused (the toast says why). */
 export async function command(path, values) {
   const body = JSON.stringify(values);
   return post(path, { body, headers: { "content-type": "application/json" }, signal: AbortSignal.timeout(10000) });
 }
 
-/** Sends a file's bytes; resolves as `command` does. */
+/** Uploads a file; resolves as `command` does. */
 export async function upload(path, file) {
   return post(path, { body: file });
 }
@@ -19,18 +19,18 @@ async function post(path, options) {
   try {
     const answer = await fetch(path, { method: "POST", ...options });
     if (answer.ok) return answer;
-    toast((await answer.text()).trim() || `The studio refused (${answer.status})`);
+    toast((await answer.text()).trim() || `The studio refused the command (HTTP ${answer.status})`);
   } catch {
-    toast("The studio is not answering");
+    toast("The studio does not respond");
   }
   return null;
 }
 
 /**
- * Makes a function that sends the last of the values it was called with: one at a time, as commands that overtake each
- * other would leave an older value standing.
+ * Wraps `send` so that only the latest value is sent, and one command at a time: if commands overtook each other, an
+ * older value would win.
  */
-export function steadily(send) {
+export function latestOnly(send) {
   let waiting = [];
   let sending = false;
 
@@ -39,7 +39,7 @@ export function steadily(send) {
     if (sending) return;
     sending = true;
     while (waiting.length > 0) {
-      await Promise.all([send(waiting.pop()), pause(LEAST_INTERVAL)]);
+      await Promise.all([send(waiting.pop()), pause(MIN_INTERVAL)]);
     }
     sending = false;
   };

@@ -1,11 +1,11 @@
-// The controls of knobs that are choices, switches and texts. Each is made of a knob and a function that sends a value.
+// The controls of properties that are choices, switches and texts. `send` is called with each value that the user sets.
 
 import { make, selectOf, setText } from "./dom.js";
 
-// About as much as a select shows.
+// A select cuts off longer labels, so they are repeated below it.
 const LONG_LABEL = 36;
 
-export function choiceControl(knob, id, send) {
+export function choiceControl(property, id, send) {
   const select = make("select", { id });
   const whole = make("p", { className: "hint" });
   const showChoice = selectOf(select);
@@ -21,26 +21,26 @@ export function choiceControl(knob, id, send) {
     nodes: [select, whole],
     inputs: [select],
     show(value) {
-      showChoice(knob.choices, value);
+      showChoice(property.choices, value);
       showWhole();
     },
   };
 }
 
-export function switchControl(knob, id, send) {
+export function switchControl(property, id, send) {
   const box = make("input", { id, type: "checkbox", className: "switch", role: "switch" });
   box.addEventListener("change", () => send(box.checked));
   return { nodes: [box], inputs: [box], show: (value) => (box.checked = value) };
 }
 
-export function textControl(knob, id, send) {
+export function textControl(property, id, send) {
   const box = make("input", { id, type: "text", spellcheck: false, autocomplete: "off", autocapitalize: "off" });
   box.addEventListener("change", () => send(box.value));
   return {
     nodes: [box],
     inputs: [box],
     show(value) {
-      // Setting the same text would move the cursor.
+      // Setting the same text again would move the cursor.
       if (box.value !== value) box.value = value;
     },
   };

@@ -1,6 +1,6 @@
 // Small helpers that build parts of the page and update them.
 
-/** Makes an element; properties with a dash and `role` become attributes, the others properties. */
+/** Makes an element. Names with a dash, and `role`, become attributes, all others DOM properties. */
 export function make(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -11,12 +11,12 @@ export function make(tag, properties = {}, ...children) {
   return node;
 }
 
-/** Sets a text only where it changes, so that a selection in it and screen readers are left alone. */
+/** Sets a text only if it changes: this keeps the user's selection, and screen readers do not read it again. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Makes a function that tells whether its argument differs from that of the call before. */
+/** Makes a function that returns whether its argument differs from that of the previous call. */
 export function changes() {
   let last;
   return (thing) => {
@@ -27,7 +27,7 @@ export function changes() {
   };
 }
 
-/** Makes a function that shows `{name, label}` choices in a select, built anew only where they change. */
+/** Makes a function that shows `{name, label}` choices in a select. The options are rebuilt only if they change. */
 export function selectOf(select) {
   const changed = changes();
   return (choices, value) => {
@@ -39,7 +39,7 @@ export function selectOf(select) {
   };
 }
 
-/** Lets a button toggle whether the entries of a list can be deleted. */
+/** Makes a button toggle the delete buttons of a list. */
 export function editToggle(button, list) {
   button.addEventListener("click", () => {
     const editing = list.classList.toggle("editing");

@@ -1,16 +1,16 @@
-// The section of an element of the pipeline: its switch, presets and knobs.
+// The section of one of the two GStreamer elements: its switch, presets and properties.
 
 import { command } from "./command.js";
 import { changes, make } from "./dom.js";
 import { held } from "./hands.js";
-import { knobs } from "./knobs.js";
+import { propertyRows } from "./knobs.js";
 
-/** Makes a function that shows the element; knobs that are not among the main ones go under "More". */
-export function element(name, mainKnobs) {
+/** Makes a function that shows the element; properties that are not among the main ones go under "More". */
+export function element(name, mainProperties) {
   const section = document.querySelector(`[data-element-section="${name}"]`);
   const box = section.querySelector(`[data-switch="${name}"] input`);
   const showPresets = presets(name, section.querySelector(".presets"));
-  const showKnobs = knobs(name, mainKnobs, section);
+  const showProperties = propertyRows(name, mainProperties, section);
 
   box.addEventListener("change", () => command("/api/switch", { element: name, on: box.checked }));
   section.querySelector(".reset-all").addEventListener("click", () => command("/api/reset", { element: name }));
@@ -21,7 +21,7 @@ export function element(name, mainKnobs) {
     if (!state) return;
     if (!held(box)) box.checked = state.on;
     showPresets(state.presets);
-    showKnobs(state.knobs);
+    showProperties(state.knobs);
   };
 }
 

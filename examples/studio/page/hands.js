@@ -1,10 +1,11 @@
-// Which controls the user's hands are on: the state must not overwrite those.
+// Tracks the controls that the user is changing: a state from the studio must not overwrite them.
 
+// After its last input, a control is left alone for this time, in milliseconds.
 const HOLD_TIME = 1000;
 
-const pressed = new Map(); // by pointer, as several fingers may move several sliders
+const pressed = new Map(); // pressed controls by pointer: several fingers may move several sliders
 const lastInput = new WeakMap();
-const unsent = new WeakSet(); // boxes with text that was typed, but not confirmed yet
+const unsent = new WeakSet(); // boxes with text that was typed but not confirmed yet
 
 addEventListener("pointerdown", (event) => pressed.set(event.pointerId, event.target), true);
 addEventListener("pointerup", release, true);

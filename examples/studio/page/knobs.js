@@ -1,7 +1,8 @@
-// The knobs of an element: a row each, with a name, a control of the knob's kind and a button back to the default.
+// The properties of an element: each has a row with its name, a control and a button that resets it. The studio's JSON
+// calls properties knobs.
 
 import { choiceControl, switchControl, textControl } from "./controls.js";
-import { command, steadily } from "./command.js";
+import { command, latestOnly } from "./command.js";
 import { changes, make } from "./dom.js";
 import { held } from "./hands.js";
 import { numberControl } from "./number.js";
@@ -9,59 +10,59 @@ import { hasAuto, OFF_AUTO } from "./scale.js";
 
 const CONTROLS = { number: numberControl, choice: choiceControl, switch: switchControl, text: textControl };
 
-/** Makes a function that shows an element's knobs, with controls that are built once per list of their names. */
-export function knobs(element, mainKnobs, section) {
+/** Makes a function that shows an element's properties. The rows are rebuilt only if the list of names changes. */
+export function propertyRows(element, mainProperties, section) {
   const [main, more] = section.querySelectorAll(".knobs");
   const changed = changes();
   const rows = new Map();
 
   return (list) => {
-    if (changed(list.map((knob) => knob.name))) build(list);
-    const filter = list.find((knob) => knob.name === "filter")?.value;
-    for (const knob of list) {
-      const { row, show } = rows.get(knob.name);
-      row.hidden = Boolean(knob.for) && !knob.for.includes(filter);
-      show(knob);
+    if (changed(list.map((property) => property.name))) build(list);
+    const filter = list.find((property) => property.name === "filter")?.value;
+    for (const property of list) {
+      const { row, show } = rows.get(property.name);
+      row.hidden = Boolean(property.for) && !property.for.includes(filter);
+      show(property);
     }
   };
 
   function build(list) {
     rows.clear();
-    for (const knob of list) rows.set(knob.name, knobRow(element, knob));
-    const rowsOf = (some) => some.map((knob) => rows.get(knob.name).row);
+    for (const property of list) rows.set(property.name, propertyRow(element, property));
+    const rowsOf = (some) => some.map((property) => rows.get(property.name).row);
     main.replaceChildren(...rowsOf(list.filter(isMain).sort((a, b) => place(a) - place(b))));
-    more.replaceChildren(...rowsOf(list.filter((knob) => !isMain(knob))));
+    more.replaceChildren(...rowsOf(list.filter((property) => !isMain(property))));
     more.parentElement.hidden = more.children.length === 0;
   }
 
-  // Knobs that only some filters use are what the chosen filter needs: they are not hidden away.
-  function isMain(knob) {
-    return mainKnobs.includes(knob.name) || Boolean(knob.for);
+  // Properties that only some filters use are main properties of those filters: users must not search for them.
+  function isMain(property) {
+    return mainProperties.includes(property.name) || Boolean(property.for);
   }
 
-  function place(knob) {
-    return mainKnobs.includes(knob.name) ? mainKnobs.indexOf(knob.name) : mainKnobs.length;
+  function place(property) {
+    return mainProperties.includes(property.name) ? mainProperties.indexOf(property.name) : mainProperties.length;
   }
 }
 
-function knobRow(element, knob) {
-  const id = `${element}-${knob.name}`;
-  const send = steadily((value) => command("/api/knob", { element, name: knob.name, value }));
-  const back = hasAuto(knob) ? autoButton(knob, set) : resetButton(knob, set);
-  const control = CONTROLS[knob.kind](knob, id, (value) => {
-    back.show(value);
+function propertyRow(element, property) {
+  const id = `${element}-${property.name}`;
+  const send = latestOnly((value) => command("/api/knob", { element, name: property.name, value }));
+  const reset = hasAuto(property) ? autoButton(property, set) : resetButton(property, set);
+  const control = CONTROLS[property.kind](property, id, (value) => {
+    reset.show(value);
     send(value);
   });
 
-  const label = make("label", { htmlFor: id, title: knob.help, textContent: knob.label });
+  const label = make("label", { htmlFor: id, title: property.help, textContent: property.label });
   const row = make("div", {
-    className: "knob", "data-element": element, "data-knob": knob.name, "data-kind": knob.kind,
-  }, make("div", { className: "name" }, label, back.button), ...control.nodes);
+    className: "knob", "data-element": element, "data-knob": property.name, "data-kind": property.kind,
+  }, make("div", { className: "name" }, label, reset.button), ...control.nodes);
   row.addEventListener("dblclick", ({ target }) => {
-    if (target === label || target.type === "range") set(knob.default);
+    if (target === label || target.type === "range") set(property.default);
   });
 
-  // Shown at once, as the state does not overwrite a control that was just moved.
+  // Shows the value itself: for a while, the studio's state does not overwrite a control that was just moved.
   function set(value) {
     show(value);
     send(value);
@@ -69,7 +70,7 @@ function knobRow(element, knob) {
 
   function show(value) {
     control.show(value);
-    back.show(value);
+    reset.show(value);
   }
 
   return {
@@ -80,15 +81,17 @@ function knobRow(element, knob) {
   };
 }
 
-function resetButton(knob, set) {
-  const button = make("button", { type: "button", className: "quiet", "aria-label": `Reset ${knob.label}` }, "Reset");
-  button.addEventListener("click", () => set(knob.default));
-  return { button, show: (value) => button.classList.toggle("needless", value === knob.default) };
+function resetButton(property, set) {
+  const label = `Reset ${property.label}`;
+  const button = make("button", { type: "button", className: "quiet", "aria-label": label }, "Reset");
+  button.addEventListener("click", () => set(property.default));
+  return { button, show: (value) => button.classList.toggle("needless", value === property.default) };
 }
 
-function autoButton(knob, set) {
-  const button = make("button", { type: "button", className: "quiet", "aria-label": `${knob.label}: auto` }, "Auto");
+function autoButton(property, set) {
+  const label = `${property.label}: auto`;
+  const button = make("button", { type: "button", className: "quiet", "aria-label": label }, "Auto");
   const isOn = () => button.getAttribute("aria-pressed") === "true";
-  button.addEventListener("click", () => set(isOn() ? OFF_AUTO : knob.default));
-  return { button, show: (value) => button.setAttribute("aria-pressed", value === knob.default) };
+  button.addEventListener("click", () => set(isOn() ? OFF_AUTO : property.default));
+  return { button, show: (value) => button.setAttribute("aria-pressed", value === property.default) };
 }

@@ -1,4 +1,4 @@
-// Looks: saving all settings under a name, and loading and deleting them.
+// Looks: all settings, saved under a name.
 
 import { command } from "./command.js";
 import { changes, deleteButton, editToggle, make } from "./dom.js";

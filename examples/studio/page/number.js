@@ -1,16 +1,17 @@
-// The control of a knob that is a number: a slider over the useful values and a box that takes all.
+// The control of a property that is a number: a slider for the useful values and a box that accepts every value.
 
 import { make } from "./dom.js";
 import { hasAuto, OFF_AUTO, scaleOf } from "./scale.js";
 
-export function numberControl(knob, id, send) {
-  const scale = scaleOf(knob);
+export function numberControl(property, id, send) {
+  const scale = scaleOf(property);
   const slider = make("input", {
-    id, type: "range", min: scale.least, max: scale.most, step: scale.step, title: knob.help,
+    id, type: "range", min: scale.least, max: scale.most, step: scale.step, title: property.help,
   });
   const box = make("input", {
-    type: "number", inputMode: "decimal", min: knob.least, max: knob.most, step: knob.step ?? (knob.whole ? 1 : "any"),
-    placeholder: hasAuto(knob) ? "auto" : "", "aria-label": `${knob.label}, exactly`,
+    type: "number", inputMode: "decimal",
+    min: property.least, max: property.most, step: property.step ?? (property.whole ? 1 : "any"),
+    placeholder: hasAuto(property) ? "auto" : "", "aria-label": `${property.label}, exactly`,
   });
 
   slider.addEventListener("input", () => {
@@ -20,14 +21,14 @@ export function numberControl(knob, id, send) {
     send(value);
   });
   box.addEventListener("change", () => {
-    const value = Number.isNaN(box.valueAsNumber) ? knob.default : taken(box.valueAsNumber);
+    const value = Number.isNaN(box.valueAsNumber) ? property.default : valid(box.valueAsNumber);
     show(value);
     send(value);
   });
 
-  function taken(number) {
-    const within = Math.min(Math.max(number, knob.least), knob.most);
-    return knob.whole ? Math.round(within) : within;
+  function valid(number) {
+    const within = Math.min(Math.max(number, property.least), property.most);
+    return property.whole ? Math.round(within) : within;
   }
 
   function show(value) {
@@ -50,7 +51,7 @@ export function numberControl(knob, id, send) {
   }
 
   function isAuto(value) {
-    return hasAuto(knob) && value === knob.default;
+    return hasAuto(property) && value === property.default;
   }
 
   return { nodes: [slider, box], inputs: [slider, box], show };

@@ -1,4 +1,4 @@
-// Where the picture goes: a film, a virtual camera, and the command line that does the same without the page.
+// The outputs: a film, a virtual camera, and the equivalent command line.
 
 import { command } from "./command.js";
 import { selectOf, setText } from "./dom.js";
@@ -32,9 +32,9 @@ function isRecording() {
   return record.getAttribute("aria-pressed") === "true";
 }
 
-/** Copies a text; resolves to whether that worked. */
+/** Copies a text; resolves to whether that succeeded. */
 async function copyText(text) {
-  // Browsers offer the clipboard on https and localhost only; a phone comes by plain http.
+  // Browsers offer the clipboard on https and localhost only; a phone uses plain http.
   if (!navigator.clipboard) return copyBySelection(text);
   try {
     await navigator.clipboard.writeText(text);

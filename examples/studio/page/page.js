@@ -1,4 +1,4 @@
-// Wires the page up: every part shows itself from the state.
+// Connects the parts of the page: each is a function that shows its part of the state.
 
 import { element } from "./element.js";
 import { showLooks } from "./looks.js";

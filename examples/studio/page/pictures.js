@@ -1,5 +1,5 @@
-// The live picture: asks for a frame, draws it and asks for the next, so that a slow browser gets fewer frames, but
-// never older ones.
+// The live picture: requests a frame, draws it and requests the next, so that a slow browser gets fewer frames, but
+// never old ones.
 
 import { keepOpen } from "./socket.js";
 
@@ -13,15 +13,15 @@ let drawnAt = [];
 let delay = null;
 
 export function watchPictures() {
-  keepOpen("/pictures", { opened: askForNext, receive: drawThenAsk });
+  keepOpen("/pictures", { opened: requestNext, receive: drawAndRequestNext });
   setInterval(showFigures, 500);
 }
 
-function askForNext(socket) {
+function requestNext(socket) {
   if (socket.readyState === WebSocket.OPEN) socket.send("next");
 }
 
-async function drawThenAsk(message, socket) {
+async function drawAndRequestNext(message, socket) {
   const arrived = performance.now();
   const header = new DataView(message, 0, HEADER_BYTES);
   try {
@@ -29,14 +29,14 @@ async function drawThenAsk(message, socket) {
     canvas.dataset.frame = header.getUint32(0, true);
     count(header.getUint32(4, true) / 1000 + performance.now() - arrived);
   } finally {
-    // A frame that cannot be decoded must not stop those after it.
-    askForNext(socket);
+    // A frame that cannot be decoded must not stop the stream.
+    requestNext(socket);
   }
 }
 
 async function draw(jpeg) {
   const bitmap = await createImageBitmap(jpeg);
-  // Setting the size clears the canvas, so only where it changes.
+  // Setting the size clears the canvas, so it is set only if it changes.
   if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
     canvas.width = bitmap.width;
     canvas.height = bitmap.height;

@@ -1,29 +1,30 @@
-// Where a number lies on its slider: at even steps in a small range, at stops by decades in a huge one.
+// Maps a number to a position on its slider: linearly for a small range, logarithmically for a large one.
 
-// A range from here on is too huge for even steps.
-const HUGE = 1000;
+// A range of this size or more gets a logarithmic slider.
+const LARGE = 1000;
+// The number of decades and of positions of a logarithmic slider.
 const DECADES = 3;
 const STOPS = 150;
 
-/** Whether -1 stands for a value that the element chooses by itself. */
+/** Whether -1, which is the default, means that the element chooses the value. */
 export function hasAuto({ kind, least, default: usual }) {
   return kind === "number" && least === -1 && usual === -1;
 }
 
-/** The value of a knob whose auto is turned off, and around which its slider runs. */
+/** The value that a property gets when its auto is turned off, and the middle of its slider. */
 export const OFF_AUTO = 1;
 
-/** The slider's own range, and how its positions and the knob's values become each other. */
-export function scaleOf(knob) {
-  return hasAuto(knob) || knob.most - knob.least >= HUGE ? byDecades(knob) : even(knob);
+/** The slider's range, and functions that convert between its positions and the property's values. */
+export function scaleOf(property) {
+  return hasAuto(property) || property.most - property.least >= LARGE ? logarithmic(property) : linear(property);
 }
 
-function even({ least, most, whole, step }) {
+function linear({ least, most, whole, step }) {
   return { least, most, step: step ?? (whole ? 1 : 0.01), positionOf: (value) => value, valueAt: (position) => position };
 }
 
-function byDecades(knob) {
-  const stops = stopsOf(knob);
+function logarithmic(property) {
+  const stops = stopsOf(property);
   return {
     least: 0,
     most: stops.length - 1,
@@ -36,7 +37,10 @@ function byDecades(knob) {
   };
 }
 
-/** Within what the knob suggests, or some decades around its default; numbers around 0 run up from 1 and down from -1. */
+/**
+ * The values of the slider's positions: the range that the studio suggests, or some decades around the default. If the
+ * default is 0 and negative values are allowed, they run from 1 up and from -1 down.
+ */
 function stopsOf({ default: usual, least, most, whole, slider }) {
   const isAroundZero = usual === 0 && least < 0;
   const start = (usual > 0 ? usual : OFF_AUTO) / 10 ** (DECADES / 2);

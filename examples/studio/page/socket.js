@@ -1,29 +1,29 @@
-// A WebSocket that is opened again whenever it breaks; the page says so meanwhile.
+// A WebSocket that reconnects whenever it breaks; until then the page shows a message.
 
-const LEAST_PAUSE = 500;
-const MOST_PAUSE = 5000;
-// The state comes once a second: a silence this long means that the studio or the network is gone, even where the
-// browser has not noticed (as on a phone that left the wireless network).
-const MOST_SILENCE = 6000;
+const MIN_PAUSE = 500;
+const MAX_PAUSE = 5000;
+// The state comes once a second. After a silence this long the studio or the network is gone, even if the browser has
+// not noticed (for example on a phone that left the wireless network).
+const MAX_SILENCE = 6000;
 
 const broken = new Set();
 
 export function keepOpen(path, { opened = () => {}, receive }) {
-  let pause = LEAST_PAUSE;
+  let pause = MIN_PAUSE;
 
   function open() {
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`);
     socket.binaryType = "arraybuffer";
-    const silence = setInterval(() => performance.now() - lastHeard > MOST_SILENCE && fail(), 1000);
+    const silence = setInterval(() => performance.now() - lastReceived > MAX_SILENCE && fail(), 1000);
 
     socket.onopen = () => {
-      heard();
-      pause = LEAST_PAUSE;
+      noteReceived();
+      pause = MIN_PAUSE;
       mark(path, false);
       opened(socket);
     };
     socket.onmessage = ({ data }) => {
-      heard();
+      noteReceived();
       receive(data, socket);
     };
     socket.onclose = fail;
@@ -34,23 +34,23 @@ export function keepOpen(path, { opened = () => {}, receive }) {
       socket.close();
       mark(path, true);
       setTimeout(open, pause);
-      pause = Math.min(2 * pause, MOST_PAUSE);
+      pause = Math.min(2 * pause, MAX_PAUSE);
     }
   }
 
-  heard();
+  noteReceived();
   open();
 }
 
-let lastHeard;
+let lastReceived;
 
-function heard() {
-  lastHeard = performance.now();
+function noteReceived() {
+  lastReceived = performance.now();
 }
 
 function mark(path, isBroken) {
   if (isBroken) broken.add(path);
   else broken.delete(path);
   document.body.classList.toggle("lost", broken.size > 0);
-  document.getElementById("lost").textContent = broken.size > 0 ? "The studio is not answering; trying again" : "";
+  document.getElementById("lost").textContent = broken.size > 0 ? "No connection to the studio; reconnecting" : "";
 }

@@ -1,4 +1,4 @@
-// The choice of where the picture comes from.
+// The choice of the source.
 
 import { command } from "./command.js";
 import { selectOf } from "./dom.js";

@@ -1,4 +1,4 @@
-// The socket that brings the whole state of the studio, upon every change and once a second.
+// The socket that receives the whole state of the studio, upon every change and once a second.
 
 import { keepOpen } from "./socket.js";
 

@@ -1,4 +1,4 @@
-// What the studio is doing: the line below the picture, the note in its corner and the banner for a problem.
+// The status: the measurements below the picture, the progress note in its corner and the banner for errors.
 
 import { setText } from "./dom.js";
 
@@ -20,7 +20,7 @@ function milliseconds(time) {
   return time != null && `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
 }
 
-/** Shows a text, or a list of what is known of several. */
+/** Shows a text, or the known ones of several texts, separated by commas. */
 function show(id, text) {
   setText(document.getElementById(id), typeof text === "string" ? text : text.filter(Boolean).join(", "));
 }

@@ -1,9 +1,9 @@
-// The gallery of style pictures: choosing one, adding some by file or by dropping them, deleting.
+// The gallery of style pictures: choose one, delete one, add some with a file dialog or by dropping them on the page.
 
 import { command, toast, upload } from "./command.js";
 import { changes, deleteButton, editToggle, make } from "./dom.js";
 
-const MOST_BYTES = 30e6;
+const MAX_BYTES = 30e6;
 
 const gallery = document.getElementById("gallery");
 const addTile = gallery.querySelector(".add");
@@ -41,10 +41,10 @@ async function add(files) {
   if (last !== null) command("/api/style", { name: last });
 }
 
-/** Uploads a picture; resolves to its name in the gallery, or to null where it was refused. */
+/** Uploads a picture; resolves to its name in the gallery, or to null if it was refused. */
 async function store(file) {
-  if (file.size > MOST_BYTES) {
-    toast(`${file.name} is too large: a picture may have 30 MB`);
+  if (file.size > MAX_BYTES) {
+    toast(`${file.name} is too large: the maximum is 30 MB`);
     return null;
   }
   const answer = await upload(`/api/styles?name=${encodeURIComponent(file.name)}`, file);
@@ -57,7 +57,7 @@ addEventListener("dragover", (event) => {
   document.body.classList.add("dropping");
 });
 addEventListener("dragleave", (event) => {
-  // Null where the drag leaves the window, not just one part of the page for another.
+  // Null if the drag leaves the window; otherwise it only moved to another part of the page.
   if (event.relatedTarget === null) document.body.classList.remove("dropping");
 });
 addEventListener("drop", (event) => {

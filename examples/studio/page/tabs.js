@@ -14,7 +14,7 @@ function choose(name) {
   document.getElementById("panel").scrollTop = 0;
 }
 
-/** Marks the tabs of what is on. */
+/** Marks the tabs whose element or output is on. */
 export function showTabs({ elements, output }) {
   const on = (name) => elements.some((element) => element.name === name && element.on);
   mark("style", on("styletransfer"));
