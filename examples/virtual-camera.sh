@@ -3,7 +3,7 @@
 # the real camera's picture, filtered or repainted. Start it before the browser, and choose the camera "stylefilter"
 # there.
 #
-#   examples/virtual-camera.sh styletransfer style=painting.jpg size=256
+#   examples/virtual-camera.sh styletransfer style=painting.jpg
 #
 # This is examples/webcam.sh with the v4l2loopback device DEVICE instead of a window. SOURCE, SINK and FLIP are the
 # same.

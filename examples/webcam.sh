@@ -4,7 +4,7 @@
 #
 #   examples/webcam.sh
 #   examples/webcam.sh convfilter filter=gaussian-blur radius=6
-#   examples/webcam.sh styletransfer style=painting.jpg size=256
+#   examples/webcam.sh styletransfer style=painting.jpg
 #
 # SOURCE and SINK replace the camera and the window, as for gst-launch-1.0. FLIP is videoflip's video-direction:
 #

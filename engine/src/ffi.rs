@@ -12,6 +12,7 @@ use style_engine_interface::{self as interface, OnProgress, Parameters, Picture,
 use tch::{Kind, Tensor};
 
 use crate::error::tells_of_memory;
+use crate::parallel::WaitPolicy;
 use crate::session::{Session, Step};
 use crate::{Error, Result, memory};
 
@@ -20,6 +21,7 @@ struct Handle {
     session: Session,
     network: CString,
     device: CString,
+    wait_policy: WaitPolicy,
 }
 
 static TABLE: Table = Table {
@@ -60,8 +62,12 @@ unsafe extern "C" fn create(
         // SAFETY: the interface asks for strings that end in NUL, and null only for the weights.
         let (weights, device) = unsafe { (text(weights), text(device)) };
         let opened = Session::new(weights.as_deref().map(Path::new), device.as_deref().unwrap_or("auto"))?;
-        let handle =
-            Handle { network: c_string(opened.network()), device: c_string(&opened.device()), session: opened };
+        let handle = Handle {
+            network: c_string(opened.network()),
+            device: c_string(&opened.device()),
+            session: opened,
+            wait_policy: WaitPolicy::default(),
+        };
         // SAFETY: the interface asks for a place for the result.
         unsafe { *session = Box::into_raw(Box::new(handle)).cast() };
         Ok(())
@@ -118,18 +124,18 @@ unsafe extern "C" fn stylize(
     frame: *const Picture,
     result: *mut u8,
     max_milliseconds: f64,
+    max_first_milliseconds: f64,
     on_progress: OnProgress,
     caller: *mut c_void,
 ) -> Status {
     guard(|| {
         // SAFETY: the interface asks for a live session and picture.
-        let (handle, frame) = unsafe { (handle(session), &*frame) };
-        // SAFETY: the interface asks for a picture whose rows can be read.
-        let (rgb, alpha) = unsafe { tensors(frame) }?;
-        let limit = Duration::try_from_secs_f64(max_milliseconds / 1e3).ok().filter(|limit| !limit.is_zero());
-        handle.session.set_time_limit(limit);
+        let (Handle { session, wait_policy, .. }, frame) = unsafe { (handle(session), &*frame) };
+        let limit =
+            |milliseconds: f64| Duration::try_from_secs_f64(milliseconds / 1e3).ok().filter(|limit| !limit.is_zero());
+        session.set_time_limits(limit(max_milliseconds), limit(max_first_milliseconds));
         let mut reported = Instant::now();
-        let painted = handle.session.stylize(&rgb, &mut |&Step { step, steps, is_first, loss }| {
+        let mut report = |&Step { step, steps, is_first, loss }: &Step| {
             if reported.elapsed() < PROGRESS_INTERVAL {
                 return true;
             }
@@ -137,9 +143,14 @@ unsafe extern "C" fn stylize(
             let progress = Progress { step, steps, is_first, loss: loss.f_double_value(&[]).unwrap_or(f64::NAN) };
             // SAFETY: the function that the caller gave, with the caller's pointer.
             unsafe { on_progress(caller, &progress) }
-        })?;
-        // SAFETY: the interface asks for a result with the frame's size and stride.
-        unsafe { write(&painted, &alpha, frame, result) }
+        };
+        wait_policy.frame(|| {
+            // SAFETY: the interface asks for a picture whose rows can be read.
+            let (rgb, alpha) = unsafe { tensors(frame) }?;
+            let painted = session.stylize(&rgb, &mut report)?;
+            // SAFETY: the interface asks for a result with the frame's size and stride.
+            unsafe { write(&painted, &alpha, frame, result) }
+        })
     })
 }
 

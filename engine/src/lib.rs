@@ -19,6 +19,7 @@
     )
 )]
 
+mod auto_size;
 pub mod color;
 mod convolution;
 pub mod device;

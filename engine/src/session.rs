@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use style_engine_interface::{Parameters, Stats, warm_start};
 use tch::{Device, Kind, Tensor};
 
+use crate::auto_size::AutoSize;
 use crate::losses::TemporalConstraint;
 use crate::networks::builtin;
 use crate::networks::vgg::Vgg;
@@ -35,6 +36,7 @@ pub struct Session {
     previous: Option<Painted>,
     /// Since the scene, the styles or the parameters changed.
     steps_since_change: u32,
+    auto_size: AutoSize,
     /// The least style loss since then.
     least_style_loss: f64,
     stats: Stats,
@@ -70,6 +72,7 @@ impl Session {
             parameters,
             previous: None,
             steps_since_change: 0,
+            auto_size: AutoSize::default(),
             least_style_loss: f64::INFINITY,
             stats: Stats::default(),
         })
@@ -130,10 +133,10 @@ impl Session {
         Ok(())
     }
 
-    /// Limits the time for a frame, from the next one on: of its steps, as many are taken as fit, but at least one. A first
-    /// frame that gets fewer is painted further in those that follow.
-    pub fn set_time_limit(&mut self, limit: Option<Duration>) {
-        self.painter.time_limit = limit;
+    /// Limits the time for a frame, from the next one on, and for the first frame of a scene: steps that do not fit are left
+    /// out, but at least one is taken. A first frame that gets fewer steps is painted further in those that follow.
+    pub fn set_time_limits(&mut self, frame: Option<Duration>, first_frame: Option<Duration>) {
+        (self.painter.time_limit, self.painter.first_time_limit) = (frame, first_frame);
     }
 
     /// Forgets the last result.
@@ -162,7 +165,8 @@ impl Session {
         }
         // Planes: work on three interleaved channels is slow.
         let frame = frame.f_to_device(self.vgg().device)?.f_contiguous()?;
-        let content = resize(&frame, working_size(size_of(&frame)?, i64::from(self.parameters.size)))?;
+        let longest = self.longer_side(size_of(&frame)?);
+        let content = resize(&frame, working_size(size_of(&frame)?, longest))?;
         let mut progress = ProgressReporter::new(report);
 
         let painted = match self.follow(&content, flow)? {
@@ -179,12 +183,21 @@ impl Session {
         let result = finish(&painted.picture, &content, &frame, &self.parameters)?;
         self.previous = Some(painted);
         self.steps_since_change = self.steps_since_change.saturating_add(progress.step);
-        self.record(&progress, begin.elapsed());
+        self.record(&progress, size_of(&content)?, begin.elapsed());
         memory::next_frame();
         Ok(result)
     }
 
-    fn record(&mut self, progress: &ProgressReporter, took: Duration) {
+    /// The longer side at which to paint a frame; 0: its own.
+    fn longer_side(&mut self, size: [i64; 2]) -> i64 {
+        if self.parameters.size >= 0 {
+            return self.parameters.size.into();
+        }
+        let OptimizingPainter { time_limit, ref budget, .. } = self.painter;
+        self.auto_size.longer_side(size, self.painter.recipe().iterations, time_limit, budget)
+    }
+
+    fn record(&mut self, progress: &ProgressReporter, [height, width]: [i64; 2], took: Duration) {
         if let Some(losses) = progress.losses {
             self.stats.style_loss = losses.style;
             self.stats.content_loss = losses.content;
@@ -192,10 +205,11 @@ impl Session {
             self.least_style_loss = self.least_style_loss.min(losses.style);
         }
         self.stats.frames += 1;
+        (self.stats.width, self.stats.height) = (width as u32, height as u32);
         self.stats.steps = progress.step;
         self.stats.milliseconds = took.as_secs_f64() * 1e3;
         if progress.step > 0 {
-            self.painter.budget.learn_rest(took.saturating_sub(progress.stepping));
+            self.painter.budget.learn_rest(height * width, took.saturating_sub(progress.stepping));
         }
     }
 
@@ -206,10 +220,8 @@ impl Session {
 
     /// Reuses the last result for a frame.
     fn follow(&mut self, content: &Tensor, flow: Option<[Tensor; 2]>) -> Result<Start> {
-        let Some(mut previous) = self.previous.take().filter(|previous| previous.picture.size() == content.size())
-        else {
-            return Ok(Start::FromScratch);
-        };
+        let Some(previous) = self.previous.take() else { return Ok(Start::FromScratch) };
+        let mut previous = previous.resize(size_of(content)?)?;
         match self.parameters.warm_start {
             warm_start::PREVIOUS => Ok(Start::Carried(previous.reuse_in_place(content)?, None)),
             warm_start::FLOW => {

@@ -10,18 +10,23 @@ const NEWS: f64 = 0.3;
 pub(crate) struct StepBudget {
     /// Seconds per step and pixel.
     step: Option<f64>,
-    /// Seconds per frame for everything but steps.
+    /// Seconds per pixel of the frame for everything but steps.
     rest: Option<f64>,
 }
 
 impl StepBudget {
-    /// The number of steps, at most `wanted`, on this number of pixels that fit into `time` beside the rest of a frame's work; one
-    /// as long as nothing is known.
-    pub fn fit(&self, wanted: u32, pixels: i64, time: Option<Duration>) -> u32 {
+    /// The number of steps, at most `wanted`, on this number of pixels that fit into `time` beside the rest of the work on a
+    /// frame of `frame` pixels; one as long as nothing is known.
+    pub fn fit(&self, wanted: u32, pixels: i64, frame: i64, time: Option<Duration>) -> u32 {
         let Some(time) = time else { return wanted };
-        let left = time.as_secs_f64() - self.rest.unwrap_or(0.0);
+        let left = time.as_secs_f64() - self.rest.unwrap_or(0.0) * frame as f64;
         let fitting = self.step.map_or(1.0, |step| left / (step * pixels as f64));
         (fitting as u32).min(wanted)
+    }
+
+    /// The pixels of a frame that fits into `time` with this number of steps, once steps were measured.
+    pub fn pixels(&self, steps: u32, time: Duration) -> Option<f64> {
+        Some(time.as_secs_f64() / (self.rest? + self.step? * f64::from(steps)))
     }
 
     /// Records the time that steps took.
@@ -31,9 +36,9 @@ impl StepBudget {
         }
     }
 
-    /// Records the time that the rest of a frame took.
-    pub fn learn_rest(&mut self, took: Duration) {
-        learn(&mut self.rest, took.as_secs_f64());
+    /// Records the time that the rest of a frame of this number of pixels took.
+    pub fn learn_rest(&mut self, frame: i64, took: Duration) {
+        learn(&mut self.rest, took.as_secs_f64() / frame as f64);
     }
 }
 
@@ -49,20 +54,22 @@ mod tests {
 
     #[test]
     fn without_a_limit_all_steps_are_taken() {
-        assert_eq!(StepBudget::default().fit(80, 1000, None), 80);
+        assert_eq!(StepBudget::default().fit(80, 1000, 1000, None), 80);
     }
 
     #[test]
     fn as_many_steps_are_taken_as_fit() {
         let mut budget = StepBudget::default();
-        assert_eq!(budget.fit(80, 1000, Some(40 * MILLISECOND)), 1, "nothing is known");
+        assert_eq!(budget.fit(80, 1000, 1000, Some(40 * MILLISECOND)), 1, "nothing is known");
         budget.learn_steps(2, 1000, 20 * MILLISECOND);
-        budget.learn_rest(8 * MILLISECOND);
-        assert_eq!(budget.fit(80, 1000, Some(40 * MILLISECOND)), 3);
-        assert_eq!(budget.fit(80, 500, Some(40 * MILLISECOND)), 6, "of a part of the frame");
-        assert_eq!(budget.fit(2, 1000, Some(40 * MILLISECOND)), 2, "no more are wanted");
-        assert_eq!(budget.fit(80, 1000, Some(5 * MILLISECOND)), 0);
-        assert_eq!(budget.fit(0, 1000, Some(40 * MILLISECOND)), 0);
+        budget.learn_rest(1000, 8 * MILLISECOND);
+        assert_eq!(budget.fit(80, 1000, 1000, Some(40 * MILLISECOND)), 3);
+        assert_eq!(budget.fit(80, 500, 1000, Some(40 * MILLISECOND)), 6, "of a part of the frame");
+        assert_eq!(budget.fit(2, 1000, 1000, Some(40 * MILLISECOND)), 2, "no more are wanted");
+        assert_eq!(budget.fit(80, 1000, 1000, Some(5 * MILLISECOND)), 0);
+        assert_eq!(budget.fit(0, 1000, 1000, Some(40 * MILLISECOND)), 0);
+        assert_eq!(budget.fit(80, 1000, 2000, Some(40 * MILLISECOND)), 2, "of a larger frame");
+        assert_eq!(budget.pixels(4, 24 * MILLISECOND).map(f64::round), Some(500.0));
     }
 
     #[test]
@@ -72,6 +79,6 @@ mod tests {
         for _ in 0..20 {
             budget.learn_steps(1, 1000, 10 * MILLISECOND);
         }
-        assert_eq!(budget.fit(80, 1000, Some(55 * MILLISECOND)), 5);
+        assert_eq!(budget.fit(80, 1000, 1000, Some(55 * MILLISECOND)), 5);
     }
 }

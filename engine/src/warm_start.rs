@@ -6,7 +6,7 @@ use crate::Result;
 use crate::flow::{self, Filter};
 use crate::optimizers::{Optimizer, OptimizerConfig};
 use crate::region::Region;
-use crate::size::{size_of, stretch};
+use crate::size::{resize, size_of, stretch};
 use crate::targets::Outside;
 
 /// The share of the stylization residual (painted minus content) that a frame reuses. Paint that no longer fits the content
@@ -36,6 +36,9 @@ const SAMPLES_CHANGE: f64 = 0.03;
 /// Paint starts to be outdated where the content has changed by the first value since it was painted, and is entirely
 /// outdated from the second value on. Samples are 0..1.
 const OUTDATED: [f64; 2] = [0.03, 0.09];
+
+/// A picture that was brought to another size is unconverged by at least this.
+const RESIZED: f64 = 0.5;
 
 /// A place counts as done if its outdated map is below this.
 const DONE: f64 = 0.3;
@@ -155,6 +158,21 @@ impl Painted {
     pub fn residual_over(&self, content: &Tensor, share: f64) -> Result<Tensor> {
         let paint = stretch(&self.picture.f_sub(&self.content)?, size_of(content)?)?;
         Ok(content.f_add(&paint.f_mul_scalar(share)?)?.f_clamp(0.0, 1.0)?)
+    }
+
+    /// Brings everything to another size. The optimizer starts again there, and details must be painted.
+    pub fn resize(mut self, size: [i64; 2]) -> Result<Self> {
+        if size_of(&self.picture)? == size {
+            return Ok(self);
+        }
+        let content = resize(&self.content, size)?;
+        self.picture = self.residual_over(&content, 1.0)?;
+        self.content = content;
+        self.optimizer = self.method.build(&self.picture)?;
+        self.unconverged = stretch(&self.unconverged, size)?.f_clamp(RESIZED, 1.0)?;
+        self.drift = stretch(&self.drift, size)?;
+        self.surroundings = None;
+        Ok(self)
     }
 
     /// Reuses everything in place, for a frame whose motion is not known.

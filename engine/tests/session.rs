@@ -82,18 +82,18 @@ fn reset_makes_the_next_frame_a_first_frame() {
 fn the_time_limit_limits_the_number_of_steps() {
     let mut session = session();
     let frame = picture(1, 48, 64);
-    session.set_time_limit(Some(Duration::from_nanos(1)));
+    session.set_time_limits(Some(Duration::from_nanos(1)), Some(Duration::from_nanos(1)));
     for _ in 0..3 {
         let _ = paint(&mut session, &frame);
         assert_eq!(session.stats().steps, 1, "at least one step is made");
     }
-    session.set_time_limit(Some(Duration::from_secs(3600)));
+    session.set_time_limits(Some(Duration::from_secs(3600)), None);
     let _ = paint(&mut session, &frame);
     assert!(session.stats().steps as i32 > NEXT, "missing steps are made later");
     session.reset();
     let _ = paint(&mut session, &frame);
     assert_eq!(session.stats().steps as i32, FIRST, "there is time for all steps");
-    session.set_time_limit(None);
+    session.set_time_limits(None, None);
     session.reset();
     let _ = paint(&mut session, &frame);
     assert_eq!(session.stats().steps as i32, FIRST);
@@ -105,7 +105,7 @@ fn with_one_step_per_frame_a_still_picture_is_painted_completely_after_a_while()
     let mut unlimited = session();
     let _ = paint(&mut unlimited, &still);
     let mut session = session();
-    session.set_time_limit(Some(Duration::from_nanos(1)));
+    session.set_time_limits(Some(Duration::from_nanos(1)), Some(Duration::from_nanos(1)));
     let _ = paint(&mut session, &still);
     let first = session.stats().style_loss;
     for _ in 0..60 {
@@ -205,7 +205,7 @@ fn numbers_out_of_their_ranges_are_refused() {
         ("temporal_weight", of(|parameters| parameters.temporal_weight = 1.1e12)),
         ("learning_rate", of(|parameters| parameters.learning_rate = 101.0)),
         ("scene_threshold", of(|parameters| parameters.scene_threshold = -0.1)),
-        ("size", of(|parameters| parameters.size = u32::MAX)),
+        ("size", of(|parameters| parameters.size = i32::MAX)),
         ("style_scale", of(|parameters| parameters.style_scale = 0.0)),
         ("strength", of(|parameters| parameters.strength = 1.1)),
     ] {
@@ -241,7 +241,7 @@ fn networks_of_any_depth_paint() {
 fn detail_that_is_lost_at_a_smaller_size_is_restored_from_the_frame() {
     let (height, width) = (96, 128);
     let frame = picture(1, height, width);
-    let painted = |size: u32| {
+    let painted = |size: i32| {
         let mut session = session();
         session.set_parameters(Parameters { size, first_iterations: 10, ..Parameters::default() }, "", "").unwrap();
         paint(&mut session, &frame)

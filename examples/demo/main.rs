@@ -28,7 +28,7 @@ const FILTERS: [(&str, &str); 5] = [
 ];
 
 /// styletransfer's `size` on a CPU, where the film's own size would take too long.
-const CPU_SIZE: u32 = 480;
+const CPU_SIZE: i32 = 480;
 
 fn main() -> Result<(), Box<dyn Error>> {
     gst::init()?;

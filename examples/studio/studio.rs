@@ -1,5 +1,6 @@
 //! The studio's state, the page's commands, and the reports that pages receive.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,9 +19,6 @@ use crate::{bus, knobs, line};
 
 /// The element that paints in a style.
 const STYLE: &str = "styletransfer";
-
-/// The first value of styletransfer's `size`: fast enough without a GPU.
-const FIRST_SIZE: u32 = 256;
 
 /// A picture for viewers.
 #[derive(Clone, Default)]
@@ -471,6 +469,7 @@ impl Studio {
                     json!({
                         "network": property("network").get::<Option<String>>().unwrap_or_default(),
                         "device": stats.get::<String>("device").ok(),
+                        "painted": [stats.get::<u32>("width").ok(), stats.get::<u32>("height").ok()],
                         "steps": stats.get::<u32>("steps").ok(),
                         "ms": *lock(&effect.took),
                         "busy": state.busy,
@@ -538,8 +537,7 @@ impl State {
 
 /// The settings of a studio that is opened for the first time.
 fn first_settings() -> Settings {
-    let knobs = [("size".to_owned(), FIRST_SIZE.into())].into();
-    let elements = [(STYLE.to_owned(), ElementSettings { on: false, knobs })].into();
+    let elements = [(STYLE.to_owned(), ElementSettings { on: false, knobs: BTreeMap::new() })].into();
     Settings { look: Look { style: None, elements }, ..Settings::default() }
 }
 

@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     let element = stylefilter_fuzz::element("styletransfer");
     element.set_property("style", &*STYLE);
     element.set_property("device", "cpu");
-    element.set_property("size", 16u32);
+    element.set_property("size", 16);
     element.set_property("first-iterations", 2);
     element.set_property("iterations", 1);
     let mut input = Unstructured::new(bytes);

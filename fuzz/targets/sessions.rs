@@ -51,7 +51,7 @@ fn parameters(input: &mut Unstructured) -> Result<Parameters> {
         // Small numbers: many steps would only take longer.
         first_iterations: input.int_in_range(0..=3)?,
         iterations: input.int_in_range(0..=2)?,
-        size: input.int_in_range(0..=40)?,
+        size: input.int_in_range(-1..=40)?,
         style_scale: input.arbitrary::<f64>()?.clamp(-1.0, 3.0),
         scene_threshold: input.arbitrary()?,
         strength: input.arbitrary()?,
@@ -69,6 +69,7 @@ fn session(input: &mut Unstructured) -> Result<()> {
     let [content, style] = layers.map(|text| CString::new(stylefilter_fuzz::text(&text)).expect("no NUL"));
     let (_memory, style_picture) = pixels(input)?;
     let share = input.arbitrary()?;
+    let limit = *input.choose(&[0.0, 1.0, f64::NAN])?;
     let frames = [pixels(input)?, pixels(input)?];
     // SAFETY: all pointers are to locals of this function, each picture's rows are inside its memory, and the session
     // is destroyed once and not used afterwards.
@@ -80,7 +81,7 @@ fn session(input: &mut Unstructured) -> Result<()> {
         (table.set_parameters)(session, &parameters, content.as_ptr(), style.as_ptr());
         for (memory, frame) in &frames {
             let mut result = memory.clone();
-            (table.stylize)(session, frame, result.as_mut_ptr(), 0.0, proceed, null_mut());
+            (table.stylize)(session, frame, result.as_mut_ptr(), limit, 0.0, proceed, null_mut());
             (table.stats)(session, &mut Stats::default());
         }
         (table.destroy)(session);

@@ -92,6 +92,15 @@ impl Rgba<'_> {
     }
 }
 
+/// The maximum times for frames.
+#[derive(Clone, Copy)]
+pub struct TimeLimits {
+    /// For a frame that continues the last one.
+    pub frame: Option<Duration>,
+    /// For the first frame of a scene.
+    pub first_frame: Option<Duration>,
+}
+
 /// A session of the engine.
 pub struct Engine {
     table: &'static Table,
@@ -142,24 +151,25 @@ impl Engine {
         })
     }
 
-    /// Repaints `frame` into `result`, which has the frame's stride, with as many of its steps as fit in `limit`.
+    /// Repaints `frame` into `result`, which has the frame's stride, with as many of its steps as fit in its limit.
     /// `on_progress` is called now and then; if it returns false, the frame is given up.
     pub fn stylize(
         &mut self,
         frame: Rgba,
         result: &mut [u8],
-        limit: Option<Duration>,
+        limits: TimeLimits,
         mut on_progress: &mut dyn FnMut(Progress) -> bool,
     ) -> Result<(), EngineError> {
         let picture = frame.as_picture()?;
         if result.len() < frame.length() {
             return Err(EngineError::Failed("the result's memory is smaller than the frame".into()));
         }
-        let milliseconds = limit.map_or(0.0, |limit| limit.as_secs_f64() * 1e3);
+        let milliseconds = |limit: Option<Duration>| limit.map_or(0.0, |limit| limit.as_secs_f64() * 1e3);
+        let (frame_limit, first_limit) = (milliseconds(limits.frame), milliseconds(limits.first_frame));
         let caller: *mut c_void = (&raw mut on_progress).cast();
         // SAFETY: a live session, a picture that was checked, room for its rows, and a caller as `forward` expects.
         check(self.table, unsafe {
-            (self.table.stylize)(self.session, &picture, result.as_mut_ptr(), milliseconds, forward, caller)
+            (self.table.stylize)(self.session, &picture, result.as_mut_ptr(), frame_limit, first_limit, forward, caller)
         })
     }
 

@@ -28,7 +28,7 @@ use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
 use style_engine_interface::{Parameters, Progress, Stats};
 
-use super::engine::{Engine, EngineError, Rgba};
+use super::engine::{Engine, EngineError, Rgba, TimeLimits};
 use super::latency::Latency;
 use super::rgba::RgbaFrames;
 use super::style_image::{self, StyleError};
@@ -48,8 +48,11 @@ const GAP: gst::ClockTime = gst::ClockTime::SECOND;
 /// The interval of progress messages for a first frame that takes long.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The time for the first frame of a live scene, if no other is set: painted in less, it would not show the style.
+const FIRST_FRAME_TIME: Duration = Duration::from_millis(500);
+
 /// If memory is short, frames are painted at a smaller size, whose longer side is at least this, in pixels.
-const MIN_SIDE: u32 = 64;
+const MIN_SIDE: i32 = 64;
 
 /// The writable properties.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +76,7 @@ struct Settings {
     max_frame_time: f64,
     warm_start: WarmStart,
     scene_threshold: f64,
-    size: u32,
+    size: i32,
     style_scale: f64,
     pooling: Pooling,
     precision: Precision,
@@ -152,11 +155,21 @@ impl Settings {
         }
     }
 
+    /// The maximum times for frames, of which `other_work` is spent outside of the engine.
+    fn time_limits(&self, is_live: bool, duration: Option<gst::ClockTime>, other_work: Duration) -> TimeLimits {
+        let frame = self.time_limit(is_live, duration);
+        let first_frame =
+            frame.map(|limit| if self.max_frame_time < 0.0 { limit.max(FIRST_FRAME_TIME) } else { limit });
+        // One step is taken even if the time is over.
+        let within = |limit: Duration| limit.saturating_sub(other_work).max(Duration::from_micros(1));
+        TimeLimits { frame: frame.map(within), first_frame: first_frame.map(within) }
+    }
+
     /// Passes the settings to the engine, with a size of at most `max_size`.
-    fn apply(&self, engine: &mut Engine, max_size: Option<u32>) -> Result<(), EngineError> {
+    fn apply(&self, engine: &mut Engine, max_size: Option<i32>) -> Result<(), EngineError> {
         let mut parameters = self.parameters();
         if let Some(max) = max_size {
-            parameters.size = if parameters.size == 0 { max } else { parameters.size.min(max) };
+            parameters.size = if parameters.size <= 0 { max } else { parameters.size.min(max) };
         }
         engine.set_parameters(&parameters, &self.content_layers, &self.style_layers)
     }
@@ -170,7 +183,7 @@ struct State {
     settings: Settings,
     frames: Option<RgbaFrames>,
     /// The longer side at which memory suffices, after it was short at the size that was set.
-    max_size: Option<u32>,
+    max_size: Option<i32>,
     /// The duration of frames, if they have one.
     duration: Option<gst::ClockTime>,
     /// Whether the source is live, once it was queried.
@@ -250,16 +263,17 @@ pub struct StyleTransfer {
     #[property(name = "max-frame-time", get, set, type = f64, member = max_frame_time, minimum = -1.0, maximum = 3.6e6,
         default = Settings::default().max_frame_time, nick = "Maximum frame time",
         blurb = "Maximum time for a frame, in milliseconds: steps that do not fit are left out, but at least one is taken (-1 = \
-        the frame's duration if the source is live, 0 = no limit)", controllable, mutable_playing)]
+        if the source is live, the frame's duration, and half a second for the first frame of a scene; 0 = no limit)", controllable, mutable_playing)]
     #[property(name = "warm-start", get, set, type = WarmStart, member = warm_start, nick = "Warm start",
         blurb = "The picture that a frame's optimization starts from", controllable, mutable_playing, builder(Settings::default().warm_start))]
     #[property(name = "scene-threshold", get, set, type = f64, member = scene_threshold, minimum = 0.0, maximum = 1.0,
         default = Settings::default().scene_threshold, nick = "Scene threshold",
         blurb = "With warm-start=flow, a frame counts as a cut, and is painted from scratch, if more than this share of it was not \
         visible in the last one (1 = never)", controllable, mutable_playing)]
-    #[property(name = "size", get, set, type = u32, member = size, maximum = Parameters::MAX_SIZE,
-        default = Settings::default().size, nick = "Size", blurb = "Longer side of the painted picture, in pixels; the \
-        result is enlarged to the frame's size (0 = the frame's own)", controllable, mutable_playing)]
+    #[property(name = "size", get, set, type = i32, member = size, minimum = -1,
+        maximum = Parameters::MAX_SIZE, default = Settings::default().size, nick = "Size",
+        blurb = "Longer side of the painted picture, in pixels; the result is enlarged to the frame's size (-1 = under a time \
+        limit, the largest at which a frame's iterations fit; else the frame's own, up to 1920; 0 = the frame's own)", controllable, mutable_playing)]
     #[property(name = "style-scale", get, set, type = f64, member = style_scale, minimum = Parameters::MIN_STYLE_SCALE,
         maximum = Parameters::MAX_STYLE_SCALE, default = Settings::default().style_scale, nick = "Style scale",
         blurb = "Ratio of the style picture's longer side to the frame's: smaller makes finer strokes", mutable_playing)]
@@ -301,7 +315,7 @@ impl ObjectImpl for StyleTransfer {
         static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
             let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
                 .nick("Statistics")
-                .blurb("Number of frames; steps, losses (without weights) and milliseconds of the last one; device")
+                .blurb("Number of frames; size of the painted picture, steps, losses (without weights) and milliseconds of the last one; device")
                 .read_only()
                 .build();
             StyleTransfer::derived_properties().iter().cloned().chain([stats]).collect()
@@ -458,10 +472,8 @@ impl VideoFilterImpl for StyleTransfer {
             return Err(gst::FlowError::NotNegotiated);
         };
         let is_live = is_live.unwrap_or(false);
-        let besides_engine = took.saturating_sub(milliseconds(engine.stats().milliseconds));
-        // One step is taken even if the time is over.
-        let limit = settings.time_limit(is_live, *duration);
-        let limit = limit.map(|limit| limit.saturating_sub(besides_engine).max(Duration::from_micros(1)));
+        let other_work = took.saturating_sub(milliseconds(engine.stats().milliseconds));
+        let limits = settings.time_limits(is_live, *duration, other_work);
         let mut report = FirstFrame::default();
         let mut on_progress = |progress: Progress| {
             gst::debug!(CAT, imp = self, "step {} of {}, loss {:.6}", progress.step, progress.steps, progress.loss);
@@ -470,15 +482,15 @@ impl VideoFilterImpl for StyleTransfer {
             }
             !self.stopping.load(Ordering::Relaxed)
         };
-        let mut painted = frames.stylize(engine, limit, &mut on_progress, input, output);
+        let mut painted = frames.stylize(engine, limits, &mut on_progress, input, output);
         while let Err(EngineError::OutOfMemory(reason)) = &painted
-            && let Some(smaller) = smaller(max_size.unwrap_or(settings.size), input.width().max(input.height()))
+            && let Some(smaller) = smaller(max_size.unwrap_or(settings.size), longer_side(input))
         {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{reason}; painting at {smaller} pixels"));
             *max_size = Some(smaller);
             painted = settings
                 .apply(engine, *max_size)
-                .and_then(|()| frames.stylize(engine, limit, &mut on_progress, input, output));
+                .and_then(|()| frames.stylize(engine, limits, &mut on_progress, input, output));
         }
         report.end(self);
         match painted {
@@ -610,6 +622,8 @@ impl StyleTransfer {
         let shown = self.shown();
         gst::Structure::builder("styletransfer-stats")
             .field("frames", shown.stats.frames)
+            .field("width", shown.stats.width)
+            .field("height", shown.stats.height)
             .field("steps", shown.stats.steps)
             .field("style-loss", shown.stats.style_loss)
             .field("content-loss", shown.stats.content_loss)
@@ -660,9 +674,13 @@ impl StyleTransfer {
     }
 }
 
+fn longer_side(frame: &VideoFrameRef<&gst::BufferRef>) -> i32 {
+    i32::try_from(frame.width().max(frame.height())).unwrap_or(i32::MAX)
+}
+
 /// Half the longer side at which a frame was painted, if that is not too small.
-fn smaller(size: u32, frame: u32) -> Option<u32> {
-    let painted = if size == 0 { frame } else { size.min(frame) };
+fn smaller(size: i32, frame: i32) -> Option<i32> {
+    let painted = if size <= 0 { frame } else { size.min(frame) };
     Some(painted / 2).filter(|&smaller| smaller >= MIN_SIDE)
 }
 
@@ -730,7 +748,7 @@ mod tests {
     }
 
     /// Paints a frame; the size that the engine was given.
-    fn paint(element: &StyleTransfer, info: &VideoInfo) -> u32 {
+    fn paint(element: &StyleTransfer, info: &VideoInfo) -> i32 {
         element.follow_settings(&mut element.state());
         let [input, mut output] = [(); 2].map(|()| gst::Buffer::with_size(info.size()).unwrap());
         let input = VideoFrameRef::from_buffer_ref_readable(&input, info).unwrap();
@@ -749,7 +767,7 @@ mod tests {
         assert_eq!(paint(element, &large), 100);
         object.set_property("strength", 0.5);
         assert_eq!(paint(element, &large), 100);
-        object.set_property("size", 300u32);
+        object.set_property("size", 300);
         assert_eq!(paint(element, &large), 75);
         let small = set_caps(element, 80, 60);
         assert_eq!(paint(element, &small), 300);

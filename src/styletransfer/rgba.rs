@@ -1,15 +1,13 @@
 //! Frames of any format as RGBA and back, by GStreamer's own converter: colorimetry, range and chroma siting are the
 //! stream's. Formats of more than 8 bits become RGBA of 16 bits.
 
-use std::time::Duration;
-
 use gst::glib;
 use gst_video::prelude::*;
 use gst_video::video_frame::Writable;
 use gst_video::{VideoConverter, VideoFormat, VideoFrame, VideoFrameRef, VideoInfo, VideoInterlaceMode};
 use style_engine_interface::Progress;
 
-use super::engine::{Engine, EngineError, Rgba};
+use super::engine::{Engine, EngineError, Rgba, TimeLimits};
 use super::fields::keep_first_field;
 use crate::layout::Layout;
 
@@ -56,12 +54,12 @@ impl RgbaFrames {
         &self.layout
     }
 
-    /// Repaints `input` into `output`; `limit` and `on_progress` as in [`Engine::stylize`]. Interlaced frames are painted as
+    /// Repaints `input` into `output`; `limits` and `on_progress` as in [`Engine::stylize`]. Interlaced frames are painted as
     /// their first field shows them: two fields would be painted differently, and flicker.
     pub fn stylize(
         &mut self,
         engine: &mut Engine,
-        limit: Option<Duration>,
+        limits: TimeLimits,
         on_progress: &mut dyn FnMut(Progress) -> bool,
         input: &VideoFrameRef<&gst::BufferRef>,
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
@@ -83,7 +81,7 @@ impl RgbaFrames {
         }
         let [data, ..] = self.content.planes_data();
         let [painted, ..] = self.painted.planes_data_mut();
-        engine.stylize(Rgba { data, width, height, stride, is_deep }, painted, limit, on_progress)?;
+        engine.stylize(Rgba { data, width, height, stride, is_deep }, painted, limits, on_progress)?;
         match &mut self.whole {
             Some(whole) => {
                 self.from_rgba.frame(&self.painted, whole);

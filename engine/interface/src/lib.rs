@@ -166,8 +166,10 @@ pub struct Parameters {
     pub warm_start: u32,
     /// A frame starts a scene if more than this share of it, 0 to 1, was not visible in the one before; 1: never.
     pub scene_threshold: f64,
-    /// The longer side of the painted picture, in pixels, at most [`Self::MAX_SIZE`]; 0: the frame's own.
-    pub size: u32,
+    /// The longer side of the painted picture, in pixels, at most [`Self::MAX_SIZE`]; 0: the frame's own. Negative: under a
+    /// time limit, the largest side at which the steps fit, learned from frame to frame; else the frame's own, but at most
+    /// [`Self::MAX_AUTO_SIZE`].
+    pub size: i32,
     /// The ratio of the style picture's longer side to the painted picture's: [`Self::MIN_STYLE_SCALE`] to
     /// [`Self::MAX_STYLE_SCALE`].
     pub style_scale: f64,
@@ -198,7 +200,7 @@ impl Default for Parameters {
             iterations: -1,
             warm_start: warm_start::FLOW,
             scene_threshold: 0.8,
-            size: 0,
+            size: -1,
             style_scale: 1.0,
             pooling: pooling::AUTO,
             precision: precision::AUTO,
@@ -215,7 +217,9 @@ impl Parameters {
     /// The maximum learning rate.
     pub const MAX_LEARNING_RATE: f64 = 100.0;
     /// The maximum of `size`, in pixels.
-    pub const MAX_SIZE: u32 = 32_768;
+    pub const MAX_SIZE: i32 = 32_768;
+    /// The maximum of a size that the engine chooses, in pixels.
+    pub const MAX_AUTO_SIZE: i32 = 1920;
     /// The minimum of `style_scale`.
     pub const MIN_STYLE_SCALE: f64 = 0.05;
     /// The maximum of `style_scale`.
@@ -231,7 +235,7 @@ impl Parameters {
             ("temporal_weight", self.temporal_weight, weights),
             ("learning_rate", self.learning_rate, f64::MIN..=Self::MAX_LEARNING_RATE),
             ("scene_threshold", self.scene_threshold, 0.0..=1.0),
-            ("size", f64::from(self.size), 0.0..=f64::from(Self::MAX_SIZE)),
+            ("size", f64::from(self.size), f64::MIN..=f64::from(Self::MAX_SIZE)),
             ("style_scale", self.style_scale, Self::MIN_STYLE_SCALE..=Self::MAX_STYLE_SCALE),
             ("strength", self.strength, 0.0..=1.0),
         ];
@@ -262,6 +266,10 @@ pub type OnProgress = unsafe extern "C" fn(caller: *mut c_void, progress: *const
 pub struct Stats {
     /// Frames since the session began.
     pub frames: u64,
+    /// The width of the painted picture, in pixels.
+    pub width: u32,
+    /// Its height, in pixels.
+    pub height: u32,
     /// Optimization steps taken, each an evaluation of the losses and their gradient.
     pub steps: u32,
     /// The style loss before the last step, without its weight.
@@ -295,12 +303,14 @@ pub struct Table {
         style_layers: *const c_char,
     ) -> Status,
     /// Repaints a frame into `result`, which has the frame's size, stride and bits. Alpha is kept. Steps that do
-    /// not fit in `max_milliseconds` are left out, but at least one is taken; 0: no limit.
+    /// not fit in `max_milliseconds`, in the first frame of a scene `max_first_milliseconds`, are left out, but at least one
+    /// is taken; 0: no limit.
     pub stylize: unsafe extern "C" fn(
         *mut Session,
         frame: *const Picture,
         result: *mut u8,
         max_milliseconds: f64,
+        max_first_milliseconds: f64,
         on_progress: OnProgress,
         caller: *mut c_void,
     ) -> Status,

@@ -40,7 +40,10 @@ pub(crate) struct OptimizingPainter {
     input: Normalizer,
     parameters: Parameters,
     pub styles: Styles,
+    /// The maximum time for a frame that continues the last one.
     pub time_limit: Option<Duration>,
+    /// The maximum time for other frames.
+    pub first_time_limit: Option<Duration>,
     pub budget: StepBudget,
 }
 
@@ -63,6 +66,7 @@ impl OptimizingPainter {
             parameters,
             styles: Styles::default(),
             time_limit: None,
+            first_time_limit: None,
             budget: StepBudget::default(),
         })
     }
@@ -130,7 +134,8 @@ impl OptimizingPainter {
         };
         let more = MORE_STEPS * region.of(&unpainted)?.f_mean(Kind::Float)?.f_double_value(&[])?;
         let wanted = (f64::from(self.recipe.iterations) * (1.0 + more)).round() as u32;
-        progress.steps = self.budget.fit(wanted, region.pixels(), self.time_limit).max(1).min(wanted);
+        progress.steps =
+            self.budget.fit(wanted, region.pixels(), size.iter().product(), self.time_limit).max(1).min(wanted);
         let start = self.variable_of(&region.of(picture)?)?;
         let cropped = constraint.map(|constraint| constraint.crop(&region)).transpose()?;
         let context = Context { constraint: cropped.as_ref(), outside: outside.as_ref() };
@@ -163,8 +168,9 @@ impl OptimizingPainter {
         let method = self.recipe.method;
         let mut painted: Option<Painted> = None;
         for (size, share) in sizes.into_iter().zip(shares) {
-            let time = self.time_limit.map(|limit| limit.saturating_sub(begin.elapsed()));
-            let fitting = self.budget.fit(share, size.iter().product(), time);
+            let time = self.first_time_limit.map(|limit| limit.saturating_sub(begin.elapsed()));
+            let pixels = size.iter().product();
+            let fitting = self.budget.fit(share, pixels, pixels, time);
             // At the smallest size a step is taken in any case.
             let steps = if painted.is_none() { fitting.max(1).min(share) } else { fitting };
             // Steps that there was no time for are taken in the frames that follow.

@@ -1,6 +1,10 @@
 //! Work on small tensors, side by side: libtorch gives an operation on these to a single thread.
 #![expect(unsafe_code, reason = "calls libtorch's threads, which tch does not offer")]
 
+mod waiting;
+
+pub(crate) use waiting::WaitPolicy;
+
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;

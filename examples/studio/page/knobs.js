@@ -6,7 +6,7 @@ import { command, latestOnly } from "./command.js";
 import { changes, make } from "./dom.js";
 import { held } from "./hands.js";
 import { numberControl } from "./number.js";
-import { hasAuto, OFF_AUTO } from "./scale.js";
+import { hasAuto, offAuto } from "./scale.js";
 
 const CONTROLS = { number: numberControl, choice: choiceControl, switch: switchControl, text: textControl };
 
@@ -92,6 +92,6 @@ function autoButton(property, set) {
   const label = `${property.label}: auto`;
   const button = make("button", { type: "button", className: "quiet", "aria-label": label }, "Auto");
   const isOn = () => button.getAttribute("aria-pressed") === "true";
-  button.addEventListener("click", () => set(isOn() ? OFF_AUTO : property.default));
+  button.addEventListener("click", () => set(isOn() ? offAuto(property) : property.default));
   return { button, show: (value) => button.setAttribute("aria-pressed", value === property.default) };
 }

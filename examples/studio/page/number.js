@@ -1,7 +1,7 @@
 // The control of a property that is a number: a slider for the useful values and a box that accepts every value.
 
 import { make } from "./dom.js";
-import { hasAuto, OFF_AUTO, scaleOf } from "./scale.js";
+import { hasAuto, offAuto, scaleOf } from "./scale.js";
 
 export function numberControl(property, id, send) {
   const scale = scaleOf(property);
@@ -32,7 +32,7 @@ export function numberControl(property, id, send) {
   }
 
   function show(value) {
-    slider.value = scale.positionOf(isAuto(value) ? OFF_AUTO : value);
+    slider.value = scale.positionOf(isAuto(value) ? offAuto(property) : value);
     showInBox(value);
     showFill(value);
   }

@@ -11,8 +11,10 @@ export function hasAuto({ kind, least, default: usual }) {
   return kind === "number" && least === -1 && usual === -1;
 }
 
-/** The value that a property gets when its auto is turned off, and the middle of its slider. */
-export const OFF_AUTO = 1;
+/** The value that a property gets when its auto is turned off: the middle of its slider. */
+export function offAuto({ slider }) {
+  return slider ? Math.round(Math.sqrt(slider[0] * slider[1])) : 1;
+}
 
 /** The slider's range, and functions that convert between its positions and the property's values. */
 export function scaleOf(property) {
@@ -43,7 +45,7 @@ function logarithmic(property) {
  */
 function stopsOf({ default: usual, least, most, whole, slider }) {
   const isAroundZero = usual === 0 && least < 0;
-  const start = (usual > 0 ? usual : OFF_AUTO) / 10 ** (DECADES / 2);
+  const start = (usual > 0 ? usual : 1) / 10 ** (DECADES / 2);
   const lowest = whole || isAroundZero ? Math.max(start, 1) : start;
   const [first, last] = slider ?? [lowest, lowest * 10 ** DECADES];
   const exact = Array.from({ length: STOPS + 1 }, (_, i) => first * (last / first) ** (i / STOPS));

@@ -12,8 +12,9 @@ export function showStatus({ status }) {
   show("style-status", style ? styleFigures(style) : "");
 }
 
-function styleFigures({ network, device, steps, ms }) {
-  return [network, device, steps != null && `${steps} ${steps === 1 ? "step" : "steps"} a frame`, milliseconds(ms)];
+function styleFigures({ network, device, painted, steps, ms }) {
+  const work = steps != null && `${steps} ${steps === 1 ? "step" : "steps"} at ${painted.join(" × ")}`;
+  return [network, device, work, milliseconds(ms)];
 }
 
 function milliseconds(time) {

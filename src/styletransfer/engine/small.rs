@@ -6,13 +6,13 @@ use super::{Engine, Parameters, Picture, Session, Stats, Status, Table, VERSION,
 
 /// A session, which knows the size that was set.
 pub fn engine() -> Engine {
-    Engine { table: &TABLE, session: Box::into_raw(Box::<u32>::default()).cast() }
+    Engine { table: &TABLE, session: Box::into_raw(Box::<i32>::default()).cast() }
 }
 
 /// The size that was set.
-pub fn size(engine: &Engine) -> u32 {
+pub fn size(engine: &Engine) -> i32 {
     // SAFETY: its sessions are sizes.
-    unsafe { *engine.session.cast::<u32>() }
+    unsafe { *engine.session.cast::<i32>() }
 }
 
 static TABLE: Table = Table {
@@ -35,7 +35,7 @@ unsafe extern "C" fn create(_: *const c_char, _: *const c_char, _: *mut *mut Ses
 
 unsafe extern "C" fn destroy(session: *mut Session) {
     // SAFETY: as `engine` made it.
-    drop(unsafe { Box::from_raw(session.cast::<u32>()) });
+    drop(unsafe { Box::from_raw(session.cast::<i32>()) });
 }
 
 unsafe extern "C" fn set_styles(_: *mut Session, _: *const Picture, _: *const f64, _: usize) -> Status {
@@ -49,7 +49,7 @@ unsafe extern "C" fn set_parameters(
     _: *const c_char,
 ) -> Status {
     // SAFETY: a session of this engine's, and parameters.
-    unsafe { *session.cast::<u32>() = (*parameters).size };
+    unsafe { *session.cast::<i32>() = (*parameters).size };
     Status::OK
 }
 
@@ -58,13 +58,14 @@ unsafe extern "C" fn stylize(
     frame: *const Picture,
     _: *mut u8,
     _: f64,
+    _: f64,
     _: OnProgress,
     _: *mut c_void,
 ) -> Status {
     // SAFETY: a session of this engine's, and a picture.
-    let (size, frame) = unsafe { (*session.cast::<u32>(), *frame) };
+    let (size, frame) = unsafe { (*session.cast::<i32>(), *frame) };
     let longer = frame.width.max(frame.height);
-    let painted = if size == 0 { longer } else { size.min(longer) };
+    let painted = u32::try_from(size).ok().filter(|&size| size > 0).map_or(longer, |size| size.min(longer));
     if painted > 100 { Status::OUT_OF_MEMORY } else { Status::OK }
 }
 
