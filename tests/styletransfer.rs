@@ -204,7 +204,9 @@ fn several_styles_are_blended_in_proportion_to_their_shares() {
     assert!(mean(&only_red, 0) > mean(&mostly_red, 0) && mean(&mostly_red, 0) > mean(&even, 0));
     assert!(mean(&even, 0) > mean(&only_blue, 0) && mean(&only_blue, 2) > mean(&even, 2));
 
-    for (blend, words) in [("0.5", "1 shares for 2 styles"), ("a,b", "'a' is no share"), ("0,0", "all 0")] {
+    for (blend, words) in
+        [("0.5", "1 weights for 2 styles"), ("a,b", "'a' is not a weight"), ("0,0", "all weights are 0")]
+    {
         let error = start_error(&format!("styletransfer device=cpu {both} style-blend={blend}"));
         assert!(error.matches(gst::ResourceError::Settings) && error.message().contains(words), "{error}");
     }
@@ -373,6 +375,9 @@ fn deep_frames_keep_their_bits() {
         frame.bytes.iter_mut().step_by(2).zip(0..).for_each(|(byte, index)| *byte ^= index as u8);
         let paint = |strength| Line::playing(&element(&format!("first-iterations=5 {strength}"))).push_pull(&frame);
         assert!(paint("strength=0").bytes == frame.bytes, "{format}: strength=0 changes the frame");
+        if format == VideoFormat::Rgba64Le {
+            assert!(paint("strength=1e-6").bytes == frame.bytes, "the engine loses bits");
+        }
         let painted = paint("strength=1").bytes;
         let is_color = |index: usize| format == VideoFormat::Gray16Le || index % 4 < 3;
         let samples = painted.chunks_exact(2).enumerate().filter(|&(index, _)| is_color(index));
@@ -397,7 +402,8 @@ fn interlaced_frames_are_painted_as_their_first_field() {
         fields.set("field-order", order);
         let buffer = gst::Buffer::from_slice(interlaced.bytes.clone());
         let sample = gst::Sample::builder().buffer(&buffer).caps(&caps).build();
-        let result = Line::playing(&element("first-iterations=1 strength=0")).push_pull_sample(&sample);
+        // So little paint that it does not show, but more than none, with which frames pass as they are.
+        let result = Line::playing(&element("first-iterations=1 strength=1e-6")).push_pull_sample(&sample);
         let rows: Vec<_> = result.bytes.chunks_exact(row).collect();
         for y in (first..32).step_by(2) {
             assert_eq!(
@@ -451,7 +457,7 @@ fn errors_name_the_file_and_the_reason() {
         ("styletransfer".to_owned(), Settings, vec!["style is not set"]),
         (format!("styletransfer style={folder}/no.jpg"), NotFound, vec!["no.jpg", "No such file"]),
         (format!("styletransfer style={folder}"), OpenRead, vec!["errors", "directory"]),
-        (format!("styletransfer style={no_picture}"), Read, vec!["notes.jpg", "not a picture"]),
+        (format!("styletransfer style={no_picture}"), Read, vec!["notes.jpg", "not a readable picture"]),
         (element(&format!("weights={folder}/no.safetensors")), NotFound, vec!["no.safetensors", "no such file"]),
         (element(&format!("weights={no_tensors}")), Read, vec!["text.safetensors", "neither safetensors nor"]),
         (
@@ -505,6 +511,20 @@ fn latencies(pipeline: &str) -> Vec<(bool, gst::ClockTime)> {
     }
     pipeline.set_state(gst::State::Null).expect("the pipeline stops");
     reported
+}
+
+#[test]
+fn the_size_follows_the_time_limit() {
+    let frame = frame(VideoFormat::Rgb, 400, 300);
+    let sizes = |settings: &str, frames: u32| {
+        let mut line = Line::playing(&element(&format!("first-iterations=1 iterations=1 {settings}")));
+        (0..frames).for_each(|_| drop(line.push_pull(&frame)));
+        (stat::<u32>(&line, "width"), stat::<u32>(&line, "height"))
+    };
+    assert_eq!(sizes("max-frame-time=0", 1), (400, 300), "without a limit, the frame's own");
+    assert_eq!(sizes("max-frame-time=1", 20), (192, 144), "in too little time, the smallest");
+    assert_eq!(sizes("max-frame-time=60000", 20), (400, 300), "in plenty of time, the frame's own in the end");
+    assert_eq!(sizes("max-frame-time=1 size=100", 1), (100, 75), "or the one that is set");
 }
 
 #[test]

@@ -100,6 +100,23 @@ fn the_time_limit_limits_the_number_of_steps() {
 }
 
 #[test]
+fn another_size_continues_the_painting() {
+    let mut session = session();
+    let frame = picture(1, 48, 64);
+    let first = paint(&mut session, &frame);
+    for (size, painted) in [(32, (32, 24)), (0, (64, 48))] {
+        session.set_parameters(Parameters { size, ..parameters() }, "", "").unwrap();
+        let result = paint(&mut session, &frame);
+        let stats = session.stats();
+        assert_eq!((stats.width, stats.height), painted);
+        assert!((stats.steps as i32) < FIRST, "not from scratch: {} steps", stats.steps);
+        let [change, paint] =
+            [&first, &frame].map(|other| (&result - other).abs().mean(tch::Kind::Float).double_value(&[]));
+        assert!(change < 0.75 * paint, "the paint stays: a change of {change}, {paint} from the frame");
+    }
+}
+
+#[test]
 fn with_one_step_per_frame_a_still_picture_is_painted_completely_after_a_while() {
     let still = picture(1, 48, 64);
     let mut unlimited = session();

@@ -286,7 +286,7 @@ pub struct StyleTransfer {
         blurb = "Which of the frame's own colors are kept", mutable_playing, builder(Settings::default().original_colors))]
     #[property(name = "strength", get, set, type = f64, member = strength, minimum = 0.0, maximum = 1.0,
         default = Settings::default().strength, nick = "Strength",
-        blurb = "Opacity of the paint: 0 = the original, 1 = the painted frame", controllable, mutable_playing)]
+        blurb = "Opacity of the paint: 0 = the original, which takes no time; 1 = the painted frame", controllable, mutable_playing)]
     #[property(name = "seed", get, set, type = u64, member = seed, default = Settings::default().seed, nick = "Seed",
         blurb = "Seed of the noise that recipe=keras starts with", mutable_playing)]
     #[property(name = "stats-interval", get, set, type = u32, member = stats_interval,
@@ -471,6 +471,12 @@ impl VideoFilterImpl for StyleTransfer {
         else {
             return Err(gst::FlowError::NotNegotiated);
         };
+        if settings.strength == 0.0 {
+            // Not converted: RGB cannot hold every sample of YUV.
+            engine.reset();
+            input.copy(output).map_err(|_| gst::FlowError::Error)?;
+            return Ok(gst::FlowSuccess::Ok);
+        }
         let is_live = is_live.unwrap_or(false);
         let other_work = took.saturating_sub(milliseconds(engine.stats().milliseconds));
         let limits = settings.time_limits(is_live, *duration, other_work);
