@@ -123,7 +123,7 @@ def element(device: str, weights: Path, sizes: list[tuple[int, int]], frames: in
     print(f"\n## Frames per second of the element, {weights.stem}, on {device}\n")
     print("| film | size | one step per frame | K = 1 | K = 4 | K = 8 |")
     print("| --- | --- | ---: | ---: | ---: | ---: |")
-    ways = ["iterations=1 max-frame-time=1", "iterations=1", "iterations=4", "iterations=8"]
+    ways = ["iterations=1 max-frame-time=1 size=0", "iterations=1", "iterations=4", "iterations=8"]
     for width, height in sizes:
         for film, described in [("moving", "the clip, its camera moves"), ("standing", "a third of it moves")]:
             raw = OUT / f"{film}-{width}x{height}.rgb"
