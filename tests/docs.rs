@@ -162,7 +162,7 @@ fn tables_of(name: &str) -> String {
                 text += &row(&[value.nick(), &value.value().to_string(), value.name()]);
             }
         } else if pspec.value_type() == gst::Structure::static_type() {
-            let fields = element.property::<gst::Structure>(pspec.name());
+            let fields = statistics(&element, pspec.name());
             writeln!(text, "\n### {}\n\n`{}` has these fields:\n", pspec.name(), fields.name())
                 .expect("a string grows");
             text += &table_head(&["field", "type"]);
@@ -277,6 +277,17 @@ struct Preset {
     comment: String,
     /// The properties that it sets, and their values as text.
     settings: Vec<(String, String)>,
+}
+
+/// The structure that a property of styletransfer has once the element has started, since its engine names the fields.
+fn statistics(element: &gst::Element, property: &str) -> gst::Structure {
+    let style = scratch("docs").join("style.png");
+    common::write_style(&style);
+    element.set_property("style", style.to_str());
+    element.set_state(gst::State::Paused).expect("the element starts");
+    let structure = element.property(property);
+    element.set_state(gst::State::Null).expect("the element stops");
+    structure
 }
 
 fn presets_of(element: &str) -> Vec<Preset> {

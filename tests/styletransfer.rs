@@ -68,17 +68,17 @@ fn common_formats_of_cameras_and_sinks_are_painted() {
             assert_eq!((result.format, result.width, result.height), (format, size.0, size.1));
             assert_ne!(result.bytes, frame.bytes, "{format} {size:?} is not painted");
         }
-        assert_eq!((stat::<u64>(&line, "frames"), stat::<u32>(&line, "steps")), (3, 1));
+        assert_eq!((stat::<u64>(&line, "frames"), stat::<u64>(&line, "steps")), (3, 1));
     }
 }
 
 #[test]
 fn more_steps_reduce_the_style_loss() {
     let frame = frame(VideoFormat::Rgb, 96, 64);
-    let loss = |steps: u32| {
+    let loss = |steps: u64| {
         let mut line = Line::playing(&element(&format!("first-iterations={steps}")));
         line.push_pull(&frame);
-        assert_eq!(stat::<u32>(&line, "steps"), steps);
+        assert_eq!(stat::<u64>(&line, "steps"), steps);
         stat::<f64>(&line, "style-loss")
     };
     let (before, after) = (loss(1), loss(40));
@@ -121,15 +121,15 @@ fn a_frame_starts_from_the_last_result() {
 }
 
 /// Pushes a frame and returns the number of its steps.
-fn steps(line: &mut Line, sample: &gst::Sample) -> u32 {
+fn steps(line: &mut Line, sample: &gst::Sample) -> u64 {
     line.push_pull_sample(sample);
     stat(line, "steps")
 }
 
 #[test]
 fn jumps_flushes_and_new_sizes_restart_the_painting() {
-    const FIRST: u32 = 3;
-    const NEXT: u32 = 1;
+    const FIRST: u64 = 3;
+    const NEXT: u64 = 1;
     let small = frame(VideoFormat::Rgb, 32, 24);
     let at = |milliseconds| small.sample(gst::ClockTime::from_mseconds(milliseconds));
     let mut line = Line::playing(&element(&format!("first-iterations={FIRST} iterations={NEXT}")));
@@ -168,7 +168,7 @@ fn a_new_style_starts_from_the_last_result() {
     let settled: f64 = stat(&line, "style-loss");
     line.element.set_property("style", other.to_str());
     line.push_pull(&frame);
-    assert_eq!(stat::<u32>(&line, "steps"), 5);
+    assert_eq!(stat::<u64>(&line, "steps"), 5);
     assert!(stat::<f64>(&line, "style-loss") > settled, "the loss is measured against the new style");
 
     line.element.set_property("style", "nowhere.png");
@@ -319,7 +319,7 @@ fn statistics_are_posted_on_request() {
         .filter(|structure| structure.name() == "styletransfer-stats")
         .map(|structure| {
             assert!(structure.get::<f64>("style-loss").expect("a loss") > 0.0);
-            assert_eq!(structure.get::<u32>("steps").expect("steps"), 2);
+            assert_eq!(structure.get::<u64>("steps").expect("steps"), 2);
             structure.get("frames").expect("frames")
         })
         .collect();
@@ -482,11 +482,11 @@ fn max_frame_time_limits_the_number_of_steps() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     for _ in 0..3 {
         line.push_pull(&frame);
-        assert_eq!(stat::<u32>(&line, "steps"), 1);
+        assert_eq!(stat::<u64>(&line, "steps"), 1);
     }
     line.element.set_property("max-frame-time", 0.0);
     line.push_pull(&frame);
-    assert!(stat::<u32>(&line, "steps") >= 20);
+    assert!(stat::<u64>(&line, "steps") >= 20);
 }
 
 /// The latencies that a pipeline reports until its end: whether it is live, and the minimum.
@@ -519,7 +519,7 @@ fn the_size_follows_the_time_limit() {
     let sizes = |settings: &str, frames: u32| {
         let mut line = Line::playing(&element(&format!("first-iterations=1 iterations=1 {settings}")));
         (0..frames).for_each(|_| drop(line.push_pull(&frame)));
-        (stat::<u32>(&line, "width"), stat::<u32>(&line, "height"))
+        (stat::<u64>(&line, "width"), stat::<u64>(&line, "height"))
     };
     assert_eq!(sizes("max-frame-time=0", 1), (400, 300), "without a limit, the frame's own");
     assert_eq!(sizes("max-frame-time=1", 20), (192, 144), "in too little time, the smallest");

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use style_engine_interface::{self as interface, OnProgress, Parameters, Picture, Progress, Stats, Status, Table};
+use style_engine_interface::{self as interface, OnProgress, Parameters, Picture, Progress, Statistic, Status, Table};
 use tch::{Kind, Tensor};
 
 use crate::error::tells_of_memory;
@@ -22,6 +22,7 @@ struct Handle {
     network: CString,
     device: CString,
     wait_policy: WaitPolicy,
+    statistics: Vec<Statistic>,
 }
 
 static TABLE: Table = Table {
@@ -32,7 +33,7 @@ static TABLE: Table = Table {
     set_parameters,
     stylize,
     reset,
-    stats,
+    statistics,
     network,
     device,
     last_error,
@@ -67,6 +68,7 @@ unsafe extern "C" fn create(
             device: c_string(&opened.device()),
             session: opened,
             wait_policy: WaitPolicy::default(),
+            statistics: Vec::new(),
         };
         // SAFETY: the interface asks for a place for the result.
         unsafe { *session = Box::into_raw(Box::new(handle)).cast() };
@@ -162,9 +164,12 @@ unsafe extern "C" fn reset(session: *mut interface::Session) {
     });
 }
 
-unsafe extern "C" fn stats(session: *const interface::Session, stats: *mut Stats) {
-    // SAFETY: the interface asks for a live session and a place for the result.
-    unsafe { *stats = (*session.cast::<Handle>()).session.stats() };
+unsafe extern "C" fn statistics(session: *mut interface::Session, count: *mut usize) -> *const Statistic {
+    // SAFETY: the interface asks for a live session and a place for the number.
+    let (handle, count) = unsafe { (handle(session), &mut *count) };
+    handle.statistics = handle.session.stats().named();
+    *count = handle.statistics.len();
+    handle.statistics.as_ptr()
 }
 
 unsafe extern "C" fn network(session: *const interface::Session) -> *const c_char {

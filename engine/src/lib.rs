@@ -42,6 +42,7 @@ pub mod recipes;
 mod region;
 pub mod session;
 mod size;
+mod statistics;
 mod step_budget;
 mod styles;
 pub mod targets;

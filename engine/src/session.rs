@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use style_engine_interface::{Parameters, Stats, warm_start};
+use style_engine_interface::{Parameters, warm_start};
 use tch::{Device, Kind, Tensor};
 
 use crate::auto_size::AutoSize;
@@ -15,6 +15,7 @@ use crate::painters::OptimizingPainter;
 use crate::progress::ProgressReporter;
 pub use crate::progress::Step;
 use crate::size::{resize, size_of};
+pub use crate::statistics::FrameStatistics;
 use crate::warm_start::{Motion, Painted, STEPS_TO_CONVERGE, unchanged};
 use crate::{Error, Result, device, memory, weights};
 
@@ -39,7 +40,7 @@ pub struct Session {
     auto_size: AutoSize,
     /// The least style loss since then.
     least_style_loss: f64,
-    stats: Stats,
+    stats: FrameStatistics,
 }
 
 /// What a frame is painted from.
@@ -74,7 +75,7 @@ impl Session {
             steps_since_change: 0,
             auto_size: AutoSize::default(),
             least_style_loss: f64::INFINITY,
-            stats: Stats::default(),
+            stats: FrameStatistics::default(),
         })
     }
 
@@ -102,7 +103,7 @@ impl Session {
     }
 
     /// The statistics of the last frame.
-    pub fn stats(&self) -> Stats {
+    pub fn stats(&self) -> FrameStatistics {
         self.stats
     }
 

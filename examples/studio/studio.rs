@@ -469,8 +469,8 @@ impl Studio {
                     json!({
                         "network": property("network").get::<Option<String>>().unwrap_or_default(),
                         "device": stats.get::<String>("device").ok(),
-                        "painted": [stats.get::<u32>("width").ok(), stats.get::<u32>("height").ok()],
-                        "steps": stats.get::<u32>("steps").ok(),
+                        "painted": [stats.get::<u64>("width").ok(), stats.get::<u64>("height").ok()],
+                        "steps": stats.get::<u64>("steps").ok(),
                         "ms": *lock(&effect.took),
                         "busy": state.busy,
                     })

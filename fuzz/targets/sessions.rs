@@ -7,7 +7,7 @@ use std::ptr::{null, null_mut};
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use style_engine_interface::{Parameters, Picture, Progress, Stats, Status, Table};
+use style_engine_interface::{Parameters, Picture, Progress, Status, Table};
 
 // Links the engine, of which only the C interface is used.
 use style_engine as _;
@@ -82,7 +82,7 @@ fn session(input: &mut Unstructured) -> Result<()> {
         for (memory, frame) in &frames {
             let mut result = memory.clone();
             (table.stylize)(session, frame, result.as_mut_ptr(), limit, 0.0, proceed, null_mut());
-            (table.stats)(session, &mut Stats::default());
+            (table.statistics)(session, &mut 0);
         }
         (table.destroy)(session);
     }

@@ -10,9 +10,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
-use style_engine_interface::{
-    ENTRY_POINT, EntryPoint, Parameters, Picture, Progress, Session, Stats, Status, Table, VERSION,
-};
+use style_engine_interface::{ENTRY_POINT, EntryPoint, Parameters, Picture, Progress, Session, Status, Table, VERSION};
 
 use crate::sync::lock;
 
@@ -90,6 +88,22 @@ impl Rgba<'_> {
         let bits = if self.is_deep { 16 } else { 8 };
         Ok(Picture { data: self.data.as_ptr(), width: self.width, height: self.height, stride: self.stride, bits })
     }
+}
+
+/// A number that describes the last frame.
+pub struct Statistic {
+    /// Its name, in words separated by hyphens.
+    pub name: String,
+    /// Its value.
+    pub value: Number,
+}
+
+/// The value of a [`Statistic`].
+pub enum Number {
+    /// A count.
+    Whole(u64),
+    /// Anything else.
+    Real(f64),
 }
 
 /// The maximum times for frames.
@@ -180,11 +194,22 @@ impl Engine {
     }
 
     /// The statistics of the last frame.
-    pub fn stats(&self) -> Stats {
-        let mut stats = Stats::default();
-        // SAFETY: a live session and a place for the result.
-        unsafe { (self.table.stats)(self.session, &mut stats) };
-        stats
+    pub fn statistics(&mut self) -> Vec<Statistic> {
+        let mut count = 0;
+        // SAFETY: a live session and a place for the number.
+        let first = unsafe { (self.table.statistics)(self.session, &mut count) };
+        // SAFETY: the interface gives this number of statistics, until the session's next call.
+        let statistics = unsafe { std::slice::from_raw_parts(first, count) };
+        let own = |statistic: &style_engine_interface::Statistic| Statistic {
+            // SAFETY: the interface gives names that end in NUL.
+            name: unsafe { string(statistic.name) },
+            value: if statistic.is_whole {
+                Number::Whole(statistic.value as u64)
+            } else {
+                Number::Real(statistic.value)
+            },
+        };
+        statistics.iter().map(own).collect()
     }
 
     /// The network in use, in words.

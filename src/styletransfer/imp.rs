@@ -26,9 +26,9 @@ use gst_base::subclass::prelude::*;
 use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
-use style_engine_interface::{Parameters, Progress, Stats};
+use style_engine_interface::{Parameters, Progress};
 
-use super::engine::{Engine, EngineError, Rgba, TimeLimits};
+use super::engine::{Engine, EngineError, Number, Rgba, Statistic, TimeLimits};
 use super::latency::Latency;
 use super::rgba::RgbaFrames;
 use super::style_image::{self, StyleError};
@@ -190,6 +190,10 @@ struct State {
     is_live: Option<bool>,
     /// The time that the last frame took.
     took: Duration,
+    /// The part of it outside of the engine.
+    other_work: Duration,
+    /// Frames painted.
+    painted: u64,
     /// The timestamp at which the next frame is due.
     expected: Option<gst::ClockTime>,
 }
@@ -199,7 +203,7 @@ struct State {
 struct Shown {
     network: Option<String>,
     device: String,
-    stats: Stats,
+    statistics: Vec<Statistic>,
     latency: Latency,
 }
 
@@ -378,10 +382,15 @@ impl BaseTransformImpl for StyleTransfer {
         // beside those of the streaming thread.
         let opened = std::thread::scope(|scope| scope.spawn(|| self.open_engine(&settings, &styles)).join());
         let panicked = |_| Err(EngineError::Failed("the engine could not be opened: it panicked".into()));
-        let engine = opened.unwrap_or_else(panicked).map_err(engine_message)?;
+        let mut engine = opened.unwrap_or_else(panicked).map_err(engine_message)?;
         self.stopping.store(false, Ordering::Relaxed);
         gst::info!(CAT, imp = self, "{} on {}", engine.network(), engine.device());
-        *self.shown() = Shown { network: Some(engine.network()), device: engine.device(), ..Shown::default() };
+        *self.shown() = Shown {
+            network: Some(engine.network()),
+            device: engine.device(),
+            statistics: engine.statistics(),
+            ..Shown::default()
+        };
         *self.state() = State { engine: Some(engine), settings, ..State::default() };
         self.obj().notify("network");
         Ok(())
@@ -466,8 +475,18 @@ impl VideoFilterImpl for StyleTransfer {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let begin = Instant::now();
         let mut state = self.state();
-        let State { engine: Some(engine), frames: Some(frames), settings, max_size, duration, is_live, took, .. } =
-            &mut *state
+        let State {
+            engine: Some(engine),
+            frames: Some(frames),
+            settings,
+            max_size,
+            duration,
+            is_live,
+            took,
+            other_work,
+            painted: count,
+            ..
+        } = &mut *state
         else {
             return Err(gst::FlowError::NotNegotiated);
         };
@@ -478,8 +497,7 @@ impl VideoFilterImpl for StyleTransfer {
             return Ok(gst::FlowSuccess::Ok);
         }
         let is_live = is_live.unwrap_or(false);
-        let other_work = took.saturating_sub(milliseconds(engine.stats().milliseconds));
-        let limits = settings.time_limits(is_live, *duration, other_work);
+        let limits = settings.time_limits(is_live, *duration, *other_work);
         let mut report = FirstFrame::default();
         let mut on_progress = |progress: Progress| {
             gst::debug!(CAT, imp = self, "step {} of {}, loss {:.6}", progress.step, progress.steps, progress.loss);
@@ -499,25 +517,26 @@ impl VideoFilterImpl for StyleTransfer {
                 .and_then(|()| frames.stylize(engine, limits, &mut on_progress, input, output));
         }
         report.end(self);
-        match painted {
-            Ok(()) => {}
+        let in_engine = match painted {
+            Ok(in_engine) => in_engine,
             Err(EngineError::Stopped(_)) => return Err(gst::FlowError::Flushing),
             Err(error) => {
                 self.post_error_message(engine_message(error));
                 return Err(gst::FlowError::Error);
             }
-        }
-        let stats = engine.stats();
+        };
+        *count = count.saturating_add(1);
         *took = begin.elapsed();
+        *other_work = took.saturating_sub(in_engine);
         let has_changed = {
             let mut shown = self.shown();
-            shown.stats = stats;
+            shown.statistics = engine.statistics();
             shown.latency.record(gst::ClockTime::try_from(*took).unwrap_or(gst::ClockTime::MAX))
         };
         if has_changed && is_live {
             self.post_latency();
         }
-        if settings.stats_interval > 0 && stats.frames.is_multiple_of(settings.stats_interval.into()) {
+        if settings.stats_interval > 0 && count.is_multiple_of(settings.stats_interval.into()) {
             let message = gst::message::Element::builder(self.stats()).src(&*self.obj()).build();
             // An element outside of a pipeline has no bus.
             let _ = self.obj().post_message(message);
@@ -626,17 +645,14 @@ impl StyleTransfer {
 
     fn stats(&self) -> gst::Structure {
         let shown = self.shown();
-        gst::Structure::builder("styletransfer-stats")
-            .field("frames", shown.stats.frames)
-            .field("width", shown.stats.width)
-            .field("height", shown.stats.height)
-            .field("steps", shown.stats.steps)
-            .field("style-loss", shown.stats.style_loss)
-            .field("content-loss", shown.stats.content_loss)
-            .field("tv-loss", shown.stats.tv_loss)
-            .field("milliseconds", shown.stats.milliseconds)
-            .field("device", &shown.device)
-            .build()
+        let mut structure = gst::Structure::builder("styletransfer-stats").field("device", &shown.device).build();
+        for Statistic { name, value } in &shown.statistics {
+            match *value {
+                Number::Whole(value) => structure.set(name.as_str(), value),
+                Number::Real(value) => structure.set(name.as_str(), value),
+            }
+        }
+        structure
     }
 
     fn open_engine(&self, settings: &Settings, styles: &[(image::RgbaImage, f64)]) -> Result<Engine, EngineError> {

@@ -1,6 +1,8 @@
 //! Frames of any format as RGBA and back, by GStreamer's own converter: colorimetry, range and chroma siting are the
 //! stream's. Formats of more than 8 bits become RGBA of 16 bits.
 
+use std::time::{Duration, Instant};
+
 use gst::glib;
 use gst_video::prelude::*;
 use gst_video::video_frame::Writable;
@@ -63,7 +65,7 @@ impl RgbaFrames {
         on_progress: &mut dyn FnMut(Progress) -> bool,
         input: &VideoFrameRef<&gst::BufferRef>,
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Duration, EngineError> {
         let no_copy = |_| EngineError::Failed("a frame cannot be copied".into());
         match &mut self.whole {
             Some(whole) => {
@@ -81,7 +83,9 @@ impl RgbaFrames {
         }
         let [data, ..] = self.content.planes_data();
         let [painted, ..] = self.painted.planes_data_mut();
+        let begin = Instant::now();
         engine.stylize(Rgba { data, width, height, stride, is_deep }, painted, limits, on_progress)?;
+        let took = begin.elapsed();
         match &mut self.whole {
             Some(whole) => {
                 self.from_rgba.frame(&self.painted, whole);
@@ -89,7 +93,7 @@ impl RgbaFrames {
             }
             None => self.from_rgba.frame_ref(&self.painted.as_video_frame_ref(), output),
         }
-        Ok(())
+        Ok(took)
     }
 }
 

@@ -260,26 +260,16 @@ pub struct Progress {
 /// Called now and then while a frame is painted, with the caller's own pointer; if it returns false, the frame is given up.
 pub type OnProgress = unsafe extern "C" fn(caller: *mut c_void, progress: *const Progress) -> bool;
 
-/// The statistics of the last frame.
+/// A number that describes the last frame.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Stats {
-    /// Frames since the session began.
-    pub frames: u64,
-    /// The width of the painted picture, in pixels.
-    pub width: u32,
-    /// Its height, in pixels.
-    pub height: u32,
-    /// Optimization steps taken, each an evaluation of the losses and their gradient.
-    pub steps: u32,
-    /// The style loss before the last step, without its weight.
-    pub style_loss: f64,
-    /// The content loss before the last step, without its weight.
-    pub content_loss: f64,
-    /// The total variation before the last step, without its weight.
-    pub tv_loss: f64,
-    /// The time that the frame took, in milliseconds.
-    pub milliseconds: f64,
+#[derive(Clone, Copy, Debug)]
+pub struct Statistic {
+    /// Its name, in words separated by hyphens.
+    pub name: *const c_char,
+    /// Its value.
+    pub value: f64,
+    /// Whether it is a whole number, as counts are.
+    pub is_whole: bool,
 }
 
 /// The engine's functions. Strings are UTF-8 and end in NUL.
@@ -316,8 +306,8 @@ pub struct Table {
     ) -> Status,
     /// Forgets the last result: the next frame is a first one.
     pub reset: unsafe extern "C" fn(*mut Session),
-    /// The statistics of the last frame.
-    pub stats: unsafe extern "C" fn(*const Session, *mut Stats),
+    /// The statistics of the last frame, and their number. They live until the session's next call.
+    pub statistics: unsafe extern "C" fn(*mut Session, count: *mut usize) -> *const Statistic,
     /// The network in use, in words; lives as long as the session.
     pub network: unsafe extern "C" fn(*const Session) -> *const c_char,
     /// The device in use, in words; lives as long as the session.

@@ -1,8 +1,10 @@
 //! For tests: an engine that has memory for pictures of up to 100 pixels a side, and leaves the result as it is.
 
-use style_engine_interface::OnProgress;
+use std::ptr::NonNull;
 
-use super::{Engine, Parameters, Picture, Session, Stats, Status, Table, VERSION, c_char, c_void};
+use style_engine_interface::{OnProgress, Statistic};
+
+use super::{Engine, Parameters, Picture, Session, Status, Table, VERSION, c_char, c_void};
 
 /// A session, which knows the size that was set.
 pub fn engine() -> Engine {
@@ -23,7 +25,7 @@ static TABLE: Table = Table {
     set_parameters,
     stylize,
     reset,
-    stats,
+    statistics,
     network: name,
     device: name,
     last_error,
@@ -71,7 +73,11 @@ unsafe extern "C" fn stylize(
 
 unsafe extern "C" fn reset(_: *mut Session) {}
 
-unsafe extern "C" fn stats(_: *const Session, _: *mut Stats) {}
+unsafe extern "C" fn statistics(_: *mut Session, count: *mut usize) -> *const Statistic {
+    // SAFETY: a place for the number.
+    unsafe { *count = 0 };
+    NonNull::dangling().as_ptr()
+}
 
 unsafe extern "C" fn name(_: *const Session) -> *const c_char {
     c"small".as_ptr()
