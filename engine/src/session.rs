@@ -19,7 +19,7 @@ pub use crate::statistics::FrameStatistics;
 use crate::warm_start::{Motion, Painted, STEPS_TO_CONVERGE, unchanged};
 use crate::{Error, Result, device, memory, weights};
 
-/// Frames are held less to the last result once the style loss exceeds the least one by this factor, and never by a smaller
+/// Frames are held less to the last result once the style loss exceeds its minimum by this factor, and never by a smaller
 /// share of the temporal weight than the second value: paint that has left the frame takes its colors with it, and others
 /// must be free to take their place.
 const GROWN_STYLE_LOSS: f64 = 2.1;
@@ -38,8 +38,8 @@ pub struct Session {
     /// Since the scene, the styles or the parameters changed.
     steps_since_change: u32,
     auto_size: AutoSize,
-    /// The least style loss since then.
-    least_style_loss: f64,
+    /// The minimum of the style loss since then.
+    min_style_loss: f64,
     stats: FrameStatistics,
 }
 
@@ -74,7 +74,7 @@ impl Session {
             previous: None,
             steps_since_change: 0,
             auto_size: AutoSize::default(),
-            least_style_loss: f64::INFINITY,
+            min_style_loss: f64::INFINITY,
             stats: FrameStatistics::default(),
         })
     }
@@ -203,7 +203,7 @@ impl Session {
             self.stats.style_loss = losses.style;
             self.stats.content_loss = losses.content;
             self.stats.tv_loss = losses.tv;
-            self.least_style_loss = self.least_style_loss.min(losses.style);
+            self.min_style_loss = self.min_style_loss.min(losses.style);
         }
         self.stats.frames += 1;
         (self.stats.width, self.stats.height) = (width as u32, height as u32);
@@ -216,7 +216,7 @@ impl Session {
 
     /// The scene, the styles or the parameters are others from now on.
     fn begin_change(&mut self) {
-        (self.steps_since_change, self.least_style_loss) = (0, f64::INFINITY);
+        (self.steps_since_change, self.min_style_loss) = (0, f64::INFINITY);
     }
 
     /// Reuses the last result for a frame.
@@ -254,7 +254,7 @@ impl Session {
 
     /// What holds a frame to the last result, warped by `motion`.
     fn constraint(&self, warped: &Painted, motion: Motion) -> Result<TemporalConstraint> {
-        let weight = self.painter.recipe().temporal_weight * held_share(self.stats.style_loss, self.least_style_loss);
+        let weight = self.painter.recipe().temporal_weight * held_share(self.stats.style_loss, self.min_style_loss);
         let warped = self.painter.variable_of(&warped.picture)?;
         Ok(TemporalConstraint { warped, weight_map: motion.visible, fixed: motion.still, weight })
     }

@@ -1,4 +1,4 @@
-// Two pieces of work at once, on the threads that libtorch's own operations share: others would stand in their way.
+// Two pieces of work at once, on the threads of libtorch's own operations: more threads would compete with them.
 
 #include <cstdint>
 

@@ -1,4 +1,4 @@
-//! Work on small tensors, side by side: libtorch gives an operation on these to a single thread.
+//! libtorch's threads: two pieces of work at once, and how threads wait for each other.
 #![expect(unsafe_code, reason = "calls libtorch's threads, which tch does not offer")]
 
 mod waiting;
@@ -16,7 +16,7 @@ unsafe extern "C" {
     fn style_engine_parallel_both(work: extern "C" fn(*mut c_void, i64), state: *mut c_void);
 }
 
-/// What is to be done with one of two inputs, and what came of it.
+/// One of two inputs, and its result.
 struct Piece<I, O> {
     input: Option<I>,
     output: Option<thread::Result<O>>,
@@ -27,16 +27,16 @@ struct State<'a, I, O> {
     work: &'a (dyn Fn(I) -> O + Sync),
 }
 
-/// Does the same with two inputs, each on a thread of libtorch's where it has two. Within, its operations have that thread
-/// alone.
+/// Runs the same work on two inputs, each on a thread of libtorch if it has two: libtorch runs an operation on a small tensor
+/// on one thread. Operations within the work use its thread alone.
 pub(crate) fn both<I: Send, O: Send>(inputs: [I; 2], work: &(dyn Fn(I) -> O + Sync)) -> [O; 2] {
     let pieces = inputs.map(|input| Mutex::new(Piece { input: Some(input), output: None }));
     let mut state = State { pieces, work };
-    // SAFETY: `run` gets the state that it expects, and returns, for each of 0 and 1, before this call does.
+    // SAFETY: `run` gets the state that it expects, and returns for both inputs before this call does.
     unsafe { style_engine_parallel_both(run::<I, O>, (&raw mut state).cast()) };
     state.pieces.map(|piece| {
         let piece = piece.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match piece.output.unwrap_or_else(|| Err(Box::new("parallel_for left a piece out"))) {
+        match piece.output.unwrap_or_else(|| Err(Box::new("parallel_for skipped an input"))) {
             Ok(output) => output,
             Err(panic) => resume_unwind(panic),
         }
@@ -44,12 +44,12 @@ pub(crate) fn both<I: Send, O: Send>(inputs: [I; 2], work: &(dyn Fn(I) -> O + Sy
 }
 
 extern "C" fn run<I: Send, O: Send>(state: *mut c_void, number: i64) {
-    // SAFETY: it is as `both` gave it, and lives until `both` returns; pieces are sent between threads, each behind its lock.
+    // SAFETY: the state is that of `both`, which outlives this call; each piece is behind its lock.
     let state = unsafe { &*state.cast::<State<I, O>>() };
     if let Some(Ok(mut piece)) = state.pieces.get(number as usize).map(Mutex::lock)
         && let Some(input) = piece.input.take()
     {
-        // No panic may cross C++.
+        // A panic must not unwind through C++.
         piece.output = Some(within_arena(number as u32 + 1, || catch_unwind(AssertUnwindSafe(|| (state.work)(input)))));
     }
 }
