@@ -150,7 +150,7 @@ impl Pipelines {
             return Ok(pipeline.clone());
         }
         let source = wgpu::ShaderSource::Naga(Cow::Owned(user::module(text)?));
-        // What only shows when it is compiled, such as a constant that is no number, is the user's error, not the
+        // Errors that only compilation finds, such as a constant that is NaN, are reported as the shader's, not the
         // device's.
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let pipeline = self.compile(device, "user", source, "main", &[("wide", f64::from(u8::from(wide)))]);
