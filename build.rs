@@ -1,4 +1,4 @@
-//! Gives the plugin its version and release date.
+//! Sets the plugin's version and release date.
 
 fn main() {
     gst_plugin_version_helper::info();

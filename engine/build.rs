@@ -1,4 +1,4 @@
-//! Tells the engine's library where libtorch lies on this machine, and compiles what is in C++.
+//! Sets the engine library's search path for libtorch on this machine, and compiles the C++ sources.
 
 use std::path::Path;
 
@@ -10,13 +10,13 @@ fn main() {
     }
     let libtorch = std::env::var("LIBTORCH").unwrap_or("/usr".into());
     let libtorch = Path::new(&libtorch);
-    // The folder behind scripts/setup's links: libtorch_cpu.so finds its own neighbors from there.
+    // The real folder behind scripts/setup's links, in which libtorch_cpu.so finds its own dependencies.
     if let Ok(library) = libtorch.join("lib/libtorch_cpu.so").canonicalize()
         && let Some(folder) = library.parent()
     {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.display());
     }
-    // Warnings in libtorch's own headers are not ours. libtorch's threads are those of GCC's OpenMP.
+    // -isystem suppresses warnings in libtorch's headers. -fopenmp: libtorch's threads are those of GCC's OpenMP.
     cc::Build::new()
         .cpp(true)
         .std("c++20")

@@ -1,82 +1,84 @@
-// Put before every other shader: what a frame looks like, and how its samples are read.
+// The prelude of every shader: the layout of a frame, and access to its samples.
 //
-// Filters work on components (R, G, B, Y, U, V), each a plane of its own, in quads: four samples in one word, or two to
-// a word where they are wide, the first in the lowest bits. Rows are padded to whole quads, and around each plane is
-// room for what windows see outside it: extend.wgsl writes that, so that no other shader needs to know where a plane
-// ends. unpack.wgsl makes the planes from a frame, pack.wgsl a frame from them. The structs are laid out as in
-// src/gpu/uniforms.rs.
+// Filters work on components (R, G, B, Y, U, V), each in its own plane. Samples are read and written four at a time, as
+// a vec4. Four samples of one byte take one word, four of two bytes take two words; the first sample is in the lowest
+// bits. Rows are padded to whole vec4s. Around each plane there is a border, which extend.wgsl fills, so that the other
+// shaders can read beyond the plane's edges. unpack.wgsl makes the planes from a frame, pack.wgsl makes a frame from
+// the planes. The structs have the layout of those in src/gpu/uniforms.rs. Positions along a row in vec4s are called
+// x4.
 
-// Whether samples take two bytes.
+// Whether samples take two bytes instead of one.
 override wide = false;
 
 struct Component {
-    // In the frame: samples of any component from one of this one to its neighbour.
+    // The samples from one of this component to the next in the frame.
     frame_step: u32,
-    // Its own plane: first quad, quads from row to row.
+    // The first vec4 of its plane, and the vec4s from one row to the next.
     offset: u32,
     pitch: u32,
-    // In samples, and a row in quads.
+    // The size in samples, and the vec4s of a row.
     width: u32,
     height: u32,
-    quads: u32,
+    vec4s: u32,
     unused: vec2<u32>,
 }
 
-// A plane of the frame, which several components may share.
+// A plane of the frame, which may interleave several components.
 struct Plane {
-    // First quad, quads from row to row.
+    // The first vec4, and the vec4s from one row to the next.
     offset: u32,
     pitch: u32,
     height: u32,
-    // The samples after which the order of components repeats, and what becomes of each of them.
-    period: u32,
-    sources: vec4<u32>,
+    // The samples of a pixel group, after which the order of components repeats: RGBA has 4, YUY2 has 4, I420 has 1.
+    group_size: u32,
+    // For each sample of a group, one of CHANNEL_*.
+    channel_map: vec4<u32>,
 }
 
-// What becomes of a sample: one of these, or SOURCE_COMPONENT + the index of the component that it is of.
-const SOURCE_ORIGINAL: u32 = 0u;
-const SOURCE_NEUTRAL: u32 = 1u;
-const SOURCE_COMPONENT: u32 = 2u;
+// The sample keeps its value, is set to gray, or is replaced by that of the component CHANNEL_FILTER + i.
+const CHANNEL_KEEP: u32 = 0u;
+const CHANNEL_NEUTRAL: u32 = 1u;
+const CHANNEL_FILTER: u32 = 2u;
 
 struct Frame {
     components: array<Component, 4>,
     planes: array<Plane, 4>,
-    // The largest value, and the middle one, which is its highest bit alone.
-    largest: u32,
-    middle: u32,
-    // The bits of a sample below those that count.
+    // The largest sample value, and its highest bit, which is gray in chroma.
+    max_value: u32,
+    mid_value: u32,
+    // The number of unused bits below a sample's value.
     shift: u32,
-    // 0, which the compiler cannot know.
+    // Always 0, but the compiler cannot know that.
     zero: u32,
 }
 
 @group(0) @binding(0) var<uniform> frame: Frame;
-// For unpack.wgsl and pack.wgsl the frame as it came; for a filter's passes the planes that it began with.
+// For unpack.wgsl and pack.wgsl the input frame; for a filter's passes the input of its first pass.
 @group(0) @binding(1) var<storage, read> base: array<u32>;
-// What the pass before wrote.
+// The output of the previous pass.
 @group(0) @binding(2) var<storage, read> src: array<u32>;
 @group(0) @binding(3) var<storage, read_write> dst: array<u32>;
-// The pass's parameters; those of an operation begin with the margins in which it keeps what the filter began with.
+// The pass's parameters. Those of a filter's pass start with its untouched border: left, right, up, down.
 @group(0) @binding(4) var<storage, read> params: array<u32>;
 
-// The parameters of the operation itself.
+// A parameter of the operation itself.
 fn param(index: u32) -> u32 {
     return params[4u + index];
 }
 
-const OUTSIDE_ZERO: u32 = 1u;
-const OUTSIDE_MIRROR: u32 = 2u;
+const BORDER_ZERO: u32 = 1u;
+const BORDER_MIRROR: u32 = 2u;
 
-// Which of `length` samples is seen at `position`, where windows see `outside` (src/filters/border.rs) outside the plane;
-// -1 for a zero.
-fn resolve(position: i32, length: i32, outside: u32) -> i32 {
+// The index of the sample that a window reads at `position` in a row or column of `length` samples; -1 means zero.
+// `mode` is a `BorderMode` of src/filters/border.rs.
+fn resolve(position: i32, length: i32, mode: u32) -> i32 {
     if position >= 0 && position < length {
         return position;
     }
-    if outside == OUTSIDE_ZERO {
+    if mode == BORDER_ZERO {
         return -1;
     }
-    if outside == OUTSIDE_MIRROR && length > 1 {
+    if mode == BORDER_MIRROR && length > 1 {
         let period = 2 * (length - 1);
         let distance = abs(position) % period;
         return min(distance, period - distance);
@@ -84,26 +86,26 @@ fn resolve(position: i32, length: i32, outside: u32) -> i32 {
     return clamp(position, 0, length - 1);
 }
 
-// Where in its plane's buffer a quad lies, or one beside the plane.
-fn index_of(c: Component, quad: i32, y: i32) -> u32 {
-    return u32(i32(c.offset) + y * i32(c.pitch) + quad);
+// The index of a vec4 in the planes' buffer; it may be in the border of the plane.
+fn index_of(c: Component, x4: i32, y: i32) -> u32 {
+    return u32(i32(c.offset) + y * i32(c.pitch) + x4);
 }
 
-fn base_quad(index: u32) -> vec4<u32> {
+fn base_vec4(index: u32) -> vec4<u32> {
     if wide {
-        return halves(vec2(base[2u * index], base[2u * index + 1u]));
+        return unpack_u16(vec2(base[2u * index], base[2u * index + 1u]));
     }
     return unpack4xU8(base[index]);
 }
 
-fn src_quad(index: u32) -> vec4<u32> {
+fn src_vec4(index: u32) -> vec4<u32> {
     if wide {
-        return halves(vec2(src[2u * index], src[2u * index + 1u]));
+        return unpack_u16(vec2(src[2u * index], src[2u * index + 1u]));
     }
     return unpack4xU8(src[index]);
 }
 
-fn write_quad(index: u32, values: vec4<u32>) {
+fn write_vec4(index: u32, values: vec4<u32>) {
     if wide {
         let words = values.xz | (values.yw << vec2(16u));
         dst[2u * index] = words.x;
@@ -113,12 +115,12 @@ fn write_quad(index: u32, values: vec4<u32>) {
     }
 }
 
-fn halves(words: vec2<u32>) -> vec4<u32> {
+fn unpack_u16(words: vec2<u32>) -> vec4<u32> {
     return vec4(words & vec2(0xffffu), words >> vec2(16u)).xzyw;
 }
 
-// Of the eight samples of two neighbouring quads the four from `first` on, which is 0 to 4.
-fn four_of(low: vec4<u32>, high: vec4<u32>, first: u32) -> vec4<u32> {
+// Four of the eight samples of two neighboring vec4s, starting at `first`, 0 to 4.
+fn extract4(low: vec4<u32>, high: vec4<u32>, first: u32) -> vec4<u32> {
     switch first {
         case 0u: { return low; }
         case 1u: { return vec4(low.yzw, high.x); }
@@ -128,34 +130,34 @@ fn four_of(low: vec4<u32>, high: vec4<u32>, first: u32) -> vec4<u32> {
     }
 }
 
-// Writes a quad, but for those samples that the filter keeps.
-fn store(c: Component, quad: u32, y: u32, values: vec4<u32>) {
-    let index = index_of(c, i32(quad), i32(y));
-    let xs = vec4(quad * 4u) + vec4(0u, 1u, 2u, 3u);
-    let keep_row = y < params[2] || y + params[3] >= c.height;
-    let keep = (xs < vec4(params[0])) | (xs + vec4(params[1]) >= vec4(c.width)) | vec4(keep_row);
+// Writes four results of a filter. Samples in the untouched border keep their original values.
+fn store(c: Component, x4: u32, y: u32, values: vec4<u32>) {
+    let index = index_of(c, i32(x4), i32(y));
+    let xs = vec4(x4 * 4u) + vec4(0u, 1u, 2u, 3u);
+    let untouched_row = y < params[2] || y + params[3] >= c.height;
+    let untouched = (xs < vec4(params[0])) | (xs + vec4(params[1]) >= vec4(c.width)) | vec4(untouched_row);
     var result = values;
-    if any(keep) {
-        result = select(values, base_quad(index), keep);
+    if any(untouched) {
+        result = select(values, base_vec4(index), untouched);
     }
-    write_quad(index, result);
+    write_vec4(index, result);
 }
 
-// The windows of up to this side are held in registers, row by row.
-const SMALL: u32 = 5u;
-var<private> window: array<vec4<u32>, SMALL * SMALL>;
+// Windows up to this side are held in registers, row by row.
+const SMALL_WINDOW: u32 = 5u;
+var<private> window: array<vec4<u32>, SMALL_WINDOW * SMALL_WINDOW>;
 
-// Reads the windows of the four samples of a quad.
+// Reads the windows of four samples: each element of `window` has one sample of each of the four windows.
 fn load_window(c: Component, at: vec2<u32>, size: u32) {
     let radius = size / 2u;
     for (var j = 0u; j < size; j++) {
         let index = index_of(c, i32(at.x), i32(at.y) + i32(j) - i32(radius));
-        let before = src_quad(index - 1u);
-        let own = src_quad(index);
-        let after = src_quad(index + 1u);
+        let before = src_vec4(index - 1u);
+        let own = src_vec4(index);
+        let after = src_vec4(index + 1u);
         for (var i = 0u; i < size; i++) {
-            let place = 4u + i - radius;
-            window[j * size + i] = select(four_of(own, after, place - 4u), four_of(before, own, place), place < 4u);
+            let lane = 4u + i - radius;
+            window[j * size + i] = select(extract4(own, after, lane - 4u), extract4(before, own, lane), lane < 4u);
         }
     }
 }

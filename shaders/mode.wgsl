@@ -1,24 +1,24 @@
-// The most frequent value of each window, the smallest of several; the sample itself where none comes three times.
-// One invocation makes four samples.
+// The most frequent value of each window, the smallest of several; the sample itself if no value occurs three times.
+// One invocation computes four samples.
 //
-// Parameters: 1 where the window ends at the plane's edges.
+// Parameters: 1 if windows are truncated at the plane's edges, else 0.
 
 // The window's side, odd.
 override size: u32;
 
-// Counts nowhere: no sample is as large.
-const NOTHING: u32 = 0xffffffffu;
+// Marks samples outside the plane: no sample has this value.
+const TRUNCATED: u32 = 0xffffffffu;
 
 var<private> histogram: array<u32, 256>;
 
 @compute @workgroup_size(32, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let c = frame.components[id.z];
-    if id.x >= c.quads || id.y >= c.height {
+    if id.x >= c.vec4s || id.y >= c.height {
         return;
     }
     var values = vec4(0u);
-    if size <= SMALL {
+    if size <= SMALL_WINDOW {
         values = most_frequent_of_small(c, id.xy);
     } else {
         for (var i = 0u; i < 4u; i++) {
@@ -28,34 +28,34 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     store(c, id.x, id.y, values);
 }
 
-// Compares each sample of four small windows with every other.
+// The modes of four small windows, by comparing each sample with every other.
 fn most_frequent_of_small(c: Component, at: vec2<u32>) -> vec4<u32> {
     load_window(c, at, size);
     let radius = size / 2u;
-    var winner = src_quad(index_of(c, i32(at.x), i32(at.y)));
+    var winner = src_vec4(index_of(c, i32(at.x), i32(at.y)));
     if param(0u) == 1u {
         for (var i = 0u; i < size * size; i++) {
             let xs = vec4(at.x * 4u + i % size - radius) + vec4(0u, 1u, 2u, 3u);
             let y = at.y + i / size - radius;
-            window[i] = select(vec4(NOTHING), window[i], (xs < vec4(c.width)) & vec4(y < c.height));
+            window[i] = select(vec4(TRUNCATED), window[i], (xs < vec4(c.width)) & vec4(y < c.height));
         }
     }
-    var most = vec4(2u);
+    var max_count = vec4(2u);
     for (var i = 0u; i < size * size; i++) {
         let value = window[i];
         var count = vec4(0u);
         for (var j = 0u; j < size * size; j++) {
             count += vec4<u32>(window[j] == value);
         }
-        let wins = (value != vec4(NOTHING)) & more_frequent(count, value, most, winner);
-        most = select(most, count, wins);
+        let wins = (value != vec4(TRUNCATED)) & more_frequent(count, value, max_count, winner);
+        max_count = select(max_count, count, wins);
         winner = select(winner, value, wins);
     }
     return winner;
 }
 
-fn more_frequent(count: vec4<u32>, value: vec4<u32>, most: vec4<u32>, winner: vec4<u32>) -> vec4<bool> {
-    return (count > most) | ((count == most) & (count > vec4(2u)) & (value < winner));
+fn more_frequent(count: vec4<u32>, value: vec4<u32>, max_count: vec4<u32>, winner: vec4<u32>) -> vec4<bool> {
+    return (count > max_count) | ((count == max_count) & (count > vec4(2u)) & (value < winner));
 }
 
 fn most_frequent(c: Component, at: vec2<i32>) -> u32 {
@@ -78,27 +78,27 @@ fn most_frequent(c: Component, at: vec2<i32>) -> u32 {
             histogram[sample(c, x, y)]++;
         }
     }
-    var most = 2u;
+    var max_count = 2u;
     var winner = own;
     for (var value = 0u; value < 256u; value++) {
-        if histogram[value] > most {
-            most = histogram[value];
+        if histogram[value] > max_count {
+            max_count = histogram[value];
             winner = value;
         }
     }
     return winner;
 }
 
-// A histogram would have too many values: compares each sample of the window with every other.
+// For samples of two bytes a histogram would be too large: compares each sample of the window with every other.
 fn most_frequent_wide(c: Component, first: vec2<i32>, last: vec2<i32>, own: u32) -> u32 {
-    var most = 2u;
+    var max_count = 2u;
     var winner = own;
     for (var y = first.y; y <= last.y; y++) {
         for (var x = first.x; x <= last.x; x++) {
             let value = sample(c, x, y);
             let count = count_of(c, first, last, value);
-            if count > most || (count == most && count > 2u && value < winner) {
-                most = count;
+            if count > max_count || (count == max_count && count > 2u && value < winner) {
+                max_count = count;
                 winner = value;
             }
         }
@@ -117,5 +117,5 @@ fn count_of(c: Component, first: vec2<i32>, last: vec2<i32>, value: u32) -> u32 
 }
 
 fn sample(c: Component, x: i32, y: i32) -> u32 {
-    return src_quad(index_of(c, x >> 2u, y))[u32(x) & 3u];
+    return src_vec4(index_of(c, x >> 2u, y))[u32(x) & 3u];
 }

@@ -1,69 +1,69 @@
-// Puts the components back into a frame and mixes it with the original. One invocation makes four periods of a plane's
-// samples.
+// Writes the filtered components into a frame, mixed with the original. One invocation writes four pixel groups of a
+// plane.
 //
-// params: the plane, the filtered frame's share in 256ths.
+// params: the plane; the weight of the filtered frame, 0 to 256.
 
-override period: u32;
+override group_size: u32;
 
-// The four periods.
-var<private> quads: array<vec4<u32>, 4>;
+// The samples of the four groups, one after the other.
+var<private> samples: array<vec4<u32>, 4>;
 
 @compute @workgroup_size(32, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let plane = frame.planes[params[0]];
-    if id.x * period >= plane.pitch || id.y >= plane.height {
+    if id.x * group_size >= plane.pitch || id.y >= plane.height {
         return;
     }
-    let index = plane.offset + id.y * plane.pitch + id.x * period;
-    for (var i = 0u; i < period; i++) {
-        quads[i] = base_quad(index + i);
+    let index = plane.offset + id.y * plane.pitch + id.x * group_size;
+    for (var i = 0u; i < group_size; i++) {
+        samples[i] = base_vec4(index + i);
     }
-    // Not a loop: with the places known, compilers keep the periods in registers.
+    // Not a loop: with constant lanes, compilers keep the samples in registers.
     put_in(plane, 0u, id.xy);
-    if period > 1u {
+    if group_size > 1u {
         put_in(plane, 1u, id.xy);
     }
-    if period > 2u {
+    if group_size > 2u {
         put_in(plane, 2u, id.xy);
     }
-    if period > 3u {
+    if group_size > 3u {
         put_in(plane, 3u, id.xy);
     }
-    for (var i = 0u; i < period; i++) {
-        if id.x * period + i < plane.pitch {
-            write_quad(index + i, quads[i]);
+    for (var i = 0u; i < group_size; i++) {
+        if id.x * group_size + i < plane.pitch {
+            write_vec4(index + i, samples[i]);
         }
     }
 }
 
-// Writes the samples of this place of the four periods.
-fn put_in(plane: Plane, place: u32, at: vec2<u32>) {
-    let source = plane.sources[place];
-    if source == SOURCE_NEUTRAL {
-        mix_in(place, vec4(frame.middle));
-    } else if source >= SOURCE_COMPONENT {
-        mix_in(place, filtered(frame.components[source - SOURCE_COMPONENT], place, at));
+// Writes this lane of the four groups.
+fn put_in(plane: Plane, lane: u32, at: vec2<u32>) {
+    let channel = plane.channel_map[lane];
+    if channel == CHANNEL_NEUTRAL {
+        mix_in(lane, vec4(frame.mid_value));
+    } else if channel >= CHANNEL_FILTER {
+        mix_in(lane, filtered(frame.components[channel - CHANNEL_FILTER], lane, at));
     }
 }
 
-// The component's samples for this place of the four periods.
-fn filtered(c: Component, place: u32, at: vec2<u32>) -> vec4<u32> {
-    if c.frame_step == period {
-        return src_quad(index_of(c, i32(at.x), i32(at.y)));
+// The component's filtered samples for this lane of the four groups.
+fn filtered(c: Component, lane: u32, at: vec2<u32>) -> vec4<u32> {
+    if c.frame_step == group_size {
+        return src_vec4(index_of(c, i32(at.x), i32(at.y)));
     }
-    // The luma of packed 4:2:2 comes twice in a period.
+    // The luma of packed 4:2:2 occurs twice in a group.
     let index = index_of(c, i32(at.x * 2u), i32(at.y));
-    let low = src_quad(index);
-    let high = src_quad(index + 1u);
-    return select(vec4(low.yw, high.yw), vec4(low.xz, high.xz), place < c.frame_step);
+    let low = src_vec4(index);
+    let high = src_vec4(index + 1u);
+    return select(vec4(low.yw, high.yw), vec4(low.xz, high.xz), lane < c.frame_step);
 }
 
-// Mixes these samples into this place of the four periods.
-fn mix_in(place: u32, values: vec4<u32>) {
+// Mixes these values into this lane of the four groups.
+fn mix_in(lane: u32, values: vec4<u32>) {
     for (var i = 0u; i < 4u; i++) {
-        let at = i * period + place;
-        let before = quads[at / 4u][at % 4u] >> frame.shift;
+        let at = i * group_size + lane;
+        let before = samples[at / 4u][at % 4u] >> frame.shift;
         let mixed = (before * (256u - params[1]) + values[i] * params[1] + 128u) >> 8u;
-        quads[at / 4u][at % 4u] = mixed << frame.shift;
+        samples[at / 4u][at % 4u] = mixed << frame.shift;
     }
 }

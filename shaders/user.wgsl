@@ -1,38 +1,39 @@
-// What a user's shader is given, and what calls it; put together with frame.wgsl and the user's text, which must have
+// The functions that a user's shader may call, and the entry point that calls the shader. It is concatenated with
+// frame.wgsl and the user's text, which must have
 //
 //     fn shade(component: u32, x: i32, y: i32) -> f32
 //
-// Components are counted from 0, in the order R G B A, Y U V A, or grey alone, those that are filtered. Samples are from
-// 0 to 1, whatever the format.
+// `component` is the index of a filtered component, in the order R G B A, Y U V A, or only gray. Samples are from 0 to
+// 1 in every format.
 //
-// Parameters: what is seen outside the planes (`Outside` in src/filters/border.rs).
+// Parameters: the border mode (`BorderMode` in src/filters/border.rs).
 
-struct Live {
-    // Set once an invocation did not come to an end.
+struct UserState {
+    // Set to 1 if an invocation exceeded the loop limit.
     runaway: atomic<u32>,
-    // The frame's time in the stream.
+    // The frame's time in the stream, in seconds.
     seconds: f32,
 }
 
-@group(0) @binding(5) var<storage, read_write> live: Live;
+@group(0) @binding(5) var<storage, read_write> user_state: UserState;
 
-// The turns that all loops may take together for one sample, as in src/gpu/user.rs. Mesa's software drivers leave a loop
-// in silence after twice as many.
-const TURNS: u32 = 32768u;
-var<private> turns: u32;
+// The maximum number of iterations of all loops together for one sample, as in src/gpu/user.rs. Mesa's software drivers
+// silently leave a loop after twice as many.
+const MAX_LOOP_ITERATIONS: u32 = 32768u;
+var<private> loop_iterations: u32;
 
-// Called at the beginning of each loop's body, which ends when this says no. It stands before all other functions, as
-// they may call it (src/gpu/user.rs).
-fn goes_on() -> bool {
-    turns++;
-    if turns > TURNS {
-        atomicStore(&live.runaway, 1u);
+// Returns whether a loop may continue: src/gpu/user.rs inserts a call at the start of each loop's body. It must be the
+// first function of the module, since any other may call it.
+fn loop_guard() -> bool {
+    loop_iterations++;
+    if loop_iterations > MAX_LOOP_ITERATIONS {
+        atomicStore(&user_state.runaway, 1u);
         return false;
     }
     return true;
 }
 
-// The sample at (x, y) of a component's plane; outside the plane what `border` says.
+// The sample at (x, y) of a component's plane, 0 to 1. Outside the plane it follows the property `border`.
 fn sample(component: u32, x: i32, y: i32) -> f32 {
     let c = frame.components[min(component, 3u)];
     if c.width == 0u {
@@ -43,11 +44,11 @@ fn sample(component: u32, x: i32, y: i32) -> f32 {
     if column < 0 || row < 0 {
         return 0.0;
     }
-    let quad = src_quad(index_of(c, column / 4, row));
-    return f32(quad[column % 4]) / f32(frame.largest);
+    let samples = src_vec4(index_of(c, column / 4, row));
+    return f32(samples[column % 4]) / f32(frame.max_value);
 }
 
-// The size of a component's plane, in samples; 0 where there is no such component.
+// The size of a component's plane, in samples; 0 if there is no such component.
 fn width(component: u32) -> i32 {
     return i32(frame.components[min(component, 3u)].width);
 }
@@ -56,22 +57,22 @@ fn height(component: u32) -> i32 {
     return i32(frame.components[min(component, 3u)].height);
 }
 
-// The frame's time in the stream.
+// The frame's time in the stream, in seconds.
 fn seconds() -> f32 {
-    return live.seconds;
+    return user_state.seconds;
 }
 
 @compute @workgroup_size(32, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let c = frame.components[id.z];
-    if id.x >= c.quads || id.y >= c.height || atomicLoad(&live.runaway) != 0u {
+    if id.x >= c.vec4s || id.y >= c.height || atomicLoad(&user_state.runaway) != 0u {
         return;
     }
     var values = vec4(0u);
     for (var i = 0; i < 4; i++) {
-        turns = 0u;
+        loop_iterations = 0u;
         let value = clamp(shade(id.z, i32(id.x) * 4 + i, i32(id.y)), 0.0, 1.0);
-        values[i] = min(u32(value * f32(frame.largest) + 0.5), frame.largest);
+        values[i] = min(u32(value * f32(frame.max_value) + 0.5), frame.max_value);
     }
     store(c, id.x, id.y, values);
 }

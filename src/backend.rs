@@ -1,33 +1,33 @@
-//! What filters run on: a GPU, or the CPU.
+//! Backends: filters run on a GPU or on the CPU.
 
 use std::sync::Arc;
 
 use crate::cpu;
-use crate::filters::{Border, FixedKernel, Kernel, KernelOrder, Outside, Plan, Rounding, median, unsharp_mask};
+use crate::filters::{Border, BorderMode, FixedKernel, Kernel, KernelOrder, Plan, Rounding, median, unsharp_mask};
 use crate::gpu::{self, Gpu, GpuError};
 use crate::layout::{Layout, PlaneBytes, PlaneBytesMut};
 
-/// Where to look for something to run on.
+/// The backend that the user selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// A real GPU, else the CPU.
+    /// A real GPU if there is one, else the CPU.
     Auto,
-    /// A GPU, were it one in software.
+    /// A GPU, or a software Vulkan driver.
     Gpu,
     /// The CPU.
     Cpu,
 }
 
-/// Something to run on.
+/// An open backend.
 #[derive(Clone)]
 pub enum Backend {
-    /// The process's GPU.
+    /// A GPU, which is shared by all elements of the process.
     Gpu(Arc<Gpu>),
-    /// All cores.
+    /// All cores of the CPU.
     Cpu,
 }
 
-/// A plan ready for frames of one layout.
+/// A plan prepared for frames of one layout.
 pub enum Program {
     /// On a GPU.
     Gpu(Box<gpu::Program>),
@@ -36,8 +36,8 @@ pub enum Program {
 }
 
 impl Backend {
-    /// Opens what `choice` asks for; of several GPUs the one with `adapter` in its name. Where `needs_gpu`, the CPU will
-    /// not do.
+    /// Opens a backend. If there are several GPUs, the one with `adapter` in its name is opened. With `needs_gpu`, the CPU
+    /// is not an option.
     pub fn open(choice: Choice, adapter: &str, needs_gpu: bool) -> Result<Self, GpuError> {
         match choice {
             Choice::Cpu if needs_gpu => Err(GpuError::Needed),
@@ -47,24 +47,25 @@ impl Backend {
         }
     }
 
-    /// Whether it is what [`Self::open`] would open, or took over from that.
+    /// Whether this backend can be used for these settings: it is what [`Self::open`] would open, or it is the CPU that
+    /// took over from a lost GPU.
     pub fn suits(&self, choice: Choice, adapter: &str, needs_gpu: bool) -> bool {
         match self {
             Self::Cpu => !needs_gpu,
-            // The CPU is faster than a GPU that is one in software.
+            // The CPU is faster than a software driver.
             Self::Gpu(gpu) => needs_gpu || choice != Choice::Auto || !adapter.is_empty() || !gpu.is_software(),
         }
     }
 
-    fn open_gpu(adapter: &str, software: bool) -> Result<Self, GpuError> {
-        let gpu = Gpu::shared(adapter, software)?;
-        if !gpu.checked(|| is_exact(&gpu))? {
+    fn open_gpu(adapter: &str, allow_software: bool) -> Result<Self, GpuError> {
+        let gpu = Gpu::shared(adapter, allow_software)?;
+        if !gpu.is_exact(|| is_exact(&gpu))? {
             return Err(GpuError::Inexact { adapter: gpu.name() });
         }
         Ok(Self::Gpu(gpu))
     }
 
-    /// Its name.
+    /// The device's name.
     pub fn name(&self) -> String {
         match self {
             Self::Gpu(gpu) => gpu.name(),
@@ -83,11 +84,11 @@ impl Backend {
     }
 }
 
-/// Whether the GPU filters a small frame as the CPU does, with kernels whose result would show a fused multiplication
-/// and addition, and with every kind of integer arithmetic.
+/// Whether the GPU gives the same bytes as the CPU for a small frame. The filters reveal fused multiply-adds, and use
+/// every kind of integer arithmetic.
 fn is_exact(gpu: &Arc<Gpu>) -> Result<bool, GpuError> {
     const SIDE: usize = 61;
-    let clamp = Border::Outside(Outside::Clamp);
+    let clamp = Border::Extend(BorderMode::Clamp);
     let kernel =
         Kernel::parse("0.1 0.7 -0.3; 0.2 1.1 0.4; -0.9 0.6 0.3", 1.7, 0.3, KernelOrder::BottomUp, Rounding::HalfUp);
     let filters = [
@@ -98,7 +99,7 @@ fn is_exact(gpu: &Arc<Gpu>) -> Result<bool, GpuError> {
     ];
     let plan = Plan { filters: filters.into_iter().flatten().collect(), mix: 256, ..Plan::default() };
     let layout = Layout::gray(SIDE, SIDE);
-    // Weyl's sequence visits every level in no order that a filter could follow.
+    // A Weyl sequence: every level occurs, without a visible pattern.
     let samples: Vec<u8> = (0..SIDE * SIDE).map(|index| (index.wrapping_mul(40_503) >> 8) as u8).collect();
     let [on_gpu, on_cpu] = [Backend::Gpu(gpu.clone()), Backend::Cpu].map(|backend| {
         let mut result = vec![0; samples.len()];
@@ -122,7 +123,7 @@ impl Program {
         }
     }
 
-    /// Filters a frame, which stands at `seconds` in the stream: reads the planes of `source`, writes those of `target`.
+    /// Filters a frame: reads the planes of `source`, writes those of `target`. `seconds` is its time in the stream.
     pub fn run(&mut self, source: &[PlaneBytes], target: &mut [PlaneBytesMut], seconds: f32) -> Result<(), GpuError> {
         match self {
             Self::Gpu(program) => program.run(source, target, seconds),

@@ -1,11 +1,12 @@
-//! Work that both elements do for every buffer: controlled properties, the time in the stream, the check of its memory.
+//! Work that both elements do for every buffer: controlled properties, stream time, and the check of the buffer's
+//! memory.
 
 use gst::prelude::*;
 use gst_base::prelude::*;
 
 use crate::layout::{Layout, Plane};
 
-/// Sets an element's controlled properties to their values at the time of `buffer`; logs to the element's category.
+/// Sets an element's controlled properties to their values at the time of `buffer`.
 pub fn sync_values(element: &gst_base::BaseTransform, category: gst::DebugCategory, buffer: &gst::BufferRef) {
     if let Some(time) = stream_time(element, buffer)
         && let Err(error) = element.sync_values(time)
@@ -14,13 +15,13 @@ pub fn sync_values(element: &gst_base::BaseTransform, category: gst::DebugCatego
     }
 }
 
-/// Where `buffer` stands in the stream.
+/// The stream time of `buffer`.
 pub fn stream_time(element: &gst_base::BaseTransform, buffer: &gst::BufferRef) -> Option<gst::ClockTime> {
     element.segment().downcast_ref::<gst::format::Time>()?.to_stream_time(buffer.pts())
 }
 
-/// Fails, with a message from the element, if one of the buffers does not hold its frame: GStreamer would only warn and
-/// give out whatever is in the output.
+/// Fails and posts an error if one of the buffers is too small for its frame. GStreamer itself would only warn and push
+/// an output buffer with undefined content.
 pub fn check_both(
     element: &gst_base::BaseTransform,
     layout: Option<&Layout>,
@@ -34,15 +35,16 @@ pub fn check_both(
     })
 }
 
-/// Fails where a buffer's memory does not hold its frame, whatever the buffer says of itself.
+/// Fails if a buffer's memory is too small for its frame. The offsets and strides in the buffer's metadata are not
+/// trusted.
 fn check(layout: &Layout, buffer: &gst::BufferRef) -> Result<(), gst::ErrorMessage> {
     let is_whole = match buffer.meta::<gst_video::VideoMeta>() {
-        // GStreamer maps such a buffer as one.
+        // Without metadata, GStreamer maps the whole buffer, with default offsets and strides.
         None => buffer.size() >= layout.bytes,
         Some(meta) => {
-            let is_as_large = meta.width() as usize >= layout.width && meta.height() as usize >= layout.height;
-            let mut places = layout.planes.iter().zip(meta.offset().iter().zip(meta.stride()));
-            is_as_large && places.all(|(plane, (&offset, &stride))| lies_within(buffer, plane, offset, stride))
+            let is_large_enough = meta.width() as usize >= layout.width && meta.height() as usize >= layout.height;
+            let mut planes = layout.planes.iter().zip(meta.offset().iter().zip(meta.stride()));
+            is_large_enough && planes.all(|(plane, (&offset, &stride))| contains_plane(buffer, plane, offset, stride))
         }
     };
     if is_whole {
@@ -51,12 +53,12 @@ fn check(layout: &Layout, buffer: &gst::BufferRef) -> Result<(), gst::ErrorMessa
     let (bytes, Layout { width, height, .. }) = (buffer.size(), layout);
     Err(gst::error_msg!(
         gst::StreamError::Format,
-        ("a buffer of {bytes} bytes does not hold its {width}x{height} frame; what is before the element is broken")
+        ("a buffer of {bytes} bytes is too small for its {width}x{height} frame; an upstream element is broken")
     ))
 }
 
-/// Whether a plane's rows lie in a buffer, and in one memory of it: GStreamer maps each plane by itself.
-fn lies_within(buffer: &gst::BufferRef, plane: &Plane, offset: usize, stride: i32) -> bool {
+/// Whether a buffer contains all rows of a plane in one memory: GStreamer maps each plane separately.
+fn contains_plane(buffer: &gst::BufferRef, plane: &Plane, offset: usize, stride: i32) -> bool {
     let Some(stride) = usize::try_from(stride).ok().filter(|&stride| stride >= plane.row_bytes) else {
         return false;
     };

@@ -1,10 +1,10 @@
-//! The formats that both elements take, and the layout that GStreamer's description of a format gives.
+//! The formats that both elements accept, and the conversion of GStreamer's description of a format to a layout.
 
 use gst_video::{VideoFormat, VideoInfo};
 
 use crate::layout::{Component, ComponentKind, Depth, Layout, Plane};
 
-/// The formats both elements take and give, in the order of preference.
+/// The formats of both elements' pads, in the order of preference.
 pub const FORMATS: [VideoFormat; 28] = [
     VideoFormat::Rgba,
     VideoFormat::Bgra,
@@ -36,7 +36,7 @@ pub const FORMATS: [VideoFormat; 28] = [
     VideoFormat::Gray16Le,
 ];
 
-/// The pad templates of an element that gives out the format it takes in.
+/// The templates of a sink pad and a source pad with these formats.
 pub fn pad_templates() -> Vec<gst::PadTemplate> {
     let caps = gst_video::VideoCapsBuilder::new().format_list(FORMATS).build();
     [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
@@ -46,14 +46,14 @@ pub fn pad_templates() -> Vec<gst::PadTemplate> {
 }
 
 impl Layout {
-    /// The layout of frames of this format and size, whatever their strides.
+    /// The layout of frames of this format and size. It does not depend on strides.
     pub fn new(info: &VideoInfo) -> Self {
         let format = info.format_info();
         let first = |values: &[u32]| values.first().copied().unwrap_or(0);
         let depth = Depth { bits: first(format.depth()), shift: first(format.shift()) };
-        let places = format.plane().iter().zip(format.poffset()).zip(format.pixel_stride());
+        let positions = format.plane().iter().zip(format.poffset()).zip(format.pixel_stride());
         let components: Vec<Component> = (0u8..)
-            .zip(places)
+            .zip(positions)
             .take(info.n_components() as usize)
             .map(|(c, ((&plane, &offset), &step))| Component {
                 kind: match c {
@@ -62,7 +62,7 @@ impl Layout {
                     _ => ComponentKind::Intensity,
                 },
                 plane: plane as usize,
-                // Rounded up, since GStreamer gives 1 for the V of P010, where 2 bytes are meant.
+                // Rounded up, since GStreamer reports an offset of 1 byte for the V of P010 instead of 2.
                 offset: (offset as usize).div_ceil(depth.bytes()),
                 step: (step as usize).div_ceil(depth.bytes()),
                 width: info.comp_width(c) as usize,
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn packed_yuv_shares_one_plane() {
+    fn packed_yuv_has_one_plane() {
         let layout = layout(VideoFormat::Yuy2);
         assert_eq!(layout.planes, [Plane { row_bytes: 12, height: 3 }]);
         let grids: Vec<_> = layout.components.iter().map(|c| (c.offset, c.step, c.width)).collect();

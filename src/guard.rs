@@ -1,18 +1,18 @@
-//! Keeps panics from the host program.
+//! Keeps panics away from the host program.
 //!
-//! GStreamer's bindings turn panics while streaming into element errors. Nothing catches those of properties and of the
-//! plugin's start: they would end the process.
+//! GStreamer's bindings turn panics while streaming into element errors. They do not catch panics in property accessors
+//! and in the plugin's initialization, which would end the process.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gst::prelude::*;
 
-/// Runs a GObject call of `element`. A panic becomes a warning from the element, and `otherwise` is the result.
-pub fn guarded<T>(element: &impl IsA<gst::Element>, otherwise: T, run: impl FnOnce() -> T) -> T {
+/// Runs a GObject call of `element`. If it panics, the element posts a warning, and the result is `fallback`.
+pub fn guarded<T>(element: &impl IsA<gst::Element>, fallback: T, run: impl FnOnce() -> T) -> T {
     caught(run).unwrap_or_else(|message| {
         gst::element_warning!(element, gst::LibraryError::Failed, ("{message}; this is a bug, please report it"));
-        otherwise
+        fallback
     })
 }
 

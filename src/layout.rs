@@ -1,30 +1,30 @@
-//! How a raw frame's bytes make up its components.
+//! The layout of a raw frame: the positions of its components' samples.
 //!
-//! A component (R, G, B, A, Y, U, V) is a grid of samples at a fixed distance from each other: planar, semi-planar
-//! and packed formats differ only in those distances. Nothing here knows GStreamer.
+//! A component (R, G, B, A, Y, U, V) is a grid of samples with a fixed step: planar, semi-planar and packed formats
+//! differ only in offsets and steps. This module does not depend on GStreamer.
 
 /// The kind of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ComponentKind {
-    /// R, G, B, grey or luma: an amount of light.
+    /// R, G, B, gray or luma.
     Intensity,
-    /// U or V: a colour difference, grey at 128.
+    /// U or V: a color difference, whose middle value is gray.
     Chroma,
     /// Opacity.
     Alpha,
 }
 
-/// How a sample lies in memory: in one byte, or in two, the lower first.
+/// The format of a sample in memory: one byte, or two bytes in little-endian order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Depth {
-    /// Bits that count.
+    /// The bits of a value, 8 to 16.
     pub bits: u32,
-    /// Bits below them.
+    /// The unused bits below the value.
     pub shift: u32,
 }
 
 impl Depth {
-    /// Bytes of a sample.
+    /// The bytes of a sample, 1 or 2.
     pub fn bytes(self) -> usize {
         if self.bits > 8 { 2 } else { 1 }
     }
@@ -34,7 +34,7 @@ impl Depth {
         u32::MAX.checked_shr(u32::BITS.saturating_sub(self.bits)).unwrap_or(0)
     }
 
-    /// The value that means no colour difference.
+    /// The chroma value of gray.
     pub fn gray(self) -> u32 {
         1u32.checked_shl(self.bits.saturating_sub(1)).unwrap_or(0)
     }
@@ -51,24 +51,24 @@ impl Default for Depth {
 pub struct Component {
     /// The kind of its samples.
     pub kind: ComponentKind,
-    /// The plane they lie in.
+    /// The index of its plane.
     pub plane: usize,
-    /// Samples of any component from a row's start to the first of this one.
+    /// The distance from a row's start to the first sample, in samples.
     pub offset: usize,
-    /// Samples of any component from one of this one to its right neighbour.
+    /// The distance from one sample to its right neighbor, in samples.
     pub step: usize,
-    /// Samples in a row.
+    /// The samples of a row.
     pub width: usize,
-    /// Rows.
+    /// The number of rows.
     pub height: usize,
 }
 
 /// A plane's size, without padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plane {
-    /// Bytes of a row.
+    /// The bytes of a row.
     pub row_bytes: usize,
-    /// Rows.
+    /// The number of rows.
     pub height: usize,
 }
 
@@ -79,13 +79,13 @@ pub struct Layout {
     pub planes: Vec<Plane>,
     /// The components, in the format's order.
     pub components: Vec<Component>,
-    /// How each sample lies in memory.
+    /// The format of all samples.
     pub depth: Depth,
-    /// The frame's size.
+    /// The frame's width, in pixels.
     pub width: usize,
-    /// The frame's size.
+    /// The frame's height, in pixels.
     pub height: usize,
-    /// Bytes of a frame in GStreamer's own layout.
+    /// The size of a frame with GStreamer's default strides and offsets, in bytes.
     pub bytes: usize,
 }
 
@@ -93,20 +93,20 @@ pub struct Layout {
 pub struct PlaneBytes<'a> {
     /// The bytes.
     pub data: &'a [u8],
-    /// Bytes from row to row.
+    /// The bytes from one row to the next.
     pub stride: usize,
 }
 
-/// A plane's bytes in memory, to be written.
+/// A plane's bytes in memory, for writing.
 pub struct PlaneBytesMut<'a> {
     /// The bytes.
     pub data: &'a mut [u8],
-    /// Bytes from row to row.
+    /// The bytes from one row to the next.
     pub stride: usize,
 }
 
 impl Layout {
-    /// The layout of a grey frame.
+    /// The layout of an 8-bit gray frame.
     pub fn gray(width: usize, height: usize) -> Self {
         let component = Component { kind: ComponentKind::Intensity, plane: 0, offset: 0, step: 1, width, height };
         Self {
@@ -119,7 +119,7 @@ impl Layout {
         }
     }
 
-    /// The layout of some of the frame's rows.
+    /// The layout of only these rows of the frame.
     pub fn of(&self, rows: Rows) -> Self {
         let mut layout = self.clone();
         layout.planes.iter_mut().for_each(|plane| plane.height = rows.count(plane.height));
@@ -128,28 +128,28 @@ impl Layout {
     }
 }
 
-/// Some of a frame's rows.
+/// All rows of a frame, or those of one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rows {
-    /// Every one.
+    /// All rows.
     All,
-    /// Those of the field that begins with the first.
+    /// The top field: rows 0, 2, 4, ...
     Top,
-    /// Those of the other field.
+    /// The bottom field: rows 1, 3, 5, ...
     Bottom,
 }
 
 impl Rows {
-    /// The number of these rows in a frame of `all` rows.
-    pub fn count(self, all: usize) -> usize {
+    /// The number of these rows in a frame of `height` rows.
+    pub fn count(self, height: usize) -> usize {
         match self {
-            Self::All => all,
-            Self::Top => all.div_ceil(2),
-            Self::Bottom => all / 2,
+            Self::All => height,
+            Self::Top => height.div_ceil(2),
+            Self::Bottom => height / 2,
         }
     }
 
-    /// The first row, and the distance to the next one.
+    /// The first row, and the distance from one row to the next.
     pub fn first_and_step(self) -> (usize, usize) {
         match self {
             Self::All => (0, 1),

@@ -32,7 +32,7 @@ mod sync;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     let registered = guard::caught(|| convfilter::register(plugin).and_then(|()| styletransfer::register(plugin)));
-    registered.map_err(|words| glib::bool_error!("{words}"))?
+    registered.map_err(|message| glib::bool_error!("{message}"))?
 }
 
 gst::plugin_define!(

@@ -2,21 +2,21 @@
 
 use std::collections::VecDeque;
 
-/// The latest results, each with its key.
+/// A cache of the latest results, each with its key.
 pub struct Recent<K, V> {
     results: VecDeque<(K, V)>,
     capacity: usize,
 }
 
 impl<K: PartialEq, V: Clone> Recent<K, V> {
-    /// Keeps up to `capacity` results.
+    /// An empty cache for up to `capacity` results.
     pub const fn new(capacity: usize) -> Self {
         Self { results: VecDeque::new(), capacity }
     }
 
-    /// The result for `key`: the one kept, or a new one.
+    /// The cached result for `key`; if there is none, the result of `make`, which is then cached.
     pub fn get_or_make(&mut self, key: K, make: impl FnOnce(&K) -> V) -> V {
-        if let Some((_, result)) = self.results.iter().find(|(of, _)| *of == key) {
+        if let Some((_, result)) = self.results.iter().find(|(cached, _)| *cached == key) {
             return result.clone();
         }
         let result = make(&key);
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_are_reused_while_they_are_kept() {
+    fn results_are_reused_while_they_are_cached() {
         let mut made = Vec::new();
         let mut recent = Recent::new(2);
         for key in ["a", "b", "a", "b", "c", "b", "a"] {

@@ -167,7 +167,7 @@ fn the_error_for_a_bad_kernel_has_the_reason() {
     assert!(error.matches(gst::ResourceError::Settings), "{error}");
     assert!(error.message().contains("kernel row 2 has 1 numbers"), "{error}");
     let error = start_error("convfilter filter=rank rank=9");
-    assert!(error.message().contains("ranks 0 to 8"), "{error}");
+    assert!(error.message().contains("the maximum for size=3 is 8"), "{error}");
     let error = start_error("convfilter filter=kernel");
     assert!(error.message().contains("the kernel is empty"), "{error}");
     // These numbers, or their sums, exceed the range of 32-bit floats.

@@ -459,7 +459,7 @@ fn errors_name_the_file_and_the_reason() {
         (format!("styletransfer style={folder}"), OpenRead, vec!["errors", "directory"]),
         (format!("styletransfer style={no_picture}"), Read, vec!["notes.jpg", "not a readable picture"]),
         (element(&format!("weights={folder}/no.safetensors")), NotFound, vec!["no.safetensors", "no such file"]),
-        (element(&format!("weights={no_tensors}")), Read, vec!["text.safetensors", "neither safetensors nor"]),
+        (element(&format!("weights={no_tensors}")), Read, vec!["text.safetensors", "not a safetensors"]),
         (
             element(&format!("weights={other_network}")),
             Read,

@@ -1,4 +1,4 @@
-//! Colors: those of the frame, which can be kept, and the statistics of a picture's.
+//! Color: keeping a frame's chroma, and matching a picture's color statistics.
 
 use tch::{Kind, Tensor};
 
@@ -7,7 +7,7 @@ use crate::Result;
 /// The weights of R, G and B in brightness (ITU-R BT.601).
 const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 
-/// Keeps a picture of one color from dividing by zero.
+/// Added to variances, so that a picture of a single color does not cause a division by zero.
 const MIN_VARIANCE: f64 = 1e-5;
 
 /// `painted` with the chroma of `content`, both `(1, 3, H, W)` in 0..1: only brightness is repainted.
@@ -16,7 +16,7 @@ pub fn keep_chroma(painted: &Tensor, content: &Tensor) -> Result<Tensor> {
     Ok(content.f_add(&brighter)?.f_clamp(0.0, 1.0)?)
 }
 
-/// The brightness of colors `(N, 3, H, W)`: `(N, 1, H, W)`.
+/// The brightness of RGB values, `(N, 3, H, W) -> (N, 1, H, W)`.
 pub fn gray(colors: &Tensor) -> Result<Tensor> {
     let weights = Tensor::f_from_slice(&LUMA)?.f_view([1, 3, 1, 1])?.f_to_device(colors.device())?;
     Ok(colors.f_mul(&weights)?.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?)
@@ -33,18 +33,18 @@ impl ColorStatistics {
     pub fn of(picture: &Tensor) -> Result<Self> {
         let colors = picture.f_reshape([3, -1])?.f_to_kind(Kind::Double)?;
         let mean = colors.f_mean_dim([1].as_slice(), true, Kind::Double)?;
-        let apart = colors.f_sub(&mean)?;
-        let (_, pixels) = apart.size2()?;
-        let covariance = apart.f_matmul(&apart.f_transpose(0, 1)?)?.f_div_scalar(pixels)?;
-        let least = Tensor::f_eye(3, (Kind::Double, picture.device()))?.f_mul_scalar(MIN_VARIANCE)?;
-        Ok(Self { mean, covariance: covariance.f_add(&least)? })
+        let centered = colors.f_sub(&mean)?;
+        let (_, pixels) = centered.size2()?;
+        let covariance = centered.f_matmul(&centered.f_transpose(0, 1)?)?.f_div_scalar(pixels)?;
+        let floor = Tensor::f_eye(3, (Kind::Double, picture.device()))?.f_mul_scalar(MIN_VARIANCE)?;
+        Ok(Self { mean, covariance: covariance.f_add(&floor)? })
     }
 
-    /// The mean of palettes by their shares of 1; none of none.
-    pub fn blend<'a>(palettes: impl Iterator<Item = (&'a Self, f64)>) -> Result<Option<Self>> {
+    /// The weighted mean of statistics, whose weights sum up to 1; `None` if there are none.
+    pub fn blend<'a>(statistics: impl Iterator<Item = (&'a Self, f64)>) -> Result<Option<Self>> {
         let mut blend: Option<Self> = None;
-        for (Self { mean, covariance }, share) in palettes {
-            let (mean, covariance) = (mean.f_mul_scalar(share)?, covariance.f_mul_scalar(share)?);
+        for (Self { mean, covariance }, weight) in statistics {
+            let (mean, covariance) = (mean.f_mul_scalar(weight)?, covariance.f_mul_scalar(weight)?);
             blend = Some(match blend {
                 Some(sum) => Self { mean: sum.mean.f_add(&mean)?, covariance: sum.covariance.f_add(&covariance)? },
                 None => Self { mean, covariance },
@@ -53,13 +53,14 @@ impl ColorStatistics {
         Ok(blend)
     }
 
-    /// The root of the channels' mean variance: about 0.2 to 0.3 for most pictures, 0 for one color.
+    /// The square root of the channels' mean variance: about 0.2 to 0.3 for most pictures, near 0 for a single color.
     pub fn contrast(&self) -> Result<f64> {
         Ok(self.covariance.f_diagonal(0, 0, 1)?.f_mean(Kind::Double)?.f_double_value(&[])?.sqrt())
     }
 
-    /// `picture`, moved linearly to this mean and covariance: L. Gatys, M. Bethge, A. Hertzmann, E. Shechtman, "Preserving
-    /// Color in Neural Artistic Style Transfer" (arXiv:1606.05897), section 3, with the roots of Image Analogies.
+    /// `picture`, `(1, 3, H, W)` in 0..1, transformed linearly to this mean and covariance: L. Gatys, M. Bethge, A.
+    /// Hertzmann, E. Shechtman, "Preserving Color in Neural Artistic Style Transfer" (arXiv:1606.05897), section 3,
+    /// with the matrix square roots of Image Analogies.
     pub fn apply_to(&self, picture: &Tensor) -> Result<Tensor> {
         let own = Self::of(picture)?;
         let map = power(&self.covariance, 0.5)?.f_matmul(&power(&own.covariance, -0.5)?)?;
@@ -69,7 +70,7 @@ impl ColorStatistics {
     }
 }
 
-/// A power of a symmetric positive matrix.
+/// A power of a symmetric positive definite matrix.
 fn power(matrix: &Tensor, exponent: f64) -> Result<Tensor> {
     let (values, vectors) = matrix.f_linalg_eigh("L")?;
     let scaled = vectors.f_mul(&values.f_clamp_min(1e-12)?.f_pow_tensor_scalar(exponent)?)?;

@@ -1,58 +1,58 @@
-//! What can go wrong in the engine.
+//! The engine's errors.
 
 use std::path::PathBuf;
 
-/// Why the engine could not do what was asked.
+/// Why a call of the engine failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A weight file is missing.
     #[error("weights {}: no such file", .0.display())]
     NotFound(PathBuf),
-    /// A weight file is in no form that is read, or damaged.
+    /// A weight file has an unknown format or is damaged.
     #[error("weights {}: cannot be read: {reason}", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The reader's words.
+        /// The cause.
         reason: String,
     },
-    /// A weight file holds another network.
+    /// A weight file contains another kind of network.
     #[error("weights {}: not a VGG network: {reason}", .path.display())]
     NotVgg {
         /// The file.
         path: PathBuf,
-        /// What does not fit.
+        /// The cause.
         reason: String,
     },
-    /// The device asked for cannot be used.
+    /// The requested device cannot be used.
     #[error("device {name}: {reason}")]
     NoDevice {
-        /// As asked for.
+        /// The requested device.
         name: String,
-        /// Why not.
+        /// The cause.
         reason: String,
     },
-    /// A recipe takes features where the network has none.
+    /// A recipe or the user names a layer that the network does not have.
     #[error(
-        "the network has no layer {name}: it ends with {last}; give other layers, another recipe, or weights that go on"
+        "the network has no layer {name}: its last layer is {last}; set other layers, another recipe or deeper weights"
     )]
     NoLayer {
-        /// As the recipe or the user names it.
+        /// The layer, as the recipe or the user names it.
         name: String,
-        /// The network's last.
+        /// The network's last layer.
         last: String,
     },
-    /// What was set does not go together.
+    /// The settings contradict each other.
     #[error("{0}")]
     Settings(String),
-    /// The caller wanted no more of it.
+    /// The caller stopped the frame.
     #[error("stopped")]
     Stopped,
-    /// A frame came before any style.
+    /// A frame was passed before any style was set.
     #[error("no style was set")]
     NoStyle,
-    /// A picture without pixels.
+    /// A picture has no pixels.
     #[error("a picture of {0} x {1} pixels has no area")]
     EmptyPicture(u32, u32),
     /// libtorch failed.
@@ -61,16 +61,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether there was not enough memory, of a GPU or the host.
+    /// Whether a GPU or the host is out of memory.
     pub fn is_out_of_memory(&self) -> bool {
         matches!(self, Self::Torch(error) if tells_of_memory(&error.to_string()))
     }
 }
 
-/// Whether libtorch's words are those for too little memory: of the engine's own pool, libtorch's allocators or CUDA.
-pub(crate) fn tells_of_memory(words: &str) -> bool {
-    ["not enough memory", "can't allocate memory", "out of memory"].iter().any(|of_memory| words.contains(of_memory))
+/// Whether a message of libtorch reports a lack of memory: from the engine's own pool, libtorch's allocators or CUDA.
+pub(crate) fn tells_of_memory(message: &str) -> bool {
+    ["not enough memory", "can't allocate memory", "out of memory"].iter().any(|phrase| message.contains(phrase))
 }
 
-/// The engine's results.
+/// The result of the engine's functions.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -3,8 +3,9 @@
 //! L. Gatys, A. Ecker, M. Bethge, "Image Style Transfer Using Convolutional Neural Networks" (CVPR 2016), made to
 //! follow a film: each frame starts from the result of the last. Tensors are `(N, C, H, W)`; pictures are RGB in 0..1.
 //!
-//! What reads files and what a caller hands over ([`weights`], the C interface) keeps to arithmetic that cannot overflow.
-//! Elsewhere numbers are checked before; the crate is built with overflow checks, which end as an error of the frame.
+//! Code that reads files or a caller's data ([`weights`], the C interface) uses only arithmetic that cannot overflow.
+//! The rest works on numbers that were checked; the crate is built with overflow checks, whose panic becomes an error
+//! of the frame.
 
 #![cfg_attr(
     not(test),

@@ -1,30 +1,31 @@
-//! Normalization: from pictures, RGB in 0..1, to the input that a network's weights were trained for.
+//! Normalization: from pictures, RGB in 0..1, to the input that a network was trained with.
 
 use tch::{Device, Tensor};
 
 use crate::Result;
 
-/// A convention of what stands in the channels.
+/// A convention for a network's input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Input {
     /// RGB in 0..1, normalized by ImageNet's mean and standard deviation (torchvision).
     ImageNet,
-    /// BGR in 0..255, less ImageNet's mean (Caffe, and Keras after it).
+    /// BGR in 0..255, minus ImageNet's mean (Caffe and Keras).
     Caffe,
     /// RGB in 0..1.
     Plain,
 }
 
-/// A convention ready for pictures on a device.
+/// A convention, prepared for pictures on a device.
 pub struct Normalizer {
+    /// Whether the channels are in the order BGR.
     reversed: bool,
-    /// What channels are multiplied by, then what is added, `(1, 3, 1, 1)`.
+    /// The factor and the offset of each channel, `(1, 3, 1, 1)`.
     scale: Tensor,
     shift: Tensor,
 }
 
 impl Input {
-    /// Prepares for pictures on `device`.
+    /// Prepares this convention for pictures on `device`.
     pub fn on(self, device: Device) -> Result<Normalizer> {
         // Each channel's mean and standard deviation.
         let (reversed, range, channels) = match self {
@@ -47,12 +48,12 @@ impl Normalizer {
         Ok(self.shift.f_addcmul(&picture, &self.scale)?)
     }
 
-    /// The gradient at a picture, from that at its normalized form.
+    /// The gradient at a picture, from the gradient at its normalized form.
     pub(crate) fn back(&self, gradient: &Tensor) -> Result<Tensor> {
         self.in_order(&gradient.f_mul(&self.scale)?)
     }
 
-    /// The picture of a normalized form.
+    /// The picture that has this normalized form.
     pub fn undo(&self, normalized: &Tensor) -> Result<Tensor> {
         self.in_order(&normalized.f_sub(&self.shift)?.f_div(&self.scale)?)
     }

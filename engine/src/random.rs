@@ -1,4 +1,4 @@
-//! Random numbers that are the same on every machine and with every libtorch.
+//! Random numbers that are the same on every machine and with every version of libtorch.
 
 use std::f32::consts::TAU;
 
@@ -10,7 +10,7 @@ use crate::Result;
 pub struct Random(pub u64);
 
 impl Random {
-    /// Uniform in 0..1, never 0.
+    /// A number, uniform in 0..1, never 0.
     pub fn draw(&mut self) -> f32 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
@@ -20,13 +20,13 @@ impl Random {
         ((bits >> 40) as f32 + 0.5) / (1u64 << 24) as f32
     }
 
-    /// `count` values, uniform in 0..1.
+    /// `count` numbers, uniform in 0..1, `(count)`.
     pub fn uniform(&mut self, count: i64) -> Result<Tensor> {
         let values: Vec<f32> = (0..count).map(|_| self.draw()).collect();
         Ok(Tensor::f_from_slice(&values)?)
     }
 
-    /// `count` values of standard normal distribution (Box and Muller).
+    /// `count` numbers with a standard normal distribution (Box and Muller), `(count)`.
     pub fn normal(&mut self, count: i64) -> Result<Tensor> {
         let values: Vec<f32> =
             (0..count).map(|_| (-2.0 * self.draw().ln()).sqrt() * (TAU * self.draw()).cos()).collect();

@@ -1,15 +1,15 @@
-//! A rectangular region of a frame that is painted by itself.
+//! Rectangular regions of a frame, which can be painted separately.
 
 use tch::Tensor;
 
 use crate::Result;
 use crate::size::size_of;
 
-/// A region includes at least this many pixels around what must be painted.
+/// The minimum distance, in pixels, from what must be painted to a region's edges.
 const MARGIN: i64 = 32;
 
-/// Regions start and end at multiples of this, so that their features lie where the frame's do, and few sizes occur, since each
-/// must be prepared for.
+/// Regions start and end at multiples of this many pixels. So features have the same positions as in the whole frame,
+/// and few different sizes occur, for each of which libtorch prepares its convolutions.
 const ALIGNMENT: i64 = 64;
 
 /// A rectangle of a frame.
@@ -23,16 +23,16 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    /// All of a frame of this height and width.
+    /// The whole of a frame of this height and width.
     pub fn whole(frame: [i64; 2]) -> Self {
         Self { frame, begin: [0, 0], end: frame }
     }
 
-    /// The smallest region that holds all pixels of the mask `wanted`, `(1, 1, H, W)`, with a margin; the whole frame if the
-    /// mask is empty.
+    /// The smallest region that contains all pixels of the mask `wanted`, `(1, 1, H, W)`, with a margin; the whole
+    /// frame if the mask is empty.
     pub fn around(wanted: &Tensor) -> Result<Self> {
         let frame = size_of(wanted)?;
-        // Where it begins and ends along the axis of this length, across the other one.
+        // The begin and the end along an axis of this length; `other` is the dimension that is reduced.
         let ends = |length: i64, other: i64| -> Result<Option<(i64, i64)>> {
             let lines = Vec::<bool>::try_from(wanted.f_any_dim(other, false)?.f_flatten(0, -1)?)?;
             let (first, last) = (lines.iter().position(|&line| line), lines.iter().rposition(|&line| line));
@@ -58,7 +58,7 @@ impl Region {
         [self.end[0] - self.begin[0], self.end[1] - self.begin[1]]
     }
 
-    /// Its share of the frame's pixels.
+    /// The fraction of the frame's pixels that it contains.
     pub fn share(&self) -> f64 {
         self.pixels() as f64 / self.frame.iter().product::<i64>() as f64
     }
@@ -68,13 +68,13 @@ impl Region {
         self.size().iter().product()
     }
 
-    /// That part of `(1, C, H, W)`, as a view.
+    /// This region of `values`, `(1, C, H, W)`, as a view.
     pub fn of(&self, values: &Tensor) -> Result<Tensor> {
         let [height, width] = self.size();
         Ok(values.f_narrow(2, self.begin[0], height)?.f_narrow(3, self.begin[1], width)?)
     }
 
-    /// `whole` with `part` in its place.
+    /// `whole`, with this region replaced by `part`.
     pub fn put(&self, part: &Tensor, whole: &Tensor) -> Result<Tensor> {
         if self.is_whole() {
             return Ok(part.shallow_clone());
@@ -91,7 +91,7 @@ mod tests {
     use tch::{Device, Kind};
 
     #[test]
-    fn holds_what_is_wanted_and_what_is_around_it() {
+    fn contains_the_mask_and_a_margin() {
         let wanted = Tensor::zeros([1, 1, 200, 300], (Kind::Bool, Device::Cpu));
         assert_eq!(Region::around(&wanted).unwrap(), Region::whole([200, 300]), "nothing is wanted");
         let _ = wanted.narrow(2, 100, 5).narrow(3, 280, 3).fill_(1);

@@ -1,4 +1,4 @@
-//! Sizes of pictures, height then width, and bringing pictures to them.
+//! Sizes of pictures, height then width, and resizing.
 
 use tch::Tensor;
 
@@ -10,18 +10,18 @@ pub(crate) fn size_of(picture: &Tensor) -> Result<[i64; 2]> {
     Ok([height, width])
 }
 
-/// `size` with its longer side brought to `longest`.
+/// `size` scaled so that its longer side is `longest`.
 pub(crate) fn scaled(size: [i64; 2], longest: i64) -> [i64; 2] {
     let ratio = longest as f64 / size[0].max(size[1]) as f64;
     size.map(|side| ((side as f64 * ratio).round() as i64).max(1))
 }
 
-/// A picture brought to another size, smoothly either way.
+/// A picture in 0..1, resized (bicubic, with antialiasing).
 pub(crate) fn resize(picture: &Tensor, size: [i64; 2]) -> Result<Tensor> {
     Ok(stretch(picture, size)?.f_clamp(0.0, 1.0)?)
 }
 
-/// `(1, 3, H, W)` of any values brought to another size.
+/// Any values, `(1, C, H, W)`, resized.
 pub(crate) fn stretch(values: &Tensor, size: [i64; 2]) -> Result<Tensor> {
     if size_of(values)? == size {
         return Ok(values.shallow_clone());
@@ -29,12 +29,12 @@ pub(crate) fn stretch(values: &Tensor, size: [i64; 2]) -> Result<Tensor> {
     Ok(values.f_internal_upsample_bicubic2d_aa(size, false, None, None)?)
 }
 
-/// A picture of half the size, rounded up: the means of 2 x 2, at the edge of those that are there.
+/// A picture of half the size, rounded up: the means of 2 x 2 pixels, at odd edges of fewer.
 pub(crate) fn halve(picture: &Tensor) -> Result<Tensor> {
     Ok(picture.f_avg_pool2d([2, 2], [2, 2], [0, 0], true, false, None::<i64>)?)
 }
 
-/// The gradient at a picture, from that at its half.
+/// The gradient at a picture, from the gradient at its half.
 pub(crate) fn halve_gradient(picture: &Tensor, at_half: &Tensor) -> Result<Tensor> {
     Ok(picture.f_avg_pool2d_backward(at_half, [2, 2], [2, 2], [0, 0], true, false, None::<i64>)?)
 }

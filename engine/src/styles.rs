@@ -1,4 +1,4 @@
-//! The style pictures, and what pictures are compared with because of them.
+//! The style pictures, and the targets of the style losses.
 
 use tch::{Device, Tensor};
 
@@ -10,10 +10,10 @@ use crate::size::{resize, scaled, size_of};
 use crate::targets::{StyleTargets, style_targets};
 use crate::{Error, Result};
 
-/// A style picture is enlarged by at most this factor: enlarged more, it has blur where strokes should be.
+/// The maximum factor by which a style picture is enlarged. Beyond it, strokes would be blurred.
 const MAX_ENLARGEMENT: i64 = 2;
 
-/// The styles, and what was last made of them.
+/// The styles, and what was last computed from them.
 #[derive(Default)]
 pub(crate) struct Styles {
     /// Pictures `(1, 3, H, W)` in 0..1, and their weights, which sum up to 1.
@@ -30,7 +30,7 @@ impl Styles {
     pub fn set(&mut self, styles: &[(Tensor, f64)], device: Device) -> Result<()> {
         let all: f64 = styles.iter().map(|(_, weight)| weight).sum();
         if !(all.is_normal() && styles.iter().all(|(_, weight)| *weight >= 0.0)) {
-            return Err(Error::Settings("the styles' weights must be at least 0, and not all 0".into()));
+            return Err(Error::Settings("the styles' weights must not be negative, and not all 0".into()));
         }
         let to_device = |(picture, weight): &(Tensor, f64)| Ok((picture.f_to_device(device)?, weight / all));
         self.pictures = styles.iter().map(to_device).collect::<Result<_>>()?;
@@ -42,17 +42,17 @@ impl Styles {
         self.pictures.is_empty()
     }
 
-    /// Whether the targets still hold.
+    /// Whether the targets are up to date.
     pub fn is_prepared(&self) -> bool {
         self.targets.is_some()
     }
 
-    /// Makes the targets again when they are next needed.
+    /// Discards the targets: they are computed again when they are next needed.
     pub fn forget_targets(&mut self) {
         self.targets = None;
     }
 
-    /// What style losses compare with.
+    /// The targets of the style losses.
     pub fn targets(&self) -> Result<&StyleTargets> {
         self.targets.as_ref().ok_or(Error::NoStyle)
     }
@@ -62,8 +62,8 @@ impl Styles {
         self.colors.as_ref()
     }
 
-    /// Matches the styles to the colors of `content` from now on, `None`: to no colors. Those of a first frame stay until the
-    /// next first one.
+    /// Matches the styles to the colors of `content` from now on; `None`: to no colors. The colors of a scene's first
+    /// frame are used for the whole scene.
     pub fn match_colors(&mut self, content: Option<&Tensor>, is_first: bool) -> Result<()> {
         match content {
             None => self.matched = None,
@@ -76,8 +76,8 @@ impl Styles {
         Ok(())
     }
 
-    /// Makes the targets for frames of this height and width, unless they are there. The style's longer side is that of the
-    /// frames times `scale`, so that strokes keep their size, if the style is not too small for it.
+    /// Computes the targets for frames of this height and width, unless they are up to date. The style is resized so
+    /// that its longer side is the frame's times `scale`, as far as [`MAX_ENLARGEMENT`] allows.
     pub fn prepare(
         &mut self,
         network: &Vgg,

@@ -1,4 +1,4 @@
-//! What a picture's features are compared with, at each level of a pyramid of the picture.
+//! Targets: what a picture's features are compared with, at each level of a pyramid of the picture.
 
 use tch::Tensor;
 
@@ -12,22 +12,24 @@ use crate::size::{halve, size_of};
 pub struct StyleTargets {
     /// Height and width of the frames.
     pub(crate) size: [i64; 2],
-    /// At each level, at each of the style's layers.
+    /// For each level, one for each of the style's layers.
     pub(crate) levels: Vec<Vec<Box<dyn StyleLoss>>>,
 }
 
-/// The targets of the content loss: at each level, at each of the content's layers; none where it has no weight.
+/// The targets of the content loss.
 pub struct ContentTargets {
+    /// For each level, one for each of the content's layers; none if the level has no content weight.
     pub(crate) levels: Vec<Vec<Target>>,
     /// The content loss's weight: the recipe's, unless it is changed.
     pub weight: f64,
 }
 
-/// The sums over the positions of a picture's features, or a part's, at each level, at each of the style's layers.
+/// The sums of a picture's features, or of a part's, over all positions: for each level, one for each of the style's
+/// layers.
 pub struct StyleSums(pub(crate) Vec<Vec<FeatureSums>>);
 
 impl StyleSums {
-    /// Of a normalized picture, at this number of levels.
+    /// The sums of a normalized picture, `(1, 3, H, W)`, at this number of levels.
     pub fn of(network: &Vgg, recipe: &Recipe, normalized: &Tensor, levels: usize) -> Result<Self> {
         let layers = recipe.style.find_layers(network)?;
         let sums = |normalized: &Tensor| {
@@ -36,25 +38,25 @@ impl StyleSums {
         Ok(Self(pyramid(normalized, levels)?.iter().map(sums).collect::<Result<_>>()?))
     }
 
-    /// With those of another part of the picture.
+    /// The sums of this part of a picture and another one together.
     pub fn plus(&self, other: &Self) -> Result<Self> {
-        self.with(other, FeatureSums::plus)
+        self.combine(other, FeatureSums::plus)
     }
 
-    /// Without those of a part of the picture.
+    /// The sums without those of a part of the picture.
     pub fn minus(&self, part: &Self) -> Result<Self> {
-        self.with(part, FeatureSums::minus)
+        self.combine(part, FeatureSums::minus)
     }
 
-    fn with(&self, other: &Self, both: fn(&FeatureSums, &FeatureSums) -> Result<FeatureSums>) -> Result<Self> {
+    fn combine(&self, other: &Self, combine: fn(&FeatureSums, &FeatureSums) -> Result<FeatureSums>) -> Result<Self> {
         let at_level = |(own, other): (&Vec<FeatureSums>, &Vec<FeatureSums>)| {
-            own.iter().zip(other).map(|(own, other)| both(own, other)).collect()
+            own.iter().zip(other).map(|(own, other)| combine(own, other)).collect()
         };
         Ok(Self(self.0.iter().zip(&other.0).map(at_level).collect::<Result<_>>()?))
     }
 }
 
-/// A normalized picture and the levels below it, each half the size of the one before.
+/// The pyramid of a normalized picture: the picture and smaller levels, each half the size of the one before.
 fn pyramid(normalized: &Tensor, levels: usize) -> Result<Vec<Tensor>> {
     let mut pyramid = vec![normalized.shallow_clone()];
     for _ in 1..levels {
@@ -64,16 +66,17 @@ fn pyramid(normalized: &Tensor, levels: usize) -> Result<Vec<Tensor>> {
     Ok(pyramid)
 }
 
-/// The rest of a frame of which a part is painted: with its sums the style is compared as the whole frame's.
+/// The rest of a frame, if only a part is painted. With its sums, the style loss of the part is that of the whole
+/// frame.
 pub struct Outside {
     /// The sums of the rest's features.
     pub sums: StyleSums,
-    /// The part's share of the frame's positions.
+    /// The part's fraction of the frame's positions.
     pub share: f64,
 }
 
-/// The targets of normalized style pictures, by their weights, which sum up to 1, for frames of this height and width. They have
-/// as many levels as the frames and each of the pictures.
+/// The targets of normalized style pictures with their weights, which sum up to 1, for frames of this height and width.
+/// There are as many levels as the frames and the smallest style picture allow.
 pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], size: [i64; 2]) -> Result<StyleTargets> {
     let mut levels = recipe.levels_at(size).len();
     for (style, _) in styles {
@@ -84,7 +87,7 @@ pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], s
     let mut pictures: Vec<(Tensor, f64)> =
         styles.iter().map(|(picture, weight)| (picture.shallow_clone(), *weight)).collect();
     let mut targets = Vec::with_capacity(levels);
-    // Level by level, since features take much memory.
+    // One level at a time, since features need much memory.
     for level in 0..levels {
         let mut at_layers: Vec<Vec<(Tensor, f64)>> = layers.iter().map(|_| Vec::new()).collect();
         for (picture, weight) in &mut pictures {
@@ -101,7 +104,7 @@ pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], s
     Ok(StyleTargets { size, levels: targets })
 }
 
-/// The targets of a normalized picture's content, as part of frames of this height and width.
+/// The content targets of a normalized picture, which is a frame of this height and width or a part of one.
 pub fn content_targets(network: &Vgg, recipe: &Recipe, normalized: &Tensor, size: [i64; 2]) -> Result<ContentTargets> {
     let layers = recipe.content.find_layers(network)?;
     let positions = size_of(normalized)?.iter().product();

@@ -97,7 +97,7 @@ fn other_networks_are_refused_with_the_reason() {
     let reason = refused(&[("features.0.weight", zeros(&[4, 3, 5, 5])), ("features.0.bias", zeros(&[4]))]);
     assert!(reason.contains("[4, 3, 5, 5]") && reason.contains("[out, 3, 3, 3]"), "{reason}");
     let reason = refused(&[("features.0.weight", zeros(&[4, 3, 3, 3])), ("features.0.bias", zeros(&[5]))]);
-    assert!(reason.contains("features.0.bias is [5]"), "{reason}");
+    assert!(reason.contains("features.0.bias has shape [5]"), "{reason}");
     let reason = refused(&[("features.0.weight", zeros(&[4, 3, 3, 3]))]);
     assert!(reason.contains("features.0.bias is missing"), "{reason}");
     let reason = refused(&[

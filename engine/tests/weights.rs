@@ -623,16 +623,19 @@ fn errors_name_the_tensor_that_does_not_fit() {
     for (parts, words) in [
         (vec![&first[..1]], "features.0.bias is missing"),
         (vec![&first[1..]], "features.0.weight is missing"),
-        (vec![&first[..], &conv("features.4", 4, 4)], "features.4.weight cannot follow on features.0.weight"),
+        (vec![&first[..], &conv("features.4", 4, 4)], "features.4.weight cannot follow features.0.weight"),
         (vec![&first[..], &conv("features.1", 4, 4)], "features.1.weight cannot follow"),
-        (vec![&conv("features.2", 4, 3)[..]], "features.2.weight is not at the network's begin"),
-        (vec![&first[..], &conv("features.2", 4, 5)], "features.2.weight is [4, 5, 3, 3] where [out, 4, 3, 3]"),
+        (vec![&conv("features.2", 4, 3)[..]], "features.2.weight is not the network's first layer"),
+        (
+            vec![&first[..], &conv("features.2", 4, 5)],
+            "features.2.weight has shape [4, 5, 3, 3] instead of [out, 4, 3, 3]",
+        ),
         (vec![&first[..], &norm("features.1", &all[..3])], "features.1.running_var is missing"),
         (vec![&first[..], &norm("features.2", &all)], "features.2.weight cannot follow"),
         (vec![&first[..], &norm("features.0", &["weight_mask"])], "features.0.weight_mask belongs to no layer"),
         (vec![&first[..], &norm("features.extra", &["weight"])], "features.extra.weight belongs to no layer"),
         (vec![&first[..], &conv("ema.features.0", 4, 3)], "several networks"),
-        (vec![&conv("conv1_2", 4, 3)[..]], "conv1_2.weight is not at the network's begin"),
+        (vec![&conv("conv1_2", 4, 3)[..]], "conv1_2.weight is not the network's first layer"),
         (vec![&conv("conv1_1", 4, 3)[..], &conv("conv2_2", 4, 4)], "conv2_2.weight cannot follow"),
         (vec![&conv("layer1.0.conv1", 4, 3)[..]], "no tensor named features.N.weight or convB_C.weight"),
     ] {

@@ -1,4 +1,4 @@
-//! The `chain` property: several filters in GStreamer's structure syntax, each with properties of its own.
+//! The `chain` property: several filters in GStreamer's structure syntax, each with its own properties.
 
 use gst::glib;
 use gst::prelude::*;
@@ -6,14 +6,14 @@ use gst::prelude::*;
 use super::filter;
 use crate::filters::FilterError;
 
-/// Reads a chain, such as `"median, size=3; unsharp-mask, percent=200"`: an element for each filter, which is never
-/// started but holds the filter's properties, with the ranges and defaults that they always have.
+/// Parses a chain, such as `"median, size=3; unsharp-mask, percent=200"`. Each filter becomes an element that is never
+/// started: it only holds the filter's properties, so that their ranges and defaults apply.
 pub fn parse(chain: &str) -> Result<Vec<super::ConvFilter>, FilterError> {
-    let unreadable = || FilterError::Chain(format!("'{chain}' cannot be read"));
-    if !starts(chain).all(is_named) {
+    let unreadable = || FilterError::Chain(format!("the chain '{chain}' cannot be parsed"));
+    if !tails(chain).all(starts_with_name) {
         return Err(unreadable());
     }
-    // Caps are a list of structures, and have the syntax for one.
+    // Caps are a list of structures, and have a syntax for it.
     let filters = chain.parse::<gst::Caps>().map_err(|_| unreadable())?;
     if filters.is_any() {
         return Err(unreadable());
@@ -21,16 +21,16 @@ pub fn parse(chain: &str) -> Result<Vec<super::ConvFilter>, FilterError> {
     filters.iter().map(element).collect()
 }
 
-/// Whether a filter starts with its name and nothing else. GStreamer takes a name that begins with no letter, and features
-/// that it does not know (in parentheses after the name), for mistakes in the program.
-fn is_named(filter: &str) -> bool {
+/// Whether a filter starts with a plain name. GStreamer treats a name that does not begin with a letter, and unknown
+/// caps features (in parentheses after the name), as programming errors and logs a critical message.
+fn starts_with_name(filter: &str) -> bool {
     let name = filter.split([',', ';']).next().unwrap_or_default().trim_end();
     name.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
 }
 
-/// The text from each filter's name on.
-fn starts(chain: &str) -> impl Iterator<Item = &str> {
+/// For each filter, the text from its name to the end of the chain.
+fn tails(chain: &str) -> impl Iterator<Item = &str> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     let is_end = move |&(_, letter): &(usize, char)| {
         let ends = letter == ';' && !is_quoted;
@@ -39,9 +39,9 @@ fn starts(chain: &str) -> impl Iterator<Item = &str> {
         ends
     };
     let after_ends = chain.char_indices().filter(is_end).map(|(at, _)| at.saturating_add(1));
-    let starts = std::iter::once(0).chain(after_ends).filter_map(|at| chain.get(at..)).map(str::trim_start);
-    // The last one may end with a semicolon, too.
-    starts.filter(|start| !start.is_empty())
+    let tails = std::iter::once(0).chain(after_ends).filter_map(|at| chain.get(at..)).map(str::trim_start);
+    // The chain may end with a semicolon.
+    tails.filter(|tail| !tail.is_empty())
 }
 
 fn element(structure: &gst::StructureRef) -> Result<super::ConvFilter, FilterError> {
@@ -49,7 +49,7 @@ fn element(structure: &gst::StructureRef) -> Result<super::ConvFilter, FilterErr
     set(&element, "filter", structure.name())?;
     for (name, value) in structure.iter() {
         if !filter::is_read(name) {
-            return Err(FilterError::Chain(format!("a filter has no property '{name}'")));
+            return Err(FilterError::Chain(format!("filters have no property '{name}'")));
         }
         let text = match value.get::<String>() {
             Ok(text) => text,
@@ -60,9 +60,9 @@ fn element(structure: &gst::StructureRef) -> Result<super::ConvFilter, FilterErr
     Ok(element)
 }
 
-/// Sets a property from text, where glib's own setters would panic on a bad one.
+/// Sets a property from text. glib's own setters would panic on an invalid value.
 fn set(element: &super::ConvFilter, name: &str, text: &str) -> Result<(), FilterError> {
-    let invalid = || FilterError::Chain(format!("{name}={text} is not a value of '{name}'"));
+    let invalid = || FilterError::Chain(format!("{name}={text} is not a valid value"));
     let pspec = element.find_property(name).ok_or_else(invalid)?;
     let value = match pspec.value_type() {
         glib::Type::STRING => Ok(text.to_value()),

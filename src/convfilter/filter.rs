@@ -1,18 +1,18 @@
-//! The `filter` property: its values, and for each of them how the filter is built.
+//! The `filter` property: its values, and how each filter is built.
 
 use gst::glib;
 use gst::prelude::*;
 
 use super::settings::{ParseCache, Settings};
-use crate::filters::{self, Border, FilterError, FixedKernel, Outside};
+use crate::filters::{self, Border, BorderMode, FilterError, FixedKernel};
 
 /// The `filter` property's values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstConvFilterFilter")]
 pub enum Filter {
-    /// Frames pass through untouched.
+    /// Frames pass through unchanged.
     #[default]
-    #[enum_value(name = "None: frames pass through untouched", nick = "none")]
+    #[enum_value(name = "None: frames pass through unchanged", nick = "none")]
     None,
     #[enum_value(name = "Pillow's BLUR, 5 x 5", nick = "blur")]
     Blur,
@@ -24,7 +24,7 @@ pub enum Filter {
     EdgeEnhance,
     #[enum_value(name = "Pillow's EDGE_ENHANCE_MORE", nick = "edge-enhance-more")]
     EdgeEnhanceMore,
-    #[enum_value(name = "Pillow's EMBOSS: a relief in grey", nick = "emboss")]
+    #[enum_value(name = "Pillow's EMBOSS: a relief in gray", nick = "emboss")]
     Emboss,
     #[enum_value(name = "Pillow's FIND_EDGES: bright lines on black", nick = "find-edges")]
     FindEdges,
@@ -40,7 +40,7 @@ pub enum Filter {
     BoxBlur,
     #[enum_value(name = "Pillow's UnsharpMask, by radius, radius-y, percent and threshold", nick = "unsharp-mask")]
     UnsharpMask,
-    #[enum_value(name = "Your own, by kernel, scale, offset, kernel-order and rounding", nick = "kernel")]
+    #[enum_value(name = "Your own kernel, by kernel, scale, offset, kernel-order and rounding", nick = "kernel")]
     Kernel,
     #[enum_value(name = "Pillow's RankFilter, by size and rank", nick = "rank")]
     Rank,
@@ -53,7 +53,7 @@ pub enum Filter {
     #[enum_value(name = "Pillow's ModeFilter, by size", nick = "mode")]
     Mode,
     #[enum_value(
-        name = "Your own WGSL, by shader or shader-location; needs a GPU, were it one in software",
+        name = "Your own WGSL, by shader or shader-location; needs a GPU or a software Vulkan driver",
         nick = "shader"
     )]
     Shader,
@@ -63,22 +63,22 @@ pub enum Filter {
 pub struct FilterInfo {
     /// The value of the `filter` property.
     filter: Filter,
-    /// The properties that this filter reads, and not every other; all filters read `border`.
+    /// The properties that this filter reads, in addition to `border`, which all filters read.
     properties: &'static [&'static str],
-    /// The meaning of `border=auto`: what Pillow does.
+    /// The border that Pillow has for this filter: the meaning of `border=auto`.
     auto_border: Border,
-    recipe: Recipe,
+    builder: Builder,
 }
 
-enum Recipe {
+enum Builder {
     Fixed(FixedKernel),
     FromSettings(fn(&Settings, Border, &mut ParseCache) -> Result<filters::Filter, FilterError>),
 }
 
-const CLAMP: Border = Border::Outside(Outside::Clamp);
-const NOTHING: Border = Border::Outside(Outside::Nothing);
+const CLAMP: Border = Border::Extend(BorderMode::Clamp);
+const TRUNCATE: Border = Border::Extend(BorderMode::Truncate);
 
-/// Every filter but `none`, in the order of the enumeration.
+/// Every filter except `none`, in the order of the enumeration.
 static FILTERS: [FilterInfo; 20] = [
     fixed(Filter::Blur, FixedKernel::BLUR),
     fixed(Filter::Contour, FixedKernel::CONTOUR),
@@ -109,14 +109,14 @@ static FILTERS: [FilterInfo; 20] = [
     from_settings(Filter::Median, &["size"], CLAMP, |set, border, _| filters::median(set.size, border)),
     from_settings(Filter::Min, &["size"], CLAMP, |set, border, _| filters::min(set.size, border)),
     from_settings(Filter::Max, &["size"], CLAMP, |set, border, _| filters::max(set.size, border)),
-    from_settings(Filter::Mode, &["size"], NOTHING, |set, border, _| Ok(filters::mode(set.size, border))),
+    from_settings(Filter::Mode, &["size"], TRUNCATE, |set, border, _| Ok(filters::mode(set.size, border))),
     from_settings(Filter::Shader, &["shader", "shader-location"], CLAMP, |set, border, cache| {
         Ok(filters::shader(set.shader(cache)?, border))
     }),
 ];
 
 const fn fixed(filter: Filter, kernel: FixedKernel) -> FilterInfo {
-    FilterInfo { filter, properties: &[], auto_border: Border::Copy, recipe: Recipe::Fixed(kernel) }
+    FilterInfo { filter, properties: &[], auto_border: Border::Copy, builder: Builder::Fixed(kernel) }
 }
 
 const fn from_settings(
@@ -125,28 +125,28 @@ const fn from_settings(
     auto_border: Border,
     build: fn(&Settings, Border, &mut ParseCache) -> Result<filters::Filter, FilterError>,
 ) -> FilterInfo {
-    FilterInfo { filter, properties, auto_border, recipe: Recipe::FromSettings(build) }
+    FilterInfo { filter, properties, auto_border, builder: Builder::FromSettings(build) }
 }
 
 impl Filter {
-    /// The filter's row; `none` has no row.
+    /// The filter's row in the table; `none` has no row.
     pub fn info(self) -> Option<&'static FilterInfo> {
         FILTERS.iter().find(|info| info.filter == self)
     }
 
-    /// The filter's name as users type it.
+    /// The filter's nick, which users type.
     pub fn nick(self) -> String {
         glib::EnumValue::from_value(&self.to_value()).map_or_else(String::new, |(_, value)| value.nick().to_owned())
     }
 }
 
 impl FilterInfo {
-    /// The filter with these settings.
+    /// Builds the filter from the settings.
     pub fn build(&self, settings: &Settings, cache: &mut ParseCache) -> Result<filters::Filter, FilterError> {
         let border = settings.border_or(self.auto_border);
-        match &self.recipe {
-            Recipe::Fixed(kernel) => Ok(kernel.kernel().filter(border)),
-            Recipe::FromSettings(build) => build(settings, border, cache),
+        match &self.builder {
+            Builder::Fixed(kernel) => Ok(kernel.kernel().filter(border)),
+            Builder::FromSettings(build) => build(settings, border, cache),
         }
     }
 }
@@ -156,11 +156,11 @@ pub fn is_read(property: &str) -> bool {
     property == "border" || FILTERS.iter().any(|info| info.properties.contains(&property))
 }
 
-/// The properties that each filter reads, `border` aside: `gaussian-blur: radius, radius-y; rank: size, rank`. The
+/// The properties that each filter reads, without `border`: `gaussian-blur: radius, radius-y; rank: size, rank`. The
 /// element factory has this text as metadata, for programs that show a filter's properties.
 pub fn properties_by_filter() -> String {
-    let reading = FILTERS.iter().filter(|info| !info.properties.is_empty());
-    let rows = reading.map(|info| format!("{}: {}", info.filter.nick(), info.properties.join(", ")));
+    let with_properties = FILTERS.iter().filter(|info| !info.properties.is_empty());
+    let rows = with_properties.map(|info| format!("{}: {}", info.filter.nick(), info.properties.join(", ")));
     rows.collect::<Vec<_>>().join("; ")
 }
 
@@ -173,14 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn every_value_but_none_has_a_row_in_its_place() {
+    fn rows_have_the_order_of_the_values() {
         let in_table: Vec<_> = FILTERS.iter().map(|info| info.filter as i32).collect();
         let in_enumeration: Vec<_> = values().values().iter().map(glib::EnumValue::value).collect();
         assert_eq!([&[Filter::None as i32], &in_table[..]].concat(), in_enumeration);
     }
 
     #[test]
-    fn a_description_names_the_properties_that_its_filter_reads() {
+    fn descriptions_list_the_properties_that_filters_read() {
         for info in &FILTERS {
             let description = values().value(info.filter as i32).unwrap().name();
             let description = description.split(';').next().unwrap();
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_of_the_table_are_the_elements() {
+    fn the_element_has_all_properties_of_the_table() {
         gst::init().unwrap();
         let element = glib::Object::new::<super::super::ConvFilter>();
         for property in FILTERS.iter().flat_map(|info| info.properties) {

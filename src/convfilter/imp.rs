@@ -1,9 +1,9 @@
 /**
  * SECTION:element-convfilter
  *
- * Filters every frame with one of Pillow's filters or with a kernel of your own, on the GPU or the CPU.
+ * Filters every frame with one of Pillow's filters, your own kernel or your own shader, on the GPU or the CPU.
  *
- * YUV is filtered in its own planes; chroma becomes grey under filters that shift levels or find edges. Alpha is kept.
+ * YUV is filtered in its own planes; chroma becomes gray under filters that shift levels or find edges. Alpha is kept.
  *
  * ## Examples
  * |[
@@ -45,70 +45,76 @@ pub struct ConvFilter {
         blurb = "The filter to apply", controllable, mutable_playing, builder(Settings::default().filter))]
     #[property(name = "radius", get, set, type = f64, member = radius,
         minimum = 0.0, maximum = 1000.0, default = Settings::default().radius,
-        nick = "Radius", blurb = "gaussian-blur, unsharp-mask: standard deviation; box-blur: radius; in samples, fractions too",
+        nick = "Radius",
+        blurb = "gaussian-blur, unsharp-mask: standard deviation; box-blur: radius; in samples, may be fractional",
         controllable, mutable_playing)]
     #[property(name = "radius-y", get, set, type = f64, member = radius_y,
         minimum = -1.0, maximum = 1000.0, default = Settings::default().radius_y,
-        nick = "Vertical radius", blurb = "The radius along columns (-1 = as radius)", controllable, mutable_playing)]
+        nick = "Vertical radius", blurb = "The vertical radius (-1 = same as radius)", controllable, mutable_playing)]
     #[property(name = "percent", get, set, type = i32, member = percent,
         minimum = -100_000, maximum = 100_000, default = Settings::default().percent,
         nick = "Percent", blurb = "unsharp-mask: how much of the difference from the blurred frame is added",
         controllable, mutable_playing)]
     #[property(name = "threshold", get, set, type = i32, member = threshold,
         minimum = -1, maximum = 255, default = Settings::default().threshold,
-        nick = "Threshold", blurb = "unsharp-mask: a difference must be larger to count", controllable, mutable_playing)]
+        nick = "Threshold", blurb = "unsharp-mask: only differences larger than this are added, in 8-bit levels",
+        controllable, mutable_playing)]
     #[property(name = "size", get, set, type = u32, member = size,
         minimum = 1, maximum = 63, default = Settings::default().size,
-        nick = "Window size", blurb = "rank, median, min, max, mode: the window's side, odd, in samples",
+        nick = "Window size", blurb = "rank, median, min, max, mode: side of the window, odd, in samples",
         controllable, mutable_playing)]
     #[property(name = "rank", get, set, type = u32, member = rank,
         maximum = 63 * 63 - 1, default = Settings::default().rank,
-        nick = "Rank", blurb = "rank: which of the window's sorted values, from 0", controllable, mutable_playing)]
+        nick = "Rank", blurb = "rank: index of the value in the sorted window, from 0", controllable, mutable_playing)]
     #[property(name = "kernel", get, set, type = String, member = kernel,
         default = Some(Settings::default().kernel.as_str()), nick = "Kernel",
-        blurb = "filter=kernel: rows parted by ';', numbers by spaces or commas, up to 63 x 63: \"1 1 0; 1 1 -1; 0 -1 -1\"",
+        blurb = "filter=kernel: rows separated by ';', numbers by spaces or commas, maximum 63 x 63: \
+        \"1 1 0; 1 1 -1; 0 -1 -1\"",
         mutable_playing)]
     #[property(name = "scale", get, set, type = f64, member = scale,
         minimum = f64::from(f32::MIN), maximum = f64::from(f32::MAX), default = Settings::default().scale,
-        nick = "Scale", blurb = "filter=kernel: divide by this (0 = the kernel's sum, or 1 where that is 0)",
+        nick = "Scale", blurb = "filter=kernel: divide by this (0 = the kernel's sum, or 1 if the sum is 0)",
         controllable, mutable_playing)]
     #[property(name = "offset", get, set, type = f64, member = offset,
         minimum = f64::from(f32::MIN), maximum = f64::from(f32::MAX), default = Settings::default().offset,
-        nick = "Offset", blurb = "filter=kernel: add this after dividing, in 8-bit levels", controllable, mutable_playing)]
+        nick = "Offset", blurb = "filter=kernel: add this after dividing, in 8-bit levels",
+        controllable, mutable_playing)]
     #[property(name = "kernel-order", get, set, type = KernelOrder, member = kernel_order,
-        nick = "Kernel order", blurb = "Which row of the picture the kernel's first row weighs",
+        nick = "Kernel order", blurb = "Vertical order of the kernel's rows",
         controllable, mutable_playing, builder(Settings::default().kernel_order))]
     #[property(name = "border", get, set, type = Border, member = border, nick = "Border",
-        blurb = "What happens where the window leaves the frame", controllable, mutable_playing,
+        blurb = "How samples are filtered whose window leaves the plane", controllable, mutable_playing,
         builder(Settings::default().border))]
     #[property(name = "rounding", get, set, type = Rounding, member = rounding, nick = "Rounding",
-        blurb = "filter=kernel: how a sum becomes a whole number", controllable, mutable_playing,
+        blurb = "filter=kernel: how a sum is rounded to an integer", controllable, mutable_playing,
         builder(Settings::default().rounding))]
     #[property(name = "alpha", get, set, type = bool, member = alpha, default = Settings::default().alpha,
-        nick = "Alpha", blurb = "Filter the alpha channel, too, as Pillow does", controllable, mutable_playing)]
+        nick = "Alpha", blurb = "Filter the alpha channel too, as Pillow does", controllable, mutable_playing)]
     #[property(name = "planes", get, set, type = Planes, member = planes, nick = "Planes",
-        blurb = "Which planes of YUV to filter", controllable, mutable_playing, builder(Settings::default().planes))]
+        blurb = "The planes of YUV frames to filter", controllable, mutable_playing,
+        builder(Settings::default().planes))]
     #[property(name = "mix", get, set, type = f64, member = mix,
         minimum = 0.0, maximum = 1.0, default = Settings::default().mix,
-        nick = "Mix", blurb = "The filtered frame's share of the result: 0 = the original, 1 = the filtered frame",
+        nick = "Mix", blurb = "Weight of the filtered frame in the result: 0 = the original, 1 = the filtered frame",
         controllable, mutable_playing)]
-    #[property(name = "chain", get, set, type = String, member = chain, default = Some(Settings::default().chain.as_str()),
-        nick = "Chain", blurb = "Several filters one after the other, in place of filter: \
+    #[property(name = "chain", get, set, type = String, member = chain,
+        default = Some(Settings::default().chain.as_str()),
+        nick = "Chain", blurb = "Several filters in sequence, instead of filter: \
         \"median, size=3; unsharp-mask, percent=200\"", mutable_playing)]
     #[property(name = "shader", get, set, type = String, member = shader,
         default = Some(Settings::default().shader.as_str()), nick = "Shader",
         blurb = "filter=shader: WGSL with a function shade(component: u32, x: i32, y: i32) -> f32", mutable_playing)]
     #[property(name = "shader-location", get, set, type = String, member = shader_location,
         default = Some(Settings::default().shader_location.as_str()), nick = "Shader location",
-        blurb = "filter=shader: a file with the WGSL, where shader is empty", mutable_playing)]
+        blurb = "filter=shader: a file with the WGSL, read if shader is empty", mutable_playing)]
     #[property(name = "backend", get, set, type = Backend, member = backend, nick = "Backend",
-        blurb = "What the filters run on", mutable_ready, builder(Settings::default().backend))]
+        blurb = "The device that runs the filters", mutable_ready, builder(Settings::default().backend))]
     #[property(name = "adapter", get, set, type = String, member = adapter,
         default = Some(Settings::default().adapter.as_str()), nick = "Adapter",
-        blurb = "Part of the name of the GPU to use, where there are several", mutable_ready)]
+        blurb = "Part of the name of the GPU to use, if there are several", mutable_ready)]
     pub(super) settings: Mutex<Settings>,
     #[property(name = "adapter-name", get, type = Option<String>, nick = "Adapter name",
-        blurb = "What the filters run on, once it is open")]
+        blurb = "Name of the device in use, once it is open")]
     pub(super) adapter_name: Mutex<Option<String>>,
     state: Mutex<State>,
 }
@@ -145,7 +151,7 @@ impl ElementImpl for ConvFilter {
             gst::subclass::ElementMetadata::with_additional(
                 "Convolution filter",
                 "Filter/Effect/Video",
-                "Pillow's filters and kernels of your own on every frame, on the GPU or the CPU",
+                "Applies Pillow's filters, your own kernels and your own shaders to every frame, on the GPU or the CPU",
                 "The stylefilter authors",
                 &[("filter-properties", &filter::properties_by_filter())],
             )
@@ -167,7 +173,7 @@ impl BaseTransformImpl for ConvFilter {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let mut state = self.state();
         state.settings = self.settings();
-        // A shader's file may have changed since an earlier stop.
+        // A shader's file may have changed since the last start.
         state.parse_cache = ParseCache::default();
         let State { settings, parse_cache, .. } = &mut *state;
         state.plan = settings
@@ -227,9 +233,9 @@ impl VideoFilterImpl for ConvFilter {
         self.open_backend(&mut state).map_err(|error| self.fail(error))?;
         let time = element::stream_time(self.obj().upcast_ref(), input.buffer());
         let seconds = time.map_or(0.0, |time| time.nseconds() as f32 / 1e9);
-        // Neighbouring rows of an interlaced frame are of different times.
-        let parts: &[Rows] = if input.is_interlaced() { &[Rows::Top, Rows::Bottom] } else { &[Rows::All] };
-        for &rows in parts.iter().filter(|rows| rows.count(input.height() as usize) > 0) {
+        // The fields of an interlaced frame were taken at different times.
+        let fields: &[Rows] = if input.is_interlaced() { &[Rows::Top, Rows::Bottom] } else { &[Rows::All] };
+        for &rows in fields.iter().filter(|rows| rows.count(input.height() as usize) > 0) {
             while let Err(error) = state.filter(rows, input, output, seconds) {
                 self.recover(&mut state, error)?;
             }

@@ -12,7 +12,7 @@ mod state;
 pub use filter::Filter;
 
 glib::wrapper! {
-    /// Convolution and rank filters on every frame, on the GPU or the CPU.
+    /// Applies Pillow's filters, the user's kernels and the user's shaders to every frame, on the GPU or the CPU.
     pub struct ConvFilter(ObjectSubclass<imp::ConvFilter>)
         @extends gst_video::VideoFilter, gst_base::BaseTransform, gst::Element, gst::Object,
         @implements gst::Preset;
@@ -34,15 +34,15 @@ pub enum KernelOrder {
 #[enum_type(name = "GstConvFilterBorder")]
 pub enum Border {
     #[default]
-    #[enum_value(name = "What Pillow does for the filter", nick = "auto")]
+    #[enum_value(name = "Pillow's choice for the filter", nick = "auto")]
     Auto,
     #[enum_value(name = "Samples whose window leaves the plane are copied", nick = "copy")]
     Copy,
-    #[enum_value(name = "The edge samples continue", nick = "clamp")]
+    #[enum_value(name = "Edge samples are repeated outside the plane", nick = "clamp")]
     Clamp,
-    #[enum_value(name = "Zeros", nick = "zero")]
+    #[enum_value(name = "Samples outside the plane are 0", nick = "zero")]
     Zero,
-    #[enum_value(name = "Mirrored at the edge samples", nick = "mirror")]
+    #[enum_value(name = "The plane is mirrored at its edge samples", nick = "mirror")]
     Mirror,
 }
 
@@ -51,11 +51,11 @@ pub enum Border {
 #[enum_type(name = "GstConvFilterRounding")]
 pub enum Rounding {
     #[default]
-    #[enum_value(name = "Down with border=zero, as a NumPy convolution; half up otherwise", nick = "auto")]
+    #[enum_value(name = "down with border=zero, as a convolution in NumPy, else half-up", nick = "auto")]
     Auto,
-    #[enum_value(name = "To the nearest whole number, halves up (Pillow)", nick = "half-up")]
+    #[enum_value(name = "To the nearest integer, halves up (Pillow)", nick = "half-up")]
     HalfUp,
-    #[enum_value(name = "The fraction is cut off (NumPy's conversion to integers)", nick = "down")]
+    #[enum_value(name = "Truncated (NumPy's conversion to integers)", nick = "down")]
     Down,
 }
 
@@ -64,9 +64,9 @@ pub enum Rounding {
 #[enum_type(name = "GstConvFilterPlanes")]
 pub enum Planes {
     #[default]
-    #[enum_value(name = "All, but chroma becomes grey under filters that shift levels or find edges", nick = "auto")]
+    #[enum_value(name = "All, but chroma becomes gray under filters that shift levels or find edges", nick = "auto")]
     Auto,
-    #[enum_value(name = "Luma; chroma stays", nick = "luma")]
+    #[enum_value(name = "Luma; chroma is unchanged", nick = "luma")]
     Luma,
     #[enum_value(name = "Luma and chroma", nick = "all")]
     All,
@@ -79,9 +79,9 @@ pub enum Backend {
     #[default]
     #[enum_value(name = "A real GPU if there is one, else the CPU", nick = "auto")]
     Auto,
-    #[enum_value(name = "A GPU, were it one in software", nick = "gpu")]
+    #[enum_value(name = "A GPU, or a software Vulkan driver", nick = "gpu")]
     Gpu,
-    #[enum_value(name = "The CPU, all cores", nick = "cpu")]
+    #[enum_value(name = "All cores of the CPU", nick = "cpu")]
     Cpu,
 }
 

@@ -1,4 +1,4 @@
-//! The values of the properties, and the plan that they become.
+//! The values of the properties, and their conversion to a plan.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use gst::subclass::prelude::*;
 
 use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, chain};
 use crate::backend::Choice;
-use crate::filters::{self, Chroma, FilterError, Kernel, Outside, Plan};
+use crate::filters::{self, BorderMode, Chroma, FilterError, Kernel, Plan};
 use crate::gpu::check_shader;
 use crate::recent::Recent;
 
@@ -65,11 +65,11 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The plan for every frame.
+    /// The plan that these settings describe.
     pub(super) fn plan(&self, cache: &mut ParseCache) -> Result<Plan, FilterError> {
         let filters: Vec<_> = match self.chain.is_empty() {
             true => self.filter(cache)?.into_iter().collect(),
-            false => cache.chains.get_or_make(self.chain.clone(), |chain| filters_of(chain))?,
+            false => cache.chains.get_or_make(self.chain.clone(), |chain| parse_chain(chain))?,
         };
         let chroma = match self.planes {
             Planes::Luma => Chroma::Keep,
@@ -79,32 +79,32 @@ impl Settings {
         Ok(Plan { filters, chroma, alpha: self.alpha, mix: (self.mix * 256.0).round() as u32 })
     }
 
-    /// The property that sets the filters, as users type it.
+    /// The property that selects the filters, for messages: `filter=blur` or `chain`.
     pub(super) fn name(&self) -> String {
         if self.chain.is_empty() { format!("filter={}", self.filter.nick()) } else { "chain".into() }
     }
 
-    /// The filter set, if it is one.
+    /// The filter that is set; `None` for `filter=none`.
     fn filter(&self, cache: &mut ParseCache) -> Result<Option<filters::Filter>, FilterError> {
         self.filter.info().map(|info| info.build(self, cache)).transpose()
     }
 
-    /// The radius along rows.
+    /// The horizontal radius, in samples.
     pub(super) fn radius_x(&self) -> f32 {
         self.radius as f32
     }
 
-    /// The radius along columns.
+    /// The vertical radius, in samples.
     pub(super) fn radius_y(&self) -> f32 {
         if self.radius_y < 0.0 { self.radius_x() } else { self.radius_y as f32 }
     }
 
-    /// The user's kernel.
+    /// The user's kernel, parsed.
     pub(super) fn kernel(&self) -> Result<Kernel, FilterError> {
         Kernel::parse(&self.kernel, self.scale, self.offset, self.kernel_order.into(), self.rounding())
     }
 
-    /// The user's WGSL, checked.
+    /// The user's WGSL, validated.
     pub(super) fn shader(&self, cache: &mut ParseCache) -> Result<Arc<str>, FilterError> {
         let source = match self.shader.is_empty() && !self.shader_location.is_empty() {
             true => ShaderSource::File(self.shader_location.clone()),
@@ -113,7 +113,8 @@ impl Settings {
         cache.shaders.get_or_make(source, ShaderSource::read)
     }
 
-    /// The rounding set. Padding with zeros suggests a NumPy convolution, whose sums are converted without rounding.
+    /// The rounding to apply. `auto` truncates with `border=zero`: that border suggests a convolution in NumPy, whose
+    /// sums are converted to integers without rounding.
     fn rounding(&self) -> filters::Rounding {
         match (self.rounding, self.border) {
             (Rounding::Down, _) | (Rounding::Auto, Border::Zero) => filters::Rounding::Down,
@@ -121,20 +122,20 @@ impl Settings {
         }
     }
 
-    /// The border set, where `auto` stands for Pillow's border.
+    /// The border that is set; `auto` is returned for `border=auto`.
     pub(super) fn border_or(&self, auto: filters::Border) -> filters::Border {
         match self.border {
             Border::Auto => auto,
             Border::Copy => filters::Border::Copy,
-            Border::Clamp => filters::Border::Outside(Outside::Clamp),
-            Border::Zero => filters::Border::Outside(Outside::Zero),
-            Border::Mirror => filters::Border::Outside(Outside::Mirror),
+            Border::Clamp => filters::Border::Extend(BorderMode::Clamp),
+            Border::Zero => filters::Border::Extend(BorderMode::Zero),
+            Border::Mirror => filters::Border::Extend(BorderMode::Mirror),
         }
     }
 }
 
-/// The last results of parsing a chain and of reading a shader, so that neither is repeated for every frame for which a
-/// controller changes another property.
+/// The last results of parsing a chain and of reading a shader. Without this cache, both would be repeated for every
+/// frame whenever a controller drives another property.
 pub struct ParseCache {
     chains: Recent<String, Result<Vec<filters::Filter>, FilterError>>,
     shaders: Recent<ShaderSource, Result<Arc<str>, FilterError>>,
@@ -147,12 +148,12 @@ impl Default for ParseCache {
 }
 
 /// The filters of a chain.
-fn filters_of(chain: &str) -> Result<Vec<filters::Filter>, FilterError> {
+fn parse_chain(chain: &str) -> Result<Vec<filters::Filter>, FilterError> {
     let settings = chain::parse(chain)?.into_iter().map(|element| element.imp().settings());
     settings.filter_map(|settings| settings.filter(&mut ParseCache::default()).transpose()).collect()
 }
 
-/// Where a shader's text is.
+/// The source of a shader's text.
 #[derive(PartialEq)]
 enum ShaderSource {
     Text(String),
@@ -160,7 +161,7 @@ enum ShaderSource {
 }
 
 impl ShaderSource {
-    /// The text, checked.
+    /// The text, validated.
     fn read(&self) -> Result<Arc<str>, FilterError> {
         let text = match self {
             Self::Text(text) => text.clone(),

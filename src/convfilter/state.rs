@@ -1,4 +1,5 @@
-//! The backend and the programs that filter the frames: they follow the settings, and a lost GPU is replaced.
+//! The running element: the backend and the programs that filter frames, changes of settings, and recovery from a lost
+//! GPU.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -16,27 +17,28 @@ use crate::gpu::GpuError;
 use crate::layout::{Layout, PlaneBytes, PlaneBytesMut, Rows};
 use crate::sync::lock;
 
-/// A GPU that fails again is opened again only after this many good frames: some drivers are reset now and then.
-const GOOD_FRAMES: u32 = 250;
+/// A GPU that was reopened and fails again is reopened once more only after this many good frames. Some drivers are
+/// reset now and then; a broken one fails at once.
+const MIN_GOOD_FRAMES: u32 = 250;
 
-/// The element while it is started.
+/// The state of a started element.
 #[derive(Default)]
 pub struct State {
     backend: Option<Backend>,
     pub(super) layout: Option<Layout>,
-    /// The settings last looked at.
+    /// The settings of the last frame, valid or not.
     pub(super) settings: Settings,
     pub(super) parse_cache: ParseCache,
     /// The plan of the last valid settings.
     pub(super) plan: Plan,
-    /// The plan prepared for whole frames, or for the fields of interlaced ones.
+    /// The plan, prepared for whole frames or for the fields of interlaced ones.
     pub(super) programs: BTreeMap<Rows, Program>,
-    /// The frames since a lost GPU was last opened again, if one was.
+    /// The number of frames since a lost GPU was last reopened, if one was.
     pub(super) since_reopened: Option<u32>,
 }
 
 impl State {
-    /// Filters some of a frame's rows.
+    /// Filters these rows of a frame. `seconds` is the frame's time in the stream.
     pub(super) fn filter(
         &mut self,
         rows: Rows,
@@ -45,8 +47,8 @@ impl State {
         seconds: f32,
     ) -> Result<(), GpuError> {
         let (first, step) = rows.first_and_step();
-        // Every row lies in a buffer that was checked, so nothing overflows.
-        let places = |strides: &[i32]| -> Vec<_> {
+        // The buffers were checked to hold every row, so nothing overflows.
+        let starts_and_strides = |strides: &[i32]| -> Vec<_> {
             let of_stride = |&stride: &i32| usize::try_from(stride).unwrap_or(0);
             let strides = strides.iter().map(of_stride);
             strides.map(|stride| (first.saturating_mul(stride), stride.saturating_mul(step))).collect()
@@ -54,10 +56,10 @@ impl State {
         let source: Vec<_> = input
             .planes_data()
             .into_iter()
-            .zip(places(input.plane_stride()))
+            .zip(starts_and_strides(input.plane_stride()))
             .map(|(data, (start, stride))| PlaneBytes { data: data.get(start..).unwrap_or(&[]), stride })
             .collect();
-        let targets = places(output.plane_stride());
+        let targets = starts_and_strides(output.plane_stride());
         let mut target: Vec<_> = output
             .planes_data_mut()
             .into_iter()
@@ -67,21 +69,22 @@ impl State {
         self.program(rows)?.run(&source, &mut target, seconds)
     }
 
-    /// The plan prepared for these rows, when they come for the first time.
+    /// The program for these rows, which is made when it is first needed.
     fn program(&mut self, rows: Rows) -> Result<&mut Program, GpuError> {
         let Self { programs, backend, layout, plan, .. } = self;
         match programs.entry(rows) {
             Entry::Occupied(program) => Ok(program.into_mut()),
-            Entry::Vacant(place) => {
+            Entry::Vacant(entry) => {
                 let backend = backend.as_ref().unwrap_or(&Backend::Cpu);
                 let layout = layout.as_ref().map(|layout| layout.of(rows)).unwrap_or_default();
-                Ok(place.insert(backend.program(layout, plan)?))
+                Ok(entry.insert(backend.program(layout, plan)?))
             }
         }
     }
 }
 
 impl ConvFilter {
+    /// Opens the backend that the settings select, unless a suitable one is open.
     pub(super) fn open_backend(&self, state: &mut State) -> Result<(), GpuError> {
         let (choice, adapter) = (Choice::from(state.settings.backend), &state.settings.adapter);
         let needs_gpu = state.plan.needs_gpu();
@@ -94,13 +97,13 @@ impl ConvFilter {
     }
 
     fn use_backend(&self, state: &mut State, backend: Backend) {
-        gst::info!(CAT, imp = self, "running on {}", backend.name());
+        gst::info!(CAT, imp = self, "filters run on {}", backend.name());
         *lock(&self.adapter_name) = Some(backend.name());
         state.backend = Some(backend);
         self.obj().notify("adapter-name");
     }
 
-    /// Takes over settings that were changed while playing. Invalid ones are reported by a warning, and the plan stays.
+    /// Applies settings that were changed while playing. If they are invalid, posts a warning and keeps the plan.
     pub(super) fn follow_settings(&self, state: &mut State) {
         let settings = self.settings();
         if settings == state.settings {
@@ -110,12 +113,12 @@ impl ConvFilter {
         let plan = settings.plan(&mut state.parse_cache).map_err(|error| error.to_string());
         state.settings = settings;
         if let Err(error) = plan.and_then(|plan| self.follow_plan(state, plan)) {
-            let message = format!("{name}: {error}; the filter before it stays");
+            let message = format!("{name}: {error}; the previous filter stays active");
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
         }
     }
 
-    /// Filters with another plan from now on, if the backend that it needs can be opened.
+    /// Changes the plan, if the backend that it needs can be opened.
     fn follow_plan(&self, state: &mut State, plan: Plan) -> Result<(), String> {
         let before = std::mem::replace(&mut state.plan, plan);
         if !state.plan.is_identity()
@@ -127,22 +130,22 @@ impl ConvFilter {
         let State { programs, plan, .. } = state;
         let set = programs.values_mut().try_for_each(|program| program.set_plan(plan));
         if let Err(error) = set {
-            // The next frame prepares it again, and recovers where that fails, too.
+            // The next frame makes the programs again; if that fails too, it recovers.
             gst::warning!(CAT, imp = self, "{error}");
             programs.clear();
         }
         Ok(())
     }
 
-    /// A GPU that fails is opened once more; if it soon fails again, the CPU takes over, and the stream goes on. A shader
-    /// that cannot be used after all is left out.
+    /// Recovers from an error so that the stream continues: reopens a lost GPU, or switches to the CPU if the GPU fails
+    /// again soon. If a shader turns out to be invalid or endless, frames pass through.
     pub(super) fn recover(&self, state: &mut State, error: GpuError) -> Result<(), gst::FlowError> {
         state.programs.clear();
         if matches!(error, GpuError::Shader(_) | GpuError::Runaway { .. }) {
             gst::element_imp_warning!(
                 self,
                 gst::ResourceError::Settings,
-                ("{error}; frames pass through until it changes")
+                ("{error}; frames pass through until the shader changes")
             );
             state.plan = Plan::default();
             return Ok(());
@@ -151,20 +154,21 @@ impl ConvFilter {
             return Err(self.fail(error));
         }
         state.backend = None;
-        let again = state.since_reopened.is_none_or(|frames| frames >= GOOD_FRAMES);
+        let may_reopen = state.since_reopened.is_none_or(|frames| frames >= MIN_GOOD_FRAMES);
         state.since_reopened = Some(0);
-        if again && self.open_backend(state).is_ok() {
-            gst::warning!(CAT, imp = self, "{error}; opened again");
+        if may_reopen && self.open_backend(state).is_ok() {
+            gst::warning!(CAT, imp = self, "{error}; the GPU was reopened");
             return Ok(());
         }
         if state.plan.needs_gpu() {
             return Err(self.fail(error));
         }
-        gst::element_imp_warning!(self, gst::ResourceError::Failed, ("{error}; the CPU filters on"));
+        gst::element_imp_warning!(self, gst::ResourceError::Failed, ("{error}; the CPU takes over"));
         self.use_backend(state, Backend::Cpu);
         Ok(())
     }
 
+    /// Posts the error.
     pub(super) fn fail(&self, error: GpuError) -> gst::FlowError {
         gst::element_imp_error!(self, gst::ResourceError::Failed, ("{error}"));
         gst::FlowError::Error
@@ -183,12 +187,12 @@ mod tests {
         let source = by_name("source").downcast::<gst_app::AppSrc>().unwrap();
         let sink = by_name("sink").downcast::<gst_app::AppSink>().unwrap();
         source.push_buffer(gst::Buffer::from_slice((0..=255).collect::<Vec<u8>>())).unwrap();
-        let sample = sink.try_pull_sample(gst::ClockTime::from_seconds(30)).expect("the stream goes on");
+        let sample = sink.try_pull_sample(gst::ClockTime::from_seconds(30)).expect("the stream continues");
         sample.buffer().unwrap().map_readable().unwrap().to_vec()
     }
 
     #[test]
-    fn a_lost_gpu_is_opened_again_then_the_cpu_takes_over() {
+    fn a_lost_gpu_is_reopened_then_the_cpu_takes_over() {
         gst::init().unwrap();
         crate::plugin_register_static().unwrap();
         let description = format!(
@@ -201,7 +205,7 @@ mod tests {
             name.unwrap().starts_with("CPU, ")
         };
         let first = push_pull(&pipeline);
-        for (frames_before, expected_on_cpu) in [(0, false), (GOOD_FRAMES, false), (GOOD_FRAMES / 2, true)] {
+        for (frames_before, expected_on_cpu) in [(0, false), (MIN_GOOD_FRAMES, false), (MIN_GOOD_FRAMES / 2, true)] {
             for _ in 0..frames_before {
                 push_pull(&pipeline);
             }
@@ -213,7 +217,7 @@ mod tests {
         assert!(!messages.contains(&gst::MessageType::Error) && messages.contains(&gst::MessageType::Warning));
         // For scripts/reliability.
         println!(
-            "| a Vulkan device lost while playing, later, and again at once | 3 | opened again, then the CPU goes on, with warnings |"
+            "| a Vulkan device lost while playing, again later, and again soon | 3 | reopened twice, then the CPU takes over; warnings |"
         );
         pipeline.set_state(gst::State::Null).unwrap();
     }

@@ -2,42 +2,44 @@
 
 use multiversion::multiversion;
 
-use super::band::{BLOCK, Band, RowsMut, blocks};
 use super::division::Division;
 use super::sample::Sample;
+use super::strip::{BLOCK, RowsMut, Strip, blocks};
 use crate::filters::{Axis, BoxWeights};
 use crate::layout::Depth;
 
-/// Up to this radius adding up each box is faster than putting it together.
-const ADDED_RADIUS: u32 = 12;
+/// Up to this radius, adding up each box is faster than combining partial sums.
+const MAX_RADIUS_TO_ADD: u32 = 12;
 
-/// Columns whose running sums move down together: few enough to stay in the nearest cache.
+/// The columns whose running sums move down together: few enough to stay in the L1 cache.
 const COLUMNS: usize = 32 * BLOCK;
 
-/// A box blur made ready for samples of one depth.
+/// A box blur prepared for samples of one depth.
 pub(super) struct BoxBlur {
     axis: Axis,
     weights: BoxWeights,
-    /// Whether the samples of a box add up to no more than 16 bits.
-    is_short: bool,
-    /// What divides the sums of a box of whole radius, whose ends only weigh what its rounded weights lack.
+    /// Whether the sum of a box fits in 16 bits.
+    fits_16_bits: bool,
+    /// The division of sums by the box's length, if the radius is an integer: the samples beyond the box then only have
+    /// the tiny weight that rounding took from the others.
     division: Option<Division>,
 }
 
 impl BoxBlur {
     pub(super) fn new(axis: Axis, weights: BoxWeights, depth: Depth) -> Self {
         let (length, max) = (2 * weights.radius + 1, depth.max());
-        let is_short = length * max <= u32::from(u16::MAX);
-        // The quotient of an odd length is at least 1 / (2 * length) away from where rounding changes it, in 2^-24. The
-        // weights' own rounding shifts it by less than this.
-        let shift = u64::from(max) * (2 * u64::from(weights.edge) + 1);
-        let is_whole = depth == Depth::default() && shift * 2 * u64::from(length) < 1 << 24;
-        let division = if is_whole { Division::by(length) } else { None };
-        Self { axis, weights, is_short, division }
+        let fits_16_bits = length * max <= u32::from(u16::MAX);
+        // A quotient by an odd length is at least 1 / (2 * length) away from the next half, where rounding would
+        // change. If the error of the rounded weights, in units of 2^-24, is smaller than that, a division gives the
+        // same mean.
+        let max_error = u64::from(max) * (2 * u64::from(weights.edge) + 1);
+        let is_exact = depth == Depth::default() && max_error * 2 * u64::from(length) < 1 << 24;
+        let division = if is_exact { Division::by(length) } else { None };
+        Self { axis, weights, fits_16_bits, division }
     }
 
-    pub(super) fn run<T: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
-        match (self.axis, self.is_short) {
+    pub(super) fn run<T: Sample>(&self, src: &Strip<T>, dst: &mut RowsMut<T>) {
+        match (self.axis, self.fits_16_bits) {
             (Axis::Horizontal, true) => self.horizontal::<T, u16>(src, dst),
             (Axis::Horizontal, false) => self.horizontal::<T, u32>(src, dst),
             (Axis::Vertical, true) => self.vertical::<T, u16>(src, dst),
@@ -45,21 +47,21 @@ impl BoxBlur {
         }
     }
 
-    fn horizontal<T: Sample, S: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
-        let channels = src.form().size.channels;
+    fn horizontal<T: Sample, S: Sample>(&self, src: &Strip<T>, dst: &mut RowsMut<T>) {
+        let channels = src.layout().size.channels;
         let mut scratch = [vec![], vec![], vec![]];
-        for y in dst.form().rows.clone() {
+        for y in dst.layout().rows.clone() {
             let row = src.wide_row(y as isize, self.weights.radius + 1);
             dst.write(y, |result| match self.weights.radius {
-                0..=ADDED_RADIUS => added::<T, S>(self, channels, row, result),
-                _ => doubled::<T, S>(self, channels, row, &mut scratch, result),
+                0..=MAX_RADIUS_TO_ADD => blur_row_by_adding::<T, S>(self, channels, row, result),
+                _ => blur_row_by_doubling::<T, S>(self, channels, row, &mut scratch, result),
             });
         }
     }
 
-    fn vertical<T: Sample, S: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
+    fn vertical<T: Sample, S: Sample>(&self, src: &Strip<T>, dst: &mut RowsMut<T>) {
         let radius = self.weights.radius as isize;
-        let (width, rows) = (dst.form().size.width.next_multiple_of(BLOCK), dst.form().rows.clone());
+        let (width, rows) = (dst.layout().size.width.next_multiple_of(BLOCK), dst.layout().rows.clone());
         for begin in (0..width).step_by(COLUMNS) {
             let columns = begin..width.min(begin + COLUMNS);
             let row_at = |y: isize| &src.wide_row(y, 0)[columns.clone()];
@@ -69,15 +71,15 @@ impl BoxBlur {
                 add(row_at(y), &mut sums);
             }
             for y in rows.clone() {
-                let centre = y as isize;
-                let rows = [centre - radius - 1, centre + radius + 1, centre - radius].map(row_at);
+                let center = y as isize;
+                let rows = [center - radius - 1, center + radius + 1, center - radius].map(row_at);
                 move_down(self, rows, &mut sums, &mut dst.row_mut(y)[columns.clone()]);
             }
         }
-        dst.write_sides();
+        dst.write_halo();
     }
 
-    /// The means of a block, from the sums inside the boxes and the samples before and after them.
+    /// The means of a block, from the sums of the boxes and the samples before and after each box.
     #[inline(always)]
     fn means<T: Sample, S: Sample>(
         &self,
@@ -103,9 +105,9 @@ impl BoxBlur {
     }
 }
 
-/// A row of means, each box added up anew.
+/// Computes a row of means by adding up each box from scratch.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn added<T: Sample, S: Sample>(blur: &BoxBlur, channels: usize, row: &[T], result: &mut [T]) {
+fn blur_row_by_adding<T: Sample, S: Sample>(blur: &BoxBlur, channels: usize, row: &[T], result: &mut [T]) {
     let length = 2 * blur.weights.radius as usize + 1;
     let result = result.as_chunks_mut::<BLOCK>().0;
     let taps: Vec<_> = (0..length + 2).map(|index| blocks(row, index * channels, result.len())).collect();
@@ -119,9 +121,9 @@ fn added<T: Sample, S: Sample>(blur: &BoxBlur, channels: usize, row: &[T], resul
 #[inline(always)]
 fn sum_up<T: Sample, S: Sample>(taps: &[&[[T; BLOCK]]], block: usize) -> [S; BLOCK] {
     let mut sums = [S::default(); BLOCK];
-    // Some at a time, so that the sums stay in registers meanwhile.
-    let (some, rest) = taps.as_chunks::<5>();
-    for taps in some {
+    // Five at a time, so that the sums stay in registers.
+    let (groups, rest) = taps.as_chunks::<5>();
+    for taps in groups {
         let [a, b, c, d, e] = taps.map(|tap| &tap[block]);
         for (x, sum) in sums.iter_mut().enumerate() {
             *sum = S::new(sum.value() + a[x].value() + b[x].value() + c[x].value() + d[x].value() + e[x].value());
@@ -135,9 +137,9 @@ fn sum_up<T: Sample, S: Sample>(taps: &[&[[T; BLOCK]]], block: usize) -> [S; BLO
     sums
 }
 
-/// A row of means over boxes of any length, put together from sums of 1, 2, 4, ... samples.
+/// Computes a row of means over boxes of any length by combining sums of 1, 2, 4, ... samples.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn doubled<T: Sample, S: Sample>(
+fn blur_row_by_doubling<T: Sample, S: Sample>(
     blur: &BoxBlur,
     channels: usize,
     row: &[T],
@@ -180,7 +182,7 @@ fn add<T: Sample, S: Sample>(samples: &[T], sums: &mut [S]) {
     }
 }
 
-/// One row of means; the sums move on by a row.
+/// Computes one row of means and moves the sums down by a row.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn move_down<T: Sample, S: Sample>(
     blur: &BoxBlur,
@@ -200,7 +202,8 @@ fn move_down<T: Sample, S: Sample>(
 }
 
 impl BoxWeights {
-    /// In two halves, as sums of 16-bit samples would not fit.
+    /// The weighted mean, rounded. For 16-bit samples it is computed in two halves, since products would overflow 32
+    /// bits.
     #[inline(always)]
     fn mean<T: Sample>(self, inside: u32, ends: u32) -> T {
         let weigh = |inside, ends| inside * self.inner + ends * self.edge;

@@ -1,25 +1,24 @@
-//! A weighted sum of the neighbourhood, in the order and with the roundings of Pillow's `Filter.c`.
+//! Convolution, with the order of operations and the roundings of Pillow's `Filter.c`.
 
 use multiversion::multiversion;
 
-use super::band::{BLOCK, Band, RowsMut, blocks};
 use super::division::Division;
 use super::sample::Sample;
+use super::strip::{BLOCK, RowsMut, Strip, blocks};
 use crate::filters::{Kernel, Weights};
 use crate::layout::Depth;
 
-/// Samples that are worked on at a time in floats, so that these stay in the nearest cache.
+/// The samples that are processed at a time as floats, so that these stay in the L1 cache.
 const CHUNK: usize = 8 * BLOCK;
 
-/// A coefficient that is not zero.
+/// A non-zero coefficient of the kernel.
 struct Tap<K> {
-    /// The kernel's row and column.
     row: usize,
     col: usize,
     coefficient: K,
 }
 
-/// A kernel made ready for samples of one depth.
+/// A kernel prepared for samples of one depth.
 pub(super) struct Convolution {
     kernel: Kernel,
     weights: Weights,
@@ -27,13 +26,13 @@ pub(super) struct Convolution {
     method: Method,
 }
 
-/// The fastest exact way to sum up.
+/// How sums are computed: the fastest of these that gives Pillow's result.
 enum Method {
-    /// Integers whose sums fit into 16 bits, what is added to these, and what they are divided by.
-    Short(Vec<Tap<i16>>, i16, Division),
-    /// Integers in groups, whose sums fit into 16 bits each.
-    Groups(Vec<Vec<Tap<i16>>>),
-    /// Floats, a group for each row.
+    /// Integers whose sum fits in 16 bits. The second value is added to the sum, which is then divided.
+    Int16(Vec<Tap<i16>>, i16, Division),
+    /// Groups of integers; each group's sum fits in 16 bits.
+    Int16Groups(Vec<Vec<Tap<i16>>>),
+    /// Floats, one group for each row.
     Floats(Vec<Vec<Tap<f32>>>),
 }
 
@@ -41,45 +40,44 @@ impl Convolution {
     pub(super) fn new(kernel: &Kernel, depth: Depth) -> Self {
         let weights = kernel.weights(depth);
         let taps = taps(&weights, kernel.cols);
-        let small = if depth == Depth::default() { small_groups(&weights, &taps) } else { None };
-        let method = match (small, short_division(&weights)) {
+        let groups = if depth == Depth::default() { int16_groups(&weights, &taps) } else { None };
+        let method = match (groups, int16_division(&weights)) {
             (Some(mut groups), Some((start, division))) if groups.len() == 1 => {
-                Method::Short(groups.remove(0), start, division)
+                Method::Int16(groups.remove(0), start, division)
             }
-            (Some(groups), _) => Method::Groups(groups),
+            (Some(groups), _) => Method::Int16Groups(groups),
             (None, _) => Method::Floats(taps),
         };
         Self { kernel: kernel.clone(), weights, depth, method }
     }
 
-    pub(super) fn run<T: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
+    pub(super) fn run<T: Sample>(&self, src: &Strip<T>, dst: &mut RowsMut<T>) {
         let Self { kernel, weights, depth, method } = self;
-        let channels = src.form().size.channels;
-        // Made once, and used for every row.
+        let channels = src.layout().size.channels;
         let mut samples = Vec::new();
-        for y in dst.form().rows.clone() {
+        for y in dst.layout().rows.clone() {
             let row_at = |row| src.wide_row(y as isize + kernel.row_offset(row), kernel.reach().left);
             let rows: Vec<_> = (0..kernel.rows()).map(row_at).collect();
             dst.write(y, |result| match method {
-                Method::Short(taps, start, division) => in_16_bits(&rows, channels, taps, *start, *division, result),
-                Method::Groups(groups) => in_groups(&rows, channels, groups, weights, result),
-                Method::Floats(taps) => in_floats(&rows, channels, taps, weights, depth.max(), &mut samples, result),
+                Method::Int16(taps, start, division) => sum_int16(&rows, channels, taps, *start, *division, result),
+                Method::Int16Groups(groups) => sum_int16_groups(&rows, channels, groups, weights, result),
+                Method::Floats(taps) => sum_floats(&rows, channels, taps, weights, depth.max(), &mut samples, result),
             });
         }
     }
 }
 
-/// What is added to sums that fit into 16 bits, and the division that they need.
-fn short_division(weights: &Weights) -> Option<(i16, Division)> {
+/// The number that is added to a 16-bit sum, and the division of the result.
+fn int16_division(weights: &Weights) -> Option<(i16, Division)> {
     let (scale, start) = ((1.0 / weights.reciprocal).round(), weights.start.floor());
-    // Sums beyond 16 bits are saturated, which must mean the same as 255.
+    // Sums beyond 16 bits are saturated. The result must be 255 or more, as it would be without saturation.
     if !weights.exact || start.abs() > f32::from(i16::MAX) || scale * 256.0 > f32::from(i16::MAX) {
         return None;
     }
     Some((start as i16, Division::by(scale as u32)?))
 }
 
-/// The taps, a group for each row.
+/// The taps, one group for each row of the kernel.
 fn taps(weights: &Weights, cols: usize) -> Vec<Vec<Tap<f32>>> {
     let of_row = |(row, coefficients): (usize, &[f32])| {
         let taps = coefficients.iter().enumerate().filter(|&(_, &coefficient)| coefficient != 0.0);
@@ -88,17 +86,17 @@ fn taps(weights: &Weights, cols: usize) -> Vec<Vec<Tap<f32>>> {
     weights.coefficients.chunks(cols).enumerate().map(of_row).collect()
 }
 
-/// Integer taps in groups whose sums fit into 16 bits; none where the coefficients are no small integers.
-fn small_groups(weights: &Weights, taps: &[Vec<Tap<f32>>]) -> Option<Vec<Vec<Tap<i16>>>> {
-    const LARGEST_SUM: f32 = (i16::MAX as u32 / u8::MAX as u32) as f32;
+/// Integer taps in groups whose sums fit in 16 bits; `None` if the coefficients are not small integers.
+fn int16_groups(weights: &Weights, taps: &[Vec<Tap<f32>>]) -> Option<Vec<Vec<Tap<i16>>>> {
+    const MAX_SUM: f32 = (i16::MAX as u32 / u8::MAX as u32) as f32;
     let mut groups = vec![Vec::new()];
     let mut sum = 0.0;
     for &Tap { row, col, coefficient } in taps.iter().flatten() {
-        if !weights.exact || coefficient.abs() > LARGEST_SUM {
+        if !weights.exact || coefficient.abs() > MAX_SUM {
             return None;
         }
         sum += coefficient.abs();
-        if sum > LARGEST_SUM {
+        if sum > MAX_SUM {
             groups.push(Vec::new());
             sum = coefficient.abs();
         }
@@ -108,7 +106,7 @@ fn small_groups(weights: &Weights, taps: &[Vec<Tap<f32>>]) -> Option<Vec<Vec<Tap
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn in_floats<T: Sample>(
+fn sum_floats<T: Sample>(
     rows: &[&[T]],
     channels: usize,
     taps: &[Vec<Tap<f32>>],
@@ -118,7 +116,7 @@ fn in_floats<T: Sample>(
     result: &mut [T],
 ) {
     let reach = taps.iter().flatten().map(|tap| tap.col * channels).max().unwrap_or(0);
-    // Converted well before they are read: a load that overlaps stores of a moment ago has to wait for them.
+    // A whole chunk is converted before it is read: loads that overlap recent stores would have to wait for them.
     samples.resize_with(rows.len(), || vec![0.0; CHUNK + reach]);
     for (chunk, result) in result.chunks_mut(CHUNK).enumerate() {
         for (samples, row) in samples.iter_mut().zip(rows) {
@@ -127,8 +125,8 @@ fn in_floats<T: Sample>(
             }
         }
         let result = result.as_chunks_mut::<BLOCK>().0;
-        let seen = |tap: &Tap<f32>| (blocks(&samples[tap.row], tap.col * channels, result.len()), tap.coefficient);
-        let taps: Vec<Vec<_>> = taps.iter().map(|taps| taps.iter().map(seen).collect()).collect();
+        let blocks_of = |tap: &Tap<f32>| (blocks(&samples[tap.row], tap.col * channels, result.len()), tap.coefficient);
+        let taps: Vec<Vec<_>> = taps.iter().map(|taps| taps.iter().map(blocks_of).collect()).collect();
         for (block, result) in result.iter_mut().enumerate() {
             let mut sums = [weights.start; BLOCK];
             for taps in &taps {
@@ -148,9 +146,15 @@ fn in_floats<T: Sample>(
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn in_groups<T: Sample>(rows: &[&[T]], channels: usize, groups: &[Vec<Tap<i16>>], weights: &Weights, result: &mut [T]) {
+fn sum_int16_groups<T: Sample>(
+    rows: &[&[T]],
+    channels: usize,
+    groups: &[Vec<Tap<i16>>],
+    weights: &Weights,
+    result: &mut [T],
+) {
     let result = result.as_chunks_mut::<BLOCK>().0;
-    let groups: Vec<_> = groups.iter().map(|group| seen(rows, channels, group, result.len())).collect();
+    let groups: Vec<_> = groups.iter().map(|group| tap_blocks(rows, channels, group, result.len())).collect();
     for (block, result) in result.iter_mut().enumerate() {
         let mut sums = [weights.start; BLOCK];
         for group in &groups {
@@ -163,7 +167,7 @@ fn in_groups<T: Sample>(rows: &[&[T]], channels: usize, groups: &[Vec<Tap<i16>>]
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-fn in_16_bits<T: Sample>(
+fn sum_int16<T: Sample>(
     rows: &[&[T]],
     channels: usize,
     taps: &[Tap<i16>],
@@ -172,7 +176,7 @@ fn in_16_bits<T: Sample>(
     result: &mut [T],
 ) {
     let result = result.as_chunks_mut::<BLOCK>().0;
-    let taps = seen(rows, channels, taps, result.len());
+    let taps = tap_blocks(rows, channels, taps, result.len());
     for (block, result) in result.iter_mut().enumerate() {
         let mut sums = sum_up(&taps, block).map(|sum| sum.saturating_add(start).max(0) as u16);
         division.divide(&mut sums);
@@ -180,12 +184,17 @@ fn in_16_bits<T: Sample>(
     }
 }
 
-/// What each tap sees of the rows, with its coefficient.
-fn seen<'a, T>(rows: &[&'a [T]], channels: usize, taps: &[Tap<i16>], count: usize) -> Vec<(&'a [[T; BLOCK]], i16)> {
+/// For each tap, the blocks that it weighs, and its coefficient.
+fn tap_blocks<'a, T>(
+    rows: &[&'a [T]],
+    channels: usize,
+    taps: &[Tap<i16>],
+    count: usize,
+) -> Vec<(&'a [[T; BLOCK]], i16)> {
     taps.iter().map(|tap| (blocks(rows[tap.row], tap.col * channels, count), tap.coefficient)).collect()
 }
 
-/// The sums of a block, none of which leaves 16 bits.
+/// The sums of a block, which must fit in 16 bits.
 #[inline(always)]
 fn sum_up<T: Sample>(taps: &[(&[[T; BLOCK]], i16)], block: usize) -> [i16; BLOCK] {
     let mut sums = [0i16; BLOCK];
@@ -204,10 +213,10 @@ fn finish<T: Sample>(sums: &[f32; BLOCK], weights: &Weights, max: u32, result: &
     }
 }
 
-/// The whole part of a number from 0 to 65535; a cast, which minds all numbers, compiles to no vector instruction.
+/// Truncates a number from 0 to 65535. A cast, which must handle all numbers, does not compile to vector instructions.
 #[inline(always)]
 fn truncate(number: f32) -> u32 {
-    // Among numbers this large, neighbours are 1 apart.
+    // Floats from 2^23 on are integers, so an addition of this number rounds to an integer.
     const LARGE: f32 = (1 << 23) as f32;
     let nearest = (number + LARGE) - LARGE;
     let whole = if nearest > number { nearest - 1.0 } else { nearest };

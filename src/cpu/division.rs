@@ -1,18 +1,18 @@
-//! Division of 16-bit sums by what stays the same.
+//! Division of 16-bit sums by a constant.
 
-use super::band::BLOCK;
+use super::strip::BLOCK;
 
 /// An exact division: `floor(sum / divisor)` of sums below `256 * divisor` is `sum * multiplier >> 16 >> shift`
 /// (T. Granlund, P. Montgomery, "Division by Invariant Integers using Multiplication", PLDI 1994).
 #[derive(Clone, Copy)]
 pub(super) struct Division {
-    /// None where there is nothing to divide by.
+    /// `None` for a division by 1.
     multiplier: Option<u16>,
     shift: u32,
 }
 
 impl Division {
-    /// None where 16 bits do not do.
+    /// A division by `divisor`; `None` if it is not exact in 16 bits.
     pub(super) fn by(divisor: u32) -> Option<Self> {
         if divisor == 1 {
             return Some(Self { multiplier: None, shift: 0 });
@@ -31,7 +31,7 @@ impl Division {
     #[inline(always)]
     pub(super) fn divide(self, sums: &mut [u16; BLOCK]) {
         let Some(multiplier) = self.multiplier else { return };
-        // Two loops, each of which compiles to one instruction.
+        // Two loops, since each of them compiles to one vector instruction.
         for sum in sums.iter_mut() {
             *sum = ((u32::from(*sum) * u32::from(multiplier)) >> 16) as u16;
         }

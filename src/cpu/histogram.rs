@@ -1,4 +1,4 @@
-//! How often each value comes in a window that moves along a row.
+//! A histogram of a window that moves along a row.
 
 use std::ops::Range;
 
@@ -7,20 +7,20 @@ use crate::layout::Depth;
 
 /// The windows of a row of pixels.
 pub(super) struct Windows<'a, T> {
-    /// The rows that they see, from the first one's first column on.
+    /// The rows of the windows, starting at the first window's first column.
     pub(super) rows: &'a [&'a [T]],
-    /// Columns of a window.
+    /// The columns of a window.
     pub(super) cols: usize,
-    /// Samples from one to its right neighbour.
+    /// The number of interleaved channels.
     pub(super) channels: usize,
-    /// Which samples of the rows count.
+    /// The samples of each row that are counted; others are outside the plane.
     pub(super) counted: Range<usize>,
 }
 
-/// Counts in two tiers: each of the coarse one sums up some of the fine one (T. Huang, G. Yang, G. Tang, "A Fast
-/// Two-Dimensional Median Filtering Algorithm", IEEE TASSP 27, 1979, moves one along a row).
+/// Counts in two tiers: each coarse count is the sum of `2^fine_bits` fine ones. The histogram moves along a row (T.
+/// Huang, G. Yang, G. Tang, "A Fast Two-Dimensional Median Filtering Algorithm", IEEE TASSP 27, 1979).
 pub(super) struct Histogram {
-    /// Bits of a value that tell apart those which share a coarse count.
+    /// The lower bits of a value, which the coarse counts ignore.
     fine_bits: u32,
     fine: Vec<u32>,
     coarse: Vec<u32>,
@@ -32,8 +32,8 @@ impl Histogram {
         Self { fine_bits, fine: vec![0; 1 << depth.bits], coarse: vec![0; 1 << (depth.bits - fine_bits)] }
     }
 
-    /// Moves the windows of some pixels along, and writes what `evaluate` makes of each one's counts, if anything. Before
-    /// and after, nothing is counted.
+    /// Moves the window along `pixels` and writes the value that `evaluate` computes at each, unless it is `None`. All
+    /// counts must be 0 before, and are 0 afterwards.
     pub(super) fn move_along<T: Sample>(
         &mut self,
         windows: &Windows<T>,
@@ -53,7 +53,7 @@ impl Histogram {
                 }
                 self.count(windows, x * channels + channel, |n| *n -= 1);
             }
-            // Cheaper than to clear all counts, of which there may be 65536.
+            // Cheaper than clearing all counts, up to 65536.
             for column in pixels.end..pixels.end + cols - 1 {
                 self.count(windows, column * channels + channel, |n| *n -= 1);
             }
@@ -77,14 +77,14 @@ impl Histogram {
         ((coarse << self.fine_bits) + fine) as u32
     }
 
-    /// The most frequent value, the smallest of several, if it comes three times or more.
+    /// The most frequent value, the smallest of several; `None` if no value occurs three times.
     pub(super) fn mode(&self) -> Option<u32> {
-        let (mut most, mut winner) = (2, None);
+        let (mut max_count, mut winner) = (2, None);
         for (coarse, (&sum, fine)) in self.coarse.iter().zip(self.fine.chunks(1 << self.fine_bits)).enumerate() {
-            if sum > most {
+            if sum > max_count {
                 let largest = fine.iter().copied().max().unwrap_or(0);
-                if largest > most {
-                    most = largest;
+                if largest > max_count {
+                    max_count = largest;
                     let index = fine.iter().position(|&count| count == largest);
                     winner = index.map(|index| ((coarse << self.fine_bits) + index) as u32);
                 }
@@ -94,7 +94,7 @@ impl Histogram {
     }
 }
 
-/// The index with no more than `rank` counted before it, and more with it; and how many are before it.
+/// The index that holds the `rank`-th smallest value, and the sum of the counts before that index.
 fn find(counts: &[u32], rank: u32) -> (usize, u32) {
     let mut below = 0;
     for (index, &count) in counts.iter().enumerate() {

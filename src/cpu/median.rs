@@ -1,15 +1,16 @@
-//! The medians of 3 x 3 and 5 x 5 windows in registers.
+//! The medians of 3 x 3 and 5 x 5 windows, computed in vector registers.
 
 use multiversion::multiversion;
 
-use super::band::BLOCK;
 use super::sample::Sample;
+use super::strip::BLOCK;
 
-/// Windows that are worked on at a time, so that their columns stay in the nearest cache.
+/// The windows that are processed at a time, so that their columns stay in the L1 cache.
 const CHUNK: usize = 8 * BLOCK;
 
-/// Of the sorted columns, the median of the largest smallest, the middle middle and the smallest largest
-/// (A. Paeth, "Median Finding on a 3 x 3 Grid", Graphics Gems, 1990).
+/// A row of medians of 9. After the columns are sorted, the median of each window is the median of three values: the
+/// maximum of the columns' minima, the median of their medians and the minimum of their maxima (A. Paeth, "Median
+/// Finding on a 3 x 3 Grid", Graphics Gems, 1990).
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn median_of_9<T: Sample>(rows: &[&[T]], channels: usize, result: &mut [T]) {
     let in_window = |index: usize, at| block(rows[index % 3], at + index / 3 * channels);
@@ -28,25 +29,26 @@ pub(super) fn median_of_9<T: Sample>(rows: &[&[T]], channels: usize, result: &mu
     });
 }
 
-/// Samples of a chunk's rows, with what the windows see to its right in pixels of up to 4 channels.
-const SEEN: usize = CHUNK + 3 * BLOCK;
+/// The samples of a row that a chunk's windows read, with up to 4 channels per pixel.
+const ROW_LENGTH: usize = CHUNK + 3 * BLOCK;
 
-/// The sorted columns of some windows, and those of two neighbouring columns. No block is split between two lines of the
-/// cache.
+/// The sorted values of each column of a chunk, and of each pair of neighboring columns. Aligned so that no block is
+/// split between two cache lines.
 #[repr(align(64))]
 pub(super) struct Columns<T> {
-    single: [[T; SEEN]; 5],
-    pairs: [[T; SEEN]; 10],
+    single: [[T; ROW_LENGTH]; 5],
+    pairs: [[T; ROW_LENGTH]; 10],
 }
 
 impl<T: Sample> Default for Columns<T> {
     fn default() -> Self {
-        Self { single: [[T::default(); SEEN]; 5], pairs: [[T::default(); SEEN]; 10] }
+        Self { single: [[T::default(); ROW_LENGTH]; 5], pairs: [[T::default(); ROW_LENGTH]; 10] }
     }
 }
 
-/// Sorted columns, merged to sorted pairs of columns, which are shared by the windows that they are in. Of two pairs and
-/// a column the median is found among the values that can be it.
+/// A row of medians of 25. Columns are sorted, then merged into sorted pairs of columns, and both are shared by all
+/// windows that contain them. A window is two pairs and a column; its median is selected from the few values that can
+/// be the median.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn median_of_25<T: Sample>(
     rows: &[&[T]],
@@ -80,7 +82,8 @@ pub(super) fn median_of_25<T: Sample>(
             merge_10(&mut window);
             let pairs = MERGED_10.map(|index| window[index]);
             let column = &window[20..];
-            // The 13th smallest of the 20 and the 5, of which the first so many are among the smaller 12.
+            // The 13th smallest of the pairs' 20 values and the column's 5. `largest` is the largest of the 13 smallest
+            // values if `from_column` of them are from the column; the true number gives the minimum.
             let largest = |from_column: usize| pairs[5 - from_column].max(column[from_column - 1]);
             [pairs[5].min(largest(1)).min(largest(2)).min(largest(3)).min(largest(4)).min(largest(5))]
         });
@@ -93,7 +96,7 @@ fn block<T>(row: &[T], at: usize) -> &[T; BLOCK] {
     &row[at..][..BLOCK].as_chunks().0[0]
 }
 
-/// Writes to `outputs` what `map` makes of the inputs, from block to block.
+/// Applies `map` to each position of the inputs and writes the results to `outputs`, block by block.
 #[inline(always)]
 fn map_blocks<'a, T: Sample, const I: usize, const O: usize>(
     length: usize,
@@ -116,7 +119,8 @@ fn map_blocks<'a, T: Sample, const I: usize, const O: usize>(
     }
 }
 
-/// A function that puts the smaller value of each pair first. Spelled out, as a loop over pairs would stay one.
+/// A function that compares the values of each pair and swaps them if the second is smaller. The comparators are
+/// expanded by a macro, since compilers do not unroll a loop over them.
 macro_rules! network {
     ($(#[$doc:meta])* $name:ident, $count:literal: $(($low:literal, $high:literal)),* $(,)?) => {
         $(#[$doc])*
@@ -131,14 +135,14 @@ macro_rules! network {
 network!(sort_3, 3: (0, 1), (1, 2), (0, 1));
 network!(sort_5, 5: (0, 3), (1, 4), (0, 2), (1, 3), (0, 1), (2, 4), (1, 2), (3, 4), (2, 3));
 network!(
-    /// Merges two sorted lists (K. Batcher, "Sorting Networks and Their Applications", AFIPS 1968), to be read in the
-    /// order of `MERGED_5`.
+    /// Merges two sorted lists of 5 (K. Batcher, "Sorting Networks and Their Applications", AFIPS 1968). The result is
+    /// in the order of `MERGED_5`.
     merge_5, 10: (0, 5), (1, 6), (2, 7), (3, 8), (4, 9), (4, 5), (2, 4), (3, 6), (7, 5), (1, 2), (3, 4), (6, 7), (8, 5)
 );
 const MERGED_5: [usize; 10] = [0, 1, 2, 3, 4, 6, 7, 8, 5, 9];
 network!(
-    /// Merges two sorted lists before the last 5 values, as far as it takes for the 8th to the 13th smallest, which then
-    /// stand at `MERGED_10`.
+    /// Merges the first 10 and the next 10 of 25 values, both sorted, only as far as needed for the 8th to the 13th
+    /// smallest, which end up at `MERGED_10`.
     merge_10, 25:
     (0, 10), (1, 11), (2, 12), (3, 13), (4, 14), (5, 15), (6, 16), (7, 17), (8, 18), (9, 19), (8, 10), (9, 11), (4, 8),
     (5, 9), (6, 12), (7, 13), (14, 10), (15, 11), (6, 8), (7, 9), (12, 14), (13, 15), (7, 8), (9, 12), (13, 14),

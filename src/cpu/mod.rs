@@ -1,25 +1,25 @@
-//! How filters run without a GPU: the shaders' arithmetic in safe Rust, over all cores. Each operation has the name of
-//! its shader, and gives the same bytes.
+//! The CPU backend: the shaders' arithmetic in safe Rust, on all cores. Each operation is in a file named like its
+//! shader and gives the same bytes.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
-    reason = "Kernels count in what the frame's layout and the filter's reach allow. Where one counts wrong, a looked-up \
-              index ends as an element's error, and a skipped one would be a wrong picture. Fuzzing checks overflows."
+    reason = "Indices follow from the frame's layout and the filter's reach. If one is wrong, the panic becomes an \
+              error of the element, which is better than a wrong picture. Fuzzing tests overflows."
 )]
 
-mod band;
 mod box_blur;
+mod channel_view;
 mod convolve;
 mod division;
-mod extreme;
 mod histogram;
 mod median;
+mod min_max;
 mod mode;
 mod network;
 mod program;
 mod rank;
 mod sample;
-mod sheet;
+mod strip;
 mod unsharp;
 
 pub use program::Program;

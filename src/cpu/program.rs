@@ -1,42 +1,42 @@
-//! A plan made ready for frames of one layout.
+//! A plan prepared for frames of one layout.
 
 use std::ops::Range;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use super::band::{Band, RowsMut, rows_seen};
 use super::box_blur::BoxBlur;
+use super::channel_view::{ChannelView, Stored};
 use super::convolve::Convolution;
 use super::mode::mode;
 use super::rank::RankFilter;
 use super::sample::Sample;
-use super::sheet::{Sheet, Stored};
+use super::strip::{RowsMut, Strip, rows_read};
 use super::unsharp::unsharp;
-use crate::filters::{Margins, Op, Outside, Pass, Plan};
+use crate::filters::{BorderMode, Margins, Op, Pass, Plan};
 use crate::layout::{Depth, Layout, PlaneBytes, PlaneBytesMut};
 use crate::sync::lock;
 
-/// A plan on the CPU, with the memory its frames pass through.
+/// A plan on the CPU, with its scratch memory.
 pub struct Program {
     layout: Layout,
-    /// The sheets of each plane.
-    sheets: Vec<Vec<Sheet>>,
+    /// The channel views of each plane.
+    views: Vec<Vec<ChannelView>>,
     steps: Vec<Step>,
-    /// One for each thread.
+    /// The scratch memory of each thread.
     scratch: Vec<Mutex<Scratch>>,
 }
 
-/// A pass ready to run.
+/// A pass, prepared.
 struct Step {
     pass: Pass,
-    /// Whether a filter begins here.
-    begins: bool,
-    work: Work,
+    /// Whether this is a filter's first pass.
+    is_first: bool,
+    operation: Operation,
 }
 
-/// What a pass does, made ready.
-enum Work {
+/// A pass's operation, prepared.
+enum Operation {
     Convolve(Convolution),
     BoxBlur(BoxBlur),
     Rank(RankFilter),
@@ -47,18 +47,18 @@ enum Work {
         percent: i32,
         threshold: i32,
     },
-    /// Nothing: the element leaves such plans to a GPU.
+    /// Copies its input: the element runs such plans on a GPU only.
     Shader,
 }
 
-/// What a thread works in: what a filter began with, what the pass before wrote, and what the pass writes.
+/// A thread's strips, for samples of one byte and of two: see [`BASE`], [`SRC`] and [`DST`].
 #[derive(Default)]
 struct Scratch {
-    bytes: [Band<u8>; 3],
-    words: [Band<u16>; 3],
+    bytes: [Strip<u8>; 3],
+    words: [Strip<u16>; 3],
 }
 
-/// Some rows of a plane, which are filtered together through all passes, so that they stay in a core's cache.
+/// Some rows of a plane, on which all passes run one after the other, so that the rows stay in a core's cache.
 struct Job<'a> {
     plane: usize,
     rows: Range<usize>,
@@ -66,15 +66,15 @@ struct Job<'a> {
     target: PlaneBytesMut<'a>,
 }
 
-/// A job has at least so many rows, and so many times those that its windows see besides.
-const LEAST_ROWS: usize = 32;
-const ROWS_PER_HALO: usize = 8;
+/// The minimum number of rows of a job, in all and per row of its halo, which other jobs compute too.
+const MIN_ROWS: usize = 32;
+const MIN_ROWS_PER_HALO_ROW: usize = 8;
 
 impl Program {
     /// Prepares `plan` for frames of `layout`.
     pub fn new(layout: Layout, plan: &Plan) -> Self {
         let scratch = (0..rayon::current_num_threads()).map(|_| Mutex::default()).collect();
-        let mut program = Self { layout, sheets: Vec::new(), steps: Vec::new(), scratch };
+        let mut program = Self { layout, views: Vec::new(), steps: Vec::new(), scratch };
         program.set_plan(plan);
         program
     }
@@ -82,16 +82,16 @@ impl Program {
     /// Runs `plan` from the next frame on.
     pub fn set_plan(&mut self, plan: &Plan) {
         let planes = 0..self.layout.planes.len();
-        self.sheets = planes.map(|plane| Sheet::of_plane(plane, &self.layout, plan)).collect();
+        self.views = planes.map(|plane| ChannelView::of_plane(plane, &self.layout, plan)).collect();
         let passes = plan.filters.iter().flat_map(|filter| filter.passes.iter().enumerate());
-        let mut before = std::mem::take(&mut self.steps);
+        let mut previous = std::mem::take(&mut self.steps);
         let step = |(index, pass): (usize, &Pass)| {
-            // What makes a pass ready can take longer than a frame.
-            let work = match before.iter().position(|step| step.pass.op == pass.op) {
-                Some(same) => before.swap_remove(same).work,
-                None => Work::new(&pass.op, self.layout.depth),
+            // Prepared operations are reused, since preparing one can take longer than a frame.
+            let operation = match previous.iter().position(|step| step.pass.op == pass.op) {
+                Some(same) => previous.swap_remove(same).operation,
+                None => Operation::new(&pass.op, self.layout.depth),
             };
-            Step { pass: pass.clone(), begins: index == 0, work }
+            Step { pass: pass.clone(), is_first: index == 0, operation }
         };
         self.steps = passes.map(step).collect();
     }
@@ -109,7 +109,7 @@ impl Program {
         });
     }
 
-    /// A plane's rows, shared out.
+    /// Divides a plane's rows into jobs.
     fn jobs<'a>(
         &self,
         plane: usize,
@@ -118,8 +118,8 @@ impl Program {
     ) -> impl Iterator<Item = Job<'a>> {
         let (height, stride) = (self.layout.planes[plane].height, target.stride);
         let halo: u32 = self.steps.iter().map(|step| step.pass.op.reach()).map(|reach| reach.up + reach.down).sum();
-        let share = height.div_ceil(self.scratch.len()).max(1);
-        let rows = (halo as usize * ROWS_PER_HALO).max(LEAST_ROWS).min(share);
+        let rows_per_thread = height.div_ceil(self.scratch.len()).max(1);
+        let rows = (halo as usize * MIN_ROWS_PER_HALO_ROW).max(MIN_ROWS).min(rows_per_thread);
         target.data.chunks_mut(stride * rows).take(height.div_ceil(rows)).enumerate().map(move |(index, data)| Job {
             plane,
             rows: index * rows..height.min((index + 1) * rows),
@@ -128,90 +128,94 @@ impl Program {
         })
     }
 
-    fn run_job<T: Stored>(&self, job: Job, bands: &mut [Band<T>; 3]) {
+    fn run_job<T: Stored>(&self, job: Job, strips: &mut [Strip<T>; 3]) {
         let row_bytes = self.layout.planes[job.plane].row_bytes;
         let source_row = |y: usize| &job.source.data[y * job.source.stride..][..row_bytes];
         let rows = || job.rows.clone().zip((0..).step_by(job.target.stride));
-        let sheets = &self.sheets[job.plane];
+        let views = &self.views[job.plane];
         let PlaneBytesMut { data: target, stride } = job.target;
-        if sheets.len() > 1 {
-            // Between components there may be bytes of none.
+        if views.len() > 1 {
+            // Some bytes may belong to no component.
             rows().for_each(|(y, at)| target[at..][..row_bytes].copy_from_slice(source_row(y)));
         }
-        for sheet in sheets {
-            let packer = sheet.packer();
-            if !sheet.is_filtered() {
-                let nothing = vec![T::default(); sheet.size.width];
-                rows().for_each(|(y, at)| packer.pack(source_row(y), &nothing, &mut target[at..][..row_bytes]));
+        for view in views {
+            let packer = view.packer();
+            if !view.is_filtered() {
+                let unused = vec![T::default(); view.size.width];
+                rows().for_each(|(y, at)| packer.pack(source_row(y), &unused, &mut target[at..][..row_bytes]));
                 continue;
             }
             let mut frame = packer.rows_of_frame(job.rows.clone(), target, stride);
-            if self.filter(sheet, job.rows.clone(), source_row, bands, &mut frame) == Place::Band {
-                let filtered = &bands[SRC];
+            if self.filter(view, job.rows.clone(), source_row, strips, &mut frame) == Location::Strip {
+                let filtered = &strips[SRC];
                 rows().for_each(|(y, at)| packer.pack(source_row(y), filtered.row(y), &mut target[at..][..row_bytes]));
             }
         }
     }
 
-    /// Filters some rows of a sheet.
+    /// Runs all passes on some rows of a view. Unpacks from `source_row`; the last pass writes to `frame` if there is
+    /// one.
     fn filter<'a, T: Stored>(
         &self,
-        sheet: &Sheet,
+        view: &ChannelView,
         rows: Range<usize>,
         source_row: impl Fn(usize) -> &'a [u8],
-        bands: &mut [Band<T>; 3],
+        strips: &mut [Strip<T>; 3],
         frame: &mut Option<RowsMut<T>>,
-    ) -> Place {
-        let size = sheet.size;
-        let layout_for = |step: Option<&Step>| match step {
-            Some(Step { pass, .. }) => (pass.op.reach(), pass.outside),
-            None => (Margins::default(), Outside::default()),
+    ) -> Location {
+        let size = view.size;
+        let window_of = |step: Option<&Step>| match step {
+            Some(Step { pass, .. }) => (pass.op.reach(), pass.border_mode),
+            None => (Margins::default(), BorderMode::default()),
         };
-        // The rows that go into each pass; the last pass makes those asked for.
+        // The rows that each pass reads, with its halo; the last pass writes `rows`.
         let mut inputs = vec![rows.clone()];
         for step in self.steps.iter().rev() {
-            let (reach, outside) = layout_for(Some(step));
-            inputs.push(rows_seen(inputs[inputs.len() - 1].clone(), reach, outside, size.height));
+            let (reach, border_mode) = window_of(Some(step));
+            inputs.push(rows_read(inputs[inputs.len() - 1].clone(), reach, border_mode, size.height));
         }
         inputs.reverse();
 
-        let (reach, outside) = layout_for(self.steps.first());
-        bands[SRC].lay_out(size, inputs[0].clone(), reach, outside);
-        let mut unpacked = bands[SRC].rows_mut();
-        inputs[0].clone().for_each(|y| unpacked.write(y, |row| sheet.unpack(source_row(y), row)));
+        let (reach, border_mode) = window_of(self.steps.first());
+        strips[SRC].set_layout(size, inputs[0].clone(), reach, border_mode);
+        let mut unpacked = strips[SRC].rows_mut();
+        inputs[0].clone().for_each(|y| unpacked.write(y, |row| view.unpack(source_row(y), row)));
         for (index, step) in self.steps.iter().enumerate() {
-            let [base, src, dst] = bands;
-            let base = if step.begins { &*src } else { &*base };
+            let [base, src, dst] = strips;
+            let base = if step.is_first { &*src } else { &*base };
             let next = self.steps.get(index + 1);
             if let (None, Some(frame)) = (next, &mut *frame) {
-                step.run(sheet.depth, base, src, frame);
-                return Place::Frame;
+                step.run(view.depth, base, src, frame);
+                return Location::Frame;
             }
-            let (reach, outside) = layout_for(next);
-            dst.lay_out(size, inputs[index + 1].clone(), reach, outside);
-            step.run(sheet.depth, base, src, &mut dst.rows_mut());
-            bands.swap(SRC, DST);
-            // What the filter began with is now in the last band, and lasts until its end in the first.
-            if step.begins {
-                bands.swap(BASE, DST);
+            let (reach, border_mode) = window_of(next);
+            dst.set_layout(size, inputs[index + 1].clone(), reach, border_mode);
+            step.run(view.depth, base, src, &mut dst.rows_mut());
+            strips.swap(SRC, DST);
+            // The filter's input is now in DST; it is kept in BASE until the filter's last pass.
+            if step.is_first {
+                strips.swap(BASE, DST);
             }
         }
-        Place::Band
+        Location::Strip
     }
 }
 
-/// Where the filtered rows are: in `bands[SRC]`, or in the frame.
+/// The location of the filtered rows: `strips[SRC]`, or the output frame.
 #[derive(PartialEq)]
-enum Place {
-    Band,
+enum Location {
+    Strip,
     Frame,
 }
 
+/// The strip with the input of a filter's first pass.
 const BASE: usize = 0;
+/// The strip with the output of the previous pass.
 const SRC: usize = 1;
+/// The strip that a pass writes.
 const DST: usize = 2;
 
-impl Work {
+impl Operation {
     fn new(op: &Op, depth: Depth) -> Self {
         match *op {
             Op::Convolve(ref kernel) => Self::Convolve(Convolution::new(kernel, depth)),
@@ -225,15 +229,15 @@ impl Work {
 }
 
 impl Step {
-    fn run<T: Sample>(&self, depth: Depth, base: &Band<T>, src: &Band<T>, dst: &mut RowsMut<T>) {
-        match &self.work {
-            Work::Convolve(convolution) => convolution.run(src, dst),
-            Work::BoxBlur(blur) => blur.run(src, dst),
-            Work::Rank(filter) => filter.run(src, dst),
-            Work::Mode { radius } => mode(*radius, depth, src, dst),
-            Work::Unsharp { percent, threshold } => unsharp(*percent, *threshold, depth, base, src, dst),
-            Work::Shader => dst.keep(Margins::symmetric(u32::MAX, u32::MAX), src),
+    fn run<T: Sample>(&self, depth: Depth, base: &Strip<T>, src: &Strip<T>, dst: &mut RowsMut<T>) {
+        match &self.operation {
+            Operation::Convolve(convolution) => convolution.run(src, dst),
+            Operation::BoxBlur(blur) => blur.run(src, dst),
+            Operation::Rank(filter) => filter.run(src, dst),
+            Operation::Mode { radius } => mode(*radius, depth, src, dst),
+            Operation::Unsharp { percent, threshold } => unsharp(*percent, *threshold, depth, base, src, dst),
+            Operation::Shader => dst.restore_border(Margins::symmetric(u32::MAX, u32::MAX), src),
         }
-        dst.keep(self.pass.keep, base);
+        dst.restore_border(self.pass.untouched, base);
     }
 }

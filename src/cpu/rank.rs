@@ -1,18 +1,18 @@
 //! The `rank`-th smallest value of each window.
 
-use super::band::{Band, RowsMut, Size};
-use super::extreme::extreme;
 use super::histogram::{Histogram, Windows};
 use super::median::{Columns, median_of_9, median_of_25};
+use super::min_max::min_max;
 use super::network::Network;
 use super::sample::Sample;
+use super::strip::{RowsMut, Size, Strip};
 use crate::filters::last_rank;
 use crate::layout::Depth;
 
-/// Up to this side a network is faster than a histogram, as measured with AVX-512 on samples of 8 bits.
-const NETWORK_SIZE: usize = 13;
+/// Up to this side, a selection network is faster than a histogram (measured with AVX-512 on 8-bit samples).
+const MAX_NETWORK_SIZE: usize = 13;
 
-/// A rank filter made ready for samples of one depth.
+/// A rank filter prepared for samples of one depth.
 pub(super) struct RankFilter {
     size: u32,
     rank: u32,
@@ -20,46 +20,39 @@ pub(super) struct RankFilter {
     method: Method,
 }
 
-/// How to find the value.
+/// The way to find the value.
 enum Method {
-    /// The smallest.
-    Smallest,
-    /// The largest.
-    Largest,
-    /// The median of 3 x 3.
+    Min,
+    Max,
     MedianOf9,
-    /// The median of 5 x 5.
     MedianOf25,
-    /// A network of exchanges.
     Network(Network),
-    /// A histogram that moves along.
     Histogram,
 }
 
 impl RankFilter {
     pub(super) fn new(size: u32, rank: u32, depth: Depth) -> Self {
         let method = match (size as usize, rank as usize) {
-            (_, 0) => Method::Smallest,
-            _ if rank == last_rank(size) => Method::Largest,
+            (_, 0) => Method::Min,
+            _ if rank == last_rank(size) => Method::Max,
             (3, 4) => Method::MedianOf9,
             (5, 12) => Method::MedianOf25,
-            (size, rank) if size <= NETWORK_SIZE => Method::Network(Network::new(size, rank)),
+            (size, rank) if size <= MAX_NETWORK_SIZE => Method::Network(Network::new(size, rank)),
             _ => Method::Histogram,
         };
         Self { size, rank, depth, method }
     }
 
-    pub(super) fn run<T: Sample>(&self, src: &Band<T>, dst: &mut RowsMut<T>) {
+    pub(super) fn run<T: Sample>(&self, src: &Strip<T>, dst: &mut RowsMut<T>) {
         let radius = self.size / 2;
-        let Size { width, channels, .. } = src.form().size;
-        // Each is made by the first row that needs it.
+        let Size { width, channels, .. } = src.layout().size;
         let (mut slots, mut columns, mut histogram) = (Vec::new(), None, None);
-        for y in dst.form().rows.clone() {
+        for y in dst.layout().rows.clone() {
             let first = y as isize - radius as isize;
             let rows: Vec<_> = (first..first + self.size as isize).map(|y| src.wide_row(y, radius)).collect();
             dst.write(y, |result| match &self.method {
-                Method::Smallest => extreme::<T, false>(&rows, channels, &mut slots, result),
-                Method::Largest => extreme::<T, true>(&rows, channels, &mut slots, result),
+                Method::Min => min_max::<T, false>(&rows, channels, &mut slots, result),
+                Method::Max => min_max::<T, true>(&rows, channels, &mut slots, result),
                 Method::MedianOf9 => median_of_9(&rows, channels, result),
                 Method::MedianOf25 => {
                     median_of_25(&rows, channels, columns.get_or_insert_with(Columns::default), result)

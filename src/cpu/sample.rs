@@ -1,11 +1,10 @@
-//! The values that filters work on.
+//! The number types that filters compute with.
 
-/// A sample of 8 bits, one of 10 to 16, or a sum of some.
+/// A sample of 8 bits (`u8`), a sample of 10 to 16 bits (`u16`), or a sum of samples (`u16`, `u32`).
 pub(super) trait Sample: Copy + Default + Ord + Send + Sync + 'static {
-    /// Of a value that the type holds.
+    /// Converts from a value, which must fit.
     fn new(value: u32) -> Self;
 
-    /// Its value.
     fn value(self) -> u32;
 }
 

@@ -1,17 +1,17 @@
-//! Box blurs with fractional radii, the Gaussian blur that Pillow makes of them, and what it sharpens with that.
+//! Box blurs of fractional radius, Pillow's Gaussian blur, which repeats them, and its unsharp mask.
 
 use super::{Axis, Border, Filter, Margins, Op};
 
-/// The integer weights of a box of fractional radius, as in Pillow's `BoxBlur.c`.
+/// The integer weights of a box of fractional radius, as in Pillow's `BoxBlur.c`:
 ///
-/// `out = (inner * sum(samples -radius..=radius) + edge * (the two samples beyond) + 2^23) >> 24`
+/// `out = (inner * sum(samples -radius..=radius) + edge * (the sum of the two samples beyond) + 2^23) >> 24`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BoxWeights {
     /// The whole part of the radius.
     pub radius: u32,
-    /// The weight of a sample inside, in 2^-24.
+    /// The weight of each sample up to `radius`, in units of 2^-24.
     pub inner: u32,
-    /// The weight of the sample beyond either end, in 2^-24.
+    /// The weight of the next sample on either side, in units of 2^-24.
     pub edge: u32,
 }
 
@@ -25,22 +25,23 @@ impl BoxWeights {
     }
 }
 
-/// How often a Gaussian blur repeats a box blur.
+/// The number of box blurs that approximate a Gaussian.
 const BOXES: usize = 3;
 
-/// The mean over a box of the given radii, in samples; a radius of 0 leaves its direction alone.
+/// The mean over a box of the given radii, in samples. A radius of 0 does not blur in its direction.
 pub fn box_blur(radius_x: f32, radius_y: f32, border: Border) -> Filter {
     Filter::new(boxes(radius_x, radius_y, 1), border, reach(radius_x, radius_y, 1))
 }
 
-/// Pillow's Gaussian blur: three box blurs each way. `sigma` is the standard deviation, in samples.
+/// Pillow's Gaussian blur: three box blurs in each direction. `sigma_x` and `sigma_y` are standard deviations, in
+/// samples.
 pub fn gaussian_blur(sigma_x: f32, sigma_y: f32, border: Border) -> Filter {
     let (x, y) = (box_radius(sigma_x, BOXES), box_radius(sigma_y, BOXES));
     Filter::new(boxes(x, y, BOXES), border, reach(x, y, BOXES))
 }
 
-/// Pillow's unsharp mask: `percent` hundredths of the difference from a Gaussian blur are added, where that is larger
-/// than `threshold` levels.
+/// Pillow's unsharp mask: `percent` hundredths of the difference from a Gaussian blur are added if the difference is
+/// larger than `threshold`, in 255ths of the largest value.
 pub fn unsharp_mask(sigma_x: f32, sigma_y: f32, percent: i32, threshold: i32, border: Border) -> Filter {
     let (x, y) = (box_radius(sigma_x, BOXES), box_radius(sigma_y, BOXES));
     let mut ops = boxes(x, y, BOXES);
@@ -56,16 +57,16 @@ fn boxes(radius_x: f32, radius_y: f32, times: usize) -> Vec<Op> {
         .collect()
 }
 
-/// How far `times` boxes of these radii reach together.
+/// The reach of `times` box blurs of these radii, one after the other.
 fn reach(radius_x: f32, radius_y: f32, times: usize) -> Margins {
     let [x, y] = [radius_x, radius_y].map(|radius| (radius.ceil() as u32).saturating_mul(times as u32));
     Margins::symmetric(x, y)
 }
 
-/// The radius of the box whose `times`-fold repetition has the standard deviation `sigma`.
+/// The radius of the box blur that has the standard deviation `sigma` if it is repeated `times` times.
 ///
 /// Gwosdek, Grewenig, Bruhn, Weickert, "Theoretical Foundations of Gaussian Convolution by Extended Box Filtering"
-/// (SSVM 2011), in the precision of each step of Pillow's `_gaussian_blur_radius`.
+/// (SSVM 2011). Each step has the precision that it has in Pillow's `_gaussian_blur_radius`.
 fn box_radius(sigma: f32, times: usize) -> f32 {
     let sigma2 = sigma * sigma / times as f32;
     let length = (12.0 * f64::from(sigma2) + 1.0).sqrt() as f32;
@@ -96,11 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_pass_keeps_the_border() {
+    fn only_the_last_pass_leaves_the_border_untouched() {
         let filter = gaussian_blur(2.0, 2.0, Border::Copy);
-        let kept: Vec<_> = filter.passes.iter().map(|pass| pass.keep).collect();
-        assert_eq!(kept[..5], [Margins::default(); 5]);
-        assert_eq!(kept[5], Margins::symmetric(6, 6));
+        let untouched: Vec<_> = filter.passes.iter().map(|pass| pass.untouched).collect();
+        assert_eq!(untouched[..5], [Margins::default(); 5]);
+        assert_eq!(untouched[5], Margins::symmetric(6, 6));
     }
 
     #[test]

@@ -1,31 +1,31 @@
-//! What happens where a window leaves the plane.
+//! Borders: what happens if a window leaves the plane.
 
 /// The border a user asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Border {
     /// Samples whose window leaves the plane are copied.
     Copy,
-    /// Beyond the edge, one of these.
-    Outside(Outside),
+    /// Every sample is filtered, with these samples outside the plane.
+    Extend(BorderMode),
 }
 
-/// What a window sees outside the plane.
+/// The samples that a window reads outside the plane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u32)]
-pub enum Outside {
-    /// The plane's edge samples continue.
+pub enum BorderMode {
+    /// The nearest edge sample: `a a | a b c`.
     #[default]
     Clamp = 0,
     /// Zeros.
     Zero = 1,
-    /// The plane mirrored at its edge samples, which come once: `c b | a b c`.
+    /// The plane mirrored at its edge samples, which are not repeated: `c b | a b c`.
     Mirror = 2,
-    /// Nothing: the window ends at the edge. Only the mode filter can do with fewer samples.
-    Nothing = 3,
+    /// No samples: the window is truncated at the edge. Only the mode filter accepts fewer samples.
+    Truncate = 3,
 }
 
-impl Outside {
-    /// Which of `length` samples is seen at `position`; nothing stands for a zero.
+impl BorderMode {
+    /// The index, below `length`, of the sample that a window reads at `position`; `None` means zero.
     pub fn resolve(self, position: isize, length: usize) -> Option<usize> {
         let last = (length as isize).saturating_sub(1);
         let inside = (0..=last).contains(&position);
@@ -42,26 +42,26 @@ impl Outside {
     }
 }
 
-/// How far something reaches from a sample, or from a plane's edges, in samples.
+/// Distances to the four sides, in samples and rows: the reach of a window around its sample, or a plane's border.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Margins {
-    /// Samples to the left.
+    /// Samples on the left.
     pub left: u32,
-    /// Samples to the right.
+    /// Samples on the right.
     pub right: u32,
-    /// Rows upwards.
+    /// Rows above.
     pub up: u32,
-    /// Rows downwards.
+    /// Rows below.
     pub down: u32,
 }
 
 impl Margins {
-    /// The same to either side, and up and down.
+    /// `x` samples on the left and right, `y` rows above and below.
     pub fn symmetric(x: u32, y: u32) -> Self {
         Self { left: x, right: x, up: y, down: y }
     }
 
-    /// The larger of the two to each side.
+    /// The larger distance on each side.
     pub fn max(self, other: Self) -> Self {
         Self {
             left: self.left.max(other.left),
@@ -73,11 +73,11 @@ impl Margins {
 }
 
 impl Border {
-    /// What the passes of a filter with this reach see, and what its last one leaves as it was.
-    pub(super) fn resolve(self, reach: Margins) -> (Outside, Margins) {
+    /// For a filter with this reach: the border mode of its passes, and the border that its last pass leaves untouched.
+    pub(super) fn resolve(self, reach: Margins) -> (BorderMode, Margins) {
         match self {
-            Self::Copy => (Outside::Clamp, reach),
-            Self::Outside(outside) => (outside, Margins::default()),
+            Self::Copy => (BorderMode::Clamp, reach),
+            Self::Extend(border_mode) => (border_mode, Margins::default()),
         }
     }
 }

@@ -3,10 +3,10 @@
 use super::{Border, Filter, FilterError, Margins, Op};
 use crate::layout::Depth;
 
-/// The longest side of a kernel.
+/// The maximum of a kernel's width and height.
 pub(super) const MAX_SIDE: usize = 63;
 
-/// Which way the kernel's rows are laid over the picture.
+/// The vertical order of a kernel's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KernelOrder {
     /// Row 0 weighs the upper row (NumPy, OpenCV, FFmpeg).
@@ -20,45 +20,44 @@ pub enum KernelOrder {
 pub enum Rounding {
     /// Rounded half up, as in Pillow.
     HalfUp,
-    /// Its fraction cut off, as by NumPy's conversion to integers.
+    /// Truncated, as by NumPy's conversion to integers.
     Down,
 }
 
 /// A convolution: `clip(offset + sum of coefficients * samples / scale)`, rounded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernel {
-    /// Columns of the kernel.
+    /// The number of columns.
     pub cols: usize,
-    /// Coefficients, row by row.
+    /// The coefficients, row by row.
     coefficients: Vec<f32>,
-    /// What they are divided by.
+    /// The divisor of the sum.
     scale: f32,
-    /// Which way the rows go.
     order: KernelOrder,
     /// Added to every sum, in 255ths of the largest value.
     offset: f32,
-    /// How the sum is rounded.
     rounding: Rounding,
 }
 
-/// How a kernel is computed: `clip((start + sum of coefficients * samples) * reciprocal)`, truncated. In f32, each row of
-/// the kernel is summed from left to right, and the rows are added to the start in turn.
+/// The numbers that a backend computes a kernel with: `clip((start + sum of coefficients * samples) * reciprocal)`,
+/// truncated. In f32, each row of the kernel is summed from left to right, then the rows' sums are added to `start` one
+/// after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights {
-    /// Coefficients, row by row.
+    /// The coefficients, row by row.
     pub coefficients: Vec<f32>,
-    /// What a sum begins with.
+    /// The initial value of the sum.
     pub start: f32,
-    /// What it is multiplied by at the end.
+    /// The factor of the sum.
     pub reciprocal: f32,
-    /// Whether the coefficients are integers, and no sum is rounded, in whatever order it is taken.
+    /// Whether the coefficients are integers and f32 holds every sum exactly, in any order of summation.
     pub exact: bool,
 }
 
 impl Kernel {
-    /// Reads a kernel's text: rows parted by `;`, numbers by spaces or commas.
+    /// Reads a kernel's text: rows separated by `;`, numbers by spaces or commas.
     ///
-    /// `scale` divides the coefficients; 0 stands for their sum, or 1 where that is 0.
+    /// `scale` divides the coefficients; 0 stands for their sum, or for 1 if the sum is 0.
     pub fn parse(
         text: &str,
         scale: f64,
@@ -88,28 +87,28 @@ impl Kernel {
         Ok(kernel)
     }
 
-    /// Whether a sum over samples of any depth may leave f32. Of infinities no two backends make the same.
+    /// Whether a sum over samples of any depth may overflow f32: the backends would not agree on infinities.
     fn overflows(&self) -> bool {
-        const DEEPEST: f32 = u16::MAX as f32;
+        const MAX_SAMPLE: f32 = u16::MAX as f32;
         let coefficients = self.coefficients.iter().map(|c| (c / self.scale).abs()).sum::<f32>();
-        let largest = coefficients * DEEPEST + self.offset.abs() * DEEPEST / 255.0;
-        !largest.is_finite() || !self.scale.is_finite()
+        let max_sum = coefficients * MAX_SAMPLE + self.offset.abs() * MAX_SAMPLE / 255.0;
+        !max_sum.is_finite() || !self.scale.is_finite()
     }
 
     fn new(cols: usize, coefficients: &[f64], scale: f64, offset: f64, order: KernelOrder) -> Self {
-        // The sum is taken in f64, as Pillow does.
+        // Pillow sums in f64.
         let sum: f64 = coefficients.iter().sum();
         let scale = [scale, sum].into_iter().find(|&s| s != 0.0).unwrap_or(1.0) as f32;
         let coefficients = coefficients.iter().map(|&c| c as f32).collect();
         Self { cols, coefficients, scale, order, offset: offset as f32, rounding: Rounding::HalfUp }
     }
 
-    /// Rows of the kernel.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.coefficients.len().checked_div(self.cols).unwrap_or(0)
     }
 
-    /// How many rows below the sample the row is that this row of the kernel weighs.
+    /// The distance in rows from the sample down to the row that this row of the kernel weighs; negative: up.
     pub fn row_offset(&self, row: usize) -> isize {
         let from_anchor = (row as isize).saturating_sub_unsigned(self.rows() / 2);
         match self.order {
@@ -118,20 +117,21 @@ impl Kernel {
         }
     }
 
-    /// How to compute it for samples of this depth: exactly where its numbers are integers and that is how it is meant,
-    /// else with Pillow's roundings.
+    /// The numbers for samples of this depth: exact integers if possible and if they give Pillow's result, else
+    /// Pillow's own sequence of roundings.
     pub fn weights(&self, depth: Depth) -> Weights {
         self.integers(depth).unwrap_or_else(|| Weights {
             coefficients: self.coefficients.iter().map(|c| c / self.scale).collect(),
-            // Added in f64, as Pillow does.
-            start: (f64::from(self.offset_at(depth)) + self.added()) as f32,
+            // Pillow adds these two in f64.
+            start: (f64::from(self.offset_at(depth)) + self.rounding_bias()) as f32,
             reciprocal: 1.0,
             exact: false,
         })
     }
 
-    /// What rounds a sum once it is truncated. To cut off a fraction, nothing but what f32 may have lost.
-    fn added(&self) -> f64 {
+    /// The number whose addition before truncation rounds a sum. For [`Rounding::Down`] it only makes up for f32's
+    /// errors.
+    fn rounding_bias(&self) -> f64 {
         match self.rounding {
             Rounding::HalfUp => 0.5,
             Rounding::Down => 1.0 / 1024.0,
@@ -142,30 +142,31 @@ impl Kernel {
         (f64::from(self.offset) * f64::from(depth.max()) / 255.0) as f32
     }
 
-    /// The sum of integers, whose quotient is rounded once: what a kernel of any size means. In the sizes that Pillow
-    /// has, its own roundings must come to the same.
+    /// Integer weights, whose sum is exact and whose quotient is rounded once: the mathematical result. `None` if they
+    /// do not fit, or if Pillow, which has kernels of this size, rounds differently.
     fn integers(&self, depth: Depth) -> Option<Weights> {
         let (scale, offset) = (self.scale.abs(), self.offset_at(depth));
         let sign = self.scale.signum();
-        // A quotient that is no whole number is this far from one. With a quarter of it added, the rounding errors of the
-        // reciprocal and of the product with it do not matter.
+        // A quotient that is not an integer is at least this far from one. A quarter of it is added, so that the
+        // rounding errors of the reciprocal and of the product cannot change the result.
         let gap = 1.0 / scale;
         let sums = depth.max() as f32 * self.coefficients.iter().map(|c| c.abs()).sum::<f32>();
         let rounded = if self.rounding == Rounding::HalfUp { scale / 2.0 } else { 0.0 };
         let start = scale * offset + rounded + 0.25;
-        let largest = sums + start.abs();
-        let whole = self.coefficients.iter().chain([&scale, &offset]).all(|number| number.fract() == 0.0);
-        // f32 holds every quarter up to 2^22.
-        let held = largest < (1 << 22) as f32 && (depth.max() as f32 + 1.0) * f32::EPSILON < gap / 4.0;
-        let pillows = self.cols == self.rows() && [3, 5].contains(&self.cols) && self.rounding == Rounding::HalfUp;
-        let exact = || {
-            // A power of two makes every step of Pillow's exact. An odd divisor leaves no quotient at a half, where its
-            // rounding errors would count.
+        let max_sum = sums + start.abs();
+        let are_integers = self.coefficients.iter().chain([&scale, &offset]).all(|number| number.fract() == 0.0);
+        // f32 holds all multiples of 1/4 up to 2^22.
+        let fit = max_sum < (1 << 22) as f32 && (depth.max() as f32 + 1.0) * f32::EPSILON < gap / 4.0;
+        let exists_in_pillow =
+            self.cols == self.rows() && [3, 5].contains(&self.cols) && self.rounding == Rounding::HalfUp;
+        let pillow_agrees = || {
+            // With a power of two, every step of Pillow's is exact. With an odd divisor, no quotient is at a half,
+            // where Pillow's rounding errors would matter.
             let roundings = self.cols as f32 + self.rows() as f32 + 3.0;
-            let error = largest * gap * f32::EPSILON / 2.0 * roundings;
+            let error = max_sum * gap * f32::EPSILON / 2.0 * roundings;
             scale.log2().fract() == 0.0 || (scale % 2.0 == 1.0 && error < gap / 4.0)
         };
-        (whole && held && (!pillows || exact())).then(|| Weights {
+        (are_integers && fit && (!exists_in_pillow || pillow_agrees())).then(|| Weights {
             coefficients: self.coefficients.iter().map(|c| c * sign).collect(),
             start,
             reciprocal: 1.0 / scale,
@@ -173,7 +174,7 @@ impl Kernel {
         })
     }
 
-    /// How far the window reaches. The anchor of an even side is its element `side / 2`.
+    /// The window's reach. If a side is even, the anchor is its element `side / 2`.
     pub fn reach(&self) -> Margins {
         let (cols, rows) = (self.cols as u32, self.rows() as u32);
         let (before, after) = (rows / 2, rows.saturating_sub(1) / 2);
@@ -184,7 +185,7 @@ impl Kernel {
         Margins { left: cols / 2, right: cols.saturating_sub(1) / 2, up, down }
     }
 
-    /// This kernel as a filter.
+    /// A filter of one pass with this kernel.
     pub fn filter(self, border: Border) -> Filter {
         let gain = self.coefficients.iter().sum::<f32>() / self.scale;
         let keeps_level = self.offset == 0.0 && (gain - 1.0).abs() < 1e-3;
@@ -203,7 +204,7 @@ fn parse_row(row: &str) -> Result<Vec<f64>, FilterError> {
         .collect()
 }
 
-/// One of Pillow's fixed kernels (`PIL/ImageFilter.py`), square.
+/// One of Pillow's fixed kernels (`PIL/ImageFilter.py`); all are square.
 pub struct FixedKernel {
     coefficients: &'static [i8],
     scale: f64,
@@ -268,9 +269,8 @@ mod tests {
         ("sharpen", FixedKernel::SHARPEN),
     ];
 
-    /// Those whose kernel is so.
-    fn fixed_that(is_so: impl Fn(Kernel) -> bool) -> Vec<&'static str> {
-        FIXED.iter().filter(|(_, fixed)| is_so(fixed.kernel())).map(|&(name, _)| name).collect()
+    fn names_where(condition: impl Fn(Kernel) -> bool) -> Vec<&'static str> {
+        FIXED.iter().filter(|(_, fixed)| condition(fixed.kernel())).map(|&(name, _)| name).collect()
     }
 
     fn parse(text: &str) -> Result<Kernel, FilterError> {
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn errors_name_the_cause() {
         assert_eq!(parse(" ; "), Err(FilterError::EmptyKernel));
         assert_eq!(parse("1 x"), Err(FilterError::NotANumber("x".into())));
         assert_eq!(parse("1 inf"), Err(FilterError::NotANumber("inf".into())));
@@ -302,20 +302,20 @@ mod tests {
 
     #[test]
     fn some_filters_shift_levels_or_find_edges() {
-        let shifting = fixed_that(|kernel| !kernel.filter(Border::Copy).keeps_level);
+        let shifting = names_where(|kernel| !kernel.filter(Border::Copy).keeps_level);
         assert_eq!(shifting, ["contour", "emboss", "find-edges"]);
     }
 
     #[test]
-    fn integers_are_summed_as_such_where_pillow_rounds_alike() {
+    fn integer_kernels_are_exact_if_pillow_gives_the_same() {
         let is_exact = |kernel: &Kernel| kernel.weights(Depth::default()).exact;
-        assert_eq!(fixed_that(|kernel| !is_exact(&kernel)), ["detail", "smooth-more"]);
-        assert!(is_exact(&parse("1 2; 3 4").unwrap()), "no size of Pillow's");
+        assert_eq!(names_where(|kernel| !is_exact(&kernel)), ["detail", "smooth-more"]);
+        assert!(is_exact(&parse("1 2; 3 4").unwrap()), "Pillow has no kernels of this size");
         assert!(!is_exact(&parse("1 2.5 3").unwrap()));
     }
 
     #[test]
-    fn an_even_side_reaches_further_back() {
+    fn an_even_side_reaches_further_left_and_up() {
         let kernel = parse("1 1; 1 1; 1 1; 1 1").unwrap();
         assert_eq!(kernel.reach(), Margins { left: 1, right: 0, up: 2, down: 1 });
     }

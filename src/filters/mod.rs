@@ -1,7 +1,7 @@
-//! What to compute: each filter as data, a list of passes over planes of samples.
+//! Filters as data: each is a list of passes over planes of samples.
 //!
-//! Nothing here knows GStreamer or the GPU. A new filter is a function that returns passes of operations that exist; a
-//! new operation is a variant of [`Op`], a shader in `shaders/` and a function in `src/cpu`.
+//! This module depends neither on GStreamer nor on a GPU. A new filter is a function that returns passes of existing
+//! operations; a new operation is a variant of [`Op`], a shader in `shaders/` and a function in `src/cpu`.
 
 mod blur;
 mod border;
@@ -9,7 +9,7 @@ mod kernel;
 mod rank;
 
 pub use blur::{BoxWeights, box_blur, gaussian_blur, unsharp_mask};
-pub use border::{Border, Margins, Outside};
+pub use border::{Border, BorderMode, Margins};
 pub use kernel::{FixedKernel, Kernel, KernelOrder, Rounding, Weights};
 pub use rank::{last_rank, max, median, min, mode, rank};
 
@@ -17,43 +17,44 @@ use std::sync::Arc;
 
 use crate::layout::ComponentKind;
 
-/// What happens to a frame: filters one after the other, on some of its components.
+/// The work for a frame: filters, applied one after the other to some of its components.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// The filters, in order.
     pub filters: Vec<Filter>,
-    /// What becomes of the chroma planes of a YUV frame.
+    /// The action on the chroma planes of a YUV frame.
     pub chroma: Chroma,
-    /// Whether alpha is filtered like the colours.
+    /// Whether alpha is filtered like the colors.
     pub alpha: bool,
-    /// The filtered frame's share of the result, in 256ths; the rest is the original.
+    /// The weight of the filtered frame in the result, 0 to 256; the original has the rest.
     pub mix: u32,
 }
 
-/// A filter ready to run: passes in order, each from plane to plane. Samples between them are rounded, as in Pillow.
+/// A filter: passes in order. Each writes a plane of whole samples, so the samples between passes are rounded, as in
+/// Pillow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
     /// The passes.
     pub passes: Vec<Pass>,
-    /// Whether a flat area keeps its level: such a filter makes sense on colour differences, too.
+    /// Whether a flat area keeps its level. Only such a filter makes sense on chroma.
     pub keeps_level: bool,
 }
 
 /// One pass over every sample of a plane.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pass {
-    /// What it computes.
+    /// The operation.
     pub op: Op,
-    /// What the window sees outside the plane.
-    pub outside: Outside,
-    /// Where the samples stay those that the filter began with.
-    pub keep: Margins,
+    /// The samples that the window reads outside the plane.
+    pub border_mode: BorderMode,
+    /// The border in which samples keep the values from before the filter's first pass.
+    pub untouched: Margins,
 }
 
-/// What a pass computes.
+/// The operation of a pass.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Op {
-    /// A weighted sum of the neighbourhood.
+    /// A weighted sum of the samples in a window.
     Convolve(Kernel),
     /// The mean over a row or a column of samples, with a fractional radius.
     BoxBlur(Axis, BoxWeights),
@@ -61,22 +62,22 @@ pub enum Op {
     Rank {
         /// The window's side, odd.
         size: u32,
-        /// Which of the sorted values.
+        /// The index of the value in the sorted window, from 0.
         rank: u32,
     },
-    /// The most frequent value of a window, the smallest of several; the sample itself where none comes three times.
+    /// The most frequent value of a window, the smallest of several; the sample itself if no value occurs three times.
     Mode {
-        /// The window reaches this far from its middle.
+        /// The window has `2 * radius + 1` rows and columns.
         radius: u32,
     },
-    /// What the filter began with, plus its difference from what the pass before made of it.
+    /// The plane from before the filter, plus its weighted difference from the previous pass's output.
     Unsharp {
         /// The difference's weight, in hundredths.
         percent: i32,
-        /// A difference must be larger than this to count, in 255ths of the largest value.
+        /// Only differences larger than this are added, in 255ths of the largest value.
         threshold: i32,
     },
-    /// A user's WGSL, which was checked. Only a GPU can run it.
+    /// A user's WGSL, already validated. Only a GPU can run it.
     Shader(Arc<str>),
 }
 
@@ -89,31 +90,31 @@ pub enum Axis {
     Vertical,
 }
 
-/// What becomes of a component.
+/// The action on a component's plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Treatment {
-    /// It stays as it is.
+pub enum PlaneAction {
+    /// Copy it.
     Keep,
-    /// It is set to grey.
+    /// Set it to gray, the middle value.
     Neutral,
-    /// It is filtered.
+    /// Filter it.
     Filter,
 }
 
-/// What becomes of a YUV frame's chroma.
+/// The action on a YUV frame's chroma.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Chroma {
-    /// Filtered like the luma, in its own planes.
+    /// Filter it like the luma, in its own planes.
     #[default]
     Filter,
-    /// Left as it is.
+    /// Copy it.
     Keep,
-    /// Set to grey.
+    /// Set it to gray.
     Neutral,
 }
 
 impl Op {
-    /// How far its window reaches.
+    /// The window's reach.
     pub fn reach(&self) -> Margins {
         match self {
             Self::Convolve(kernel) => kernel.reach(),
@@ -127,101 +128,99 @@ impl Op {
 }
 
 impl Filter {
-    /// Operations one after the other, which together reach as far as `reach`.
+    /// A filter of these operations, one after the other, whose total reach is `reach`.
     fn new(ops: Vec<Op>, border: Border, reach: Margins) -> Self {
-        let (outside, keep) = border.resolve(reach);
+        let (border_mode, untouched) = border.resolve(reach);
         let last = ops.len().saturating_sub(1);
         let passes = ops.into_iter().enumerate();
-        let keep_at = |index| if index == last { keep } else { Margins::default() };
-        let passes = passes.map(|(index, op)| Pass { op, outside, keep: keep_at(index) }).collect();
+        let untouched_at = |index| if index == last { untouched } else { Margins::default() };
+        let passes = passes.map(|(index, op)| Pass { op, border_mode, untouched: untouched_at(index) }).collect();
         Self { passes, keeps_level: true }
     }
 }
 
-/// A user's WGSL, which was checked.
+/// A user's WGSL as a filter; `text` must have been validated.
 pub fn shader(text: Arc<str>, border: Border) -> Filter {
     Filter::new(vec![Op::Shader(text)], border, Margins::default())
 }
 
 impl Plan {
-    /// The treatment of a component of this kind.
-    pub fn treatment(&self, kind: ComponentKind) -> Treatment {
+    /// The action on a component of this kind.
+    pub fn action(&self, kind: ComponentKind) -> PlaneAction {
         match (kind, self.chroma) {
-            (ComponentKind::Alpha, _) if !self.alpha => Treatment::Keep,
-            (ComponentKind::Chroma, Chroma::Keep) => Treatment::Keep,
-            (ComponentKind::Chroma, Chroma::Neutral) => Treatment::Neutral,
-            _ => Treatment::Filter,
+            (ComponentKind::Alpha, _) if !self.alpha => PlaneAction::Keep,
+            (ComponentKind::Chroma, Chroma::Keep) => PlaneAction::Keep,
+            (ComponentKind::Chroma, Chroma::Neutral) => PlaneAction::Neutral,
+            _ => PlaneAction::Filter,
         }
     }
 
-    /// Whether only a GPU can do it.
+    /// Whether only a GPU can run it.
     pub fn needs_gpu(&self) -> bool {
         let mut passes = self.filters.iter().flat_map(|filter| &filter.passes);
         passes.any(|pass| matches!(pass.op, Op::Shader(_)))
     }
 
-    /// Whether frames come out as they went in.
+    /// Whether frames pass through unchanged.
     pub fn is_identity(&self) -> bool {
         self.filters.is_empty() || self.mix == 0
     }
 }
 
-/// A property's value that no filter can be made of.
+/// Why the properties do not describe a valid filter.
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
 #[non_exhaustive]
 pub enum FilterError {
-    /// The chain's text cannot be read, or sets something that cannot be set.
-    #[error("{0}; give filters with their properties, like \"median, size=3; unsharp-mask, percent=200\"")]
+    /// The chain's text cannot be parsed, or sets an unknown property or an invalid value.
+    #[error("{0}; a chain lists filters with their properties: \"median, size=3; unsharp-mask, percent=200\"")]
     Chain(String),
-    /// The kernel's text holds no number.
-    #[error(
-        "the kernel is empty; give rows parted by ';' and numbers by spaces or commas, like \"1 1 0; 1 1 -1; 0 -1 -1\""
-    )]
+    /// The kernel's text contains no number.
+    #[error("the kernel is empty; separate rows by ';' and numbers by spaces or commas: \"1 1 0; 1 1 -1; 0 -1 -1\"")]
     EmptyKernel,
     /// The shader's file cannot be read.
     #[error("shader-location={path} cannot be read: {reason}")]
     ShaderFile {
-        /// As it was set.
+        /// The path, as the user set it.
         path: String,
-        /// The system's words.
+        /// The operating system's message.
         reason: String,
     },
     /// The shader is not valid.
-    #[error("the shader cannot be used: {0}")]
+    #[error("the shader is invalid: {0}")]
     Shader(String),
-    /// A part of the kernel's text is no finite number.
+    /// A part of the kernel's text is not a finite number.
     #[error("'{0}' in the kernel is not a number")]
     NotANumber(String),
     /// A row of the kernel is longer or shorter than the first.
-    #[error("kernel row {row} has {got} numbers, the rows before it {expected}")]
+    #[error("kernel row {row} has {got} numbers, but the rows before it have {expected}")]
     RaggedKernel {
         /// The row, counted from 1.
         row: usize,
-        /// How many numbers it has.
+        /// The number of its values.
         got: usize,
-        /// How many the first row has.
+        /// The number of the first row's values.
         expected: usize,
     },
-    /// Sums could be larger than what they are computed in.
-    #[error("the kernel's numbers divided by scale, or offset, are too large: their sums must stay below 3.4e38")]
+    /// Sums could overflow f32.
+    #[error("the kernel's numbers divided by scale, or the offset, are too large: every sum must be below 3.4e38")]
     KernelOverflows,
-    /// The kernel is larger than any pass takes.
-    #[error("the kernel is {rows} x {cols}, the largest is {max} x {max}", max = kernel::MAX_SIDE)]
+    /// The kernel is too large.
+    #[error("the kernel is {rows} x {cols}; the maximum is {max} x {max}", max = kernel::MAX_SIDE)]
     KernelTooLarge {
-        /// Rows given.
+        /// The number of rows.
         rows: usize,
-        /// Columns given.
+        /// The number of columns.
         cols: usize,
     },
-    /// A rank filter's window has no middle sample.
-    #[error("size={0} is even; a rank filter's window has an odd side")]
+    /// The side of a rank filter's window is even, so it has no center.
+    #[error("size={0} is even; the side of a rank filter's window must be odd")]
     EvenWindow(u32),
     /// A window of this size has fewer values.
-    #[error("rank={rank} is too large; a window of size={size} has ranks 0 to {last}", last = rank::last_rank(*size))]
+    #[error("rank={rank} is too large; the maximum for size={size} is {last}", last = rank::last_rank(*size))]
     RankTooLarge {
         /// The window's side.
         size: u32,
-        /// Which of the sorted values was asked for.
+        /// The rank that was set.
         rank: u32,
     },
 }

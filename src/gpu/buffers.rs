@@ -1,27 +1,30 @@
-//! The buffers that frames pass through on a GPU.
+//! The buffers of a program on a GPU.
 
 use wgpu::BufferUsages as Usage;
 
-use super::uniforms::{Frame, Geometry, Live};
+use super::uniforms::{Frame, Geometry, UserState};
 use super::{Gpu, GpuError};
 
-/// The size of [`Live`].
-pub(super) const LIVE_BYTES: u64 = size_of::<Live>() as u64;
+/// The size of [`UserState`].
+pub(super) const USER_STATE_BYTES: u64 = size_of::<UserState>() as u64;
 
-/// They stay from frame to frame; only what they are used for changes with the plan.
+/// The buffers of a program. They are reused for every frame, and by other plans if they are large enough.
 pub(super) struct Buffers {
+    /// [`Frame`].
     pub(super) uniforms: wgpu::Buffer,
-    /// What the host writes; mapped for that between frames.
+    /// The input frame, written by the host; mapped between frames.
     pub(super) upload: wgpu::Buffer,
-    /// The frame as it came: `upload` itself where host and GPU share memory.
+    /// The input frame, read by shaders: `upload` itself if host and GPU share memory.
     pub(super) input: wgpu::Buffer,
-    /// Components, before and after a pass, and what a filter began with.
+    /// The components' planes: the input and output of a pass, and the input of a filter's first pass.
     pub(super) components: [wgpu::Buffer; 3],
+    /// The output frame, written by shaders.
     pub(super) output: wgpu::Buffer,
-    /// `Live` of user.wgsl, and where the host reads it.
-    pub(super) live: wgpu::Buffer,
-    pub(super) live_download: wgpu::Buffer,
-    /// What the host reads: `output` itself where host and GPU share memory.
+    /// [`UserState`].
+    pub(super) user_state: wgpu::Buffer,
+    /// The same, read by the host.
+    pub(super) user_state_download: wgpu::Buffer,
+    /// The output frame, read by the host: `output` itself if host and GPU share memory.
     pub(super) download: wgpu::Buffer,
 }
 
@@ -51,13 +54,13 @@ impl Buffers {
             components: ["components A", "components B", "components C"]
                 .map(|label| gpu.buffer(label, component_bytes, Usage::STORAGE)),
             output,
-            live: gpu.buffer("live", LIVE_BYTES, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC),
-            live_download: gpu.buffer("live download", LIVE_BYTES, Usage::MAP_READ | Usage::COPY_DST),
+            user_state: gpu.buffer("user state", USER_STATE_BYTES, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC),
+            user_state_download: gpu.buffer("user state download", USER_STATE_BYTES, Usage::MAP_READ | Usage::COPY_DST),
             download,
         })
     }
 
-    /// Whether they are large enough.
+    /// Whether the buffers are large enough.
     pub(super) fn hold(&self, geometry: &Geometry) -> bool {
         self.input.size() >= geometry.frame_bytes && self.components[0].size() >= geometry.component_bytes
     }

@@ -1,4 +1,4 @@
-//! The process's one wgpu device.
+//! The GPU: a wgpu device that all elements of the process share.
 
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
@@ -7,44 +7,46 @@ use super::shaders::{Pipelines, Shader};
 use crate::layout::Depth;
 use crate::sync::lock;
 
-/// An open GPU. All elements of the process share one.
+/// An open GPU.
 pub struct Gpu {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pipelines: Pipelines,
-    checked: OnceLock<Result<bool, GpuError>>,
+    is_exact: OnceLock<Result<bool, GpuError>>,
     adapter: wgpu::AdapterInfo,
+    /// The first error that the device reported.
     error: Arc<Mutex<Option<String>>>,
 }
 
 impl Gpu {
-    /// The process's GPU with `name` in its name, opened if nobody holds it or it was lost; one in software only if
-    /// that will do.
-    pub fn shared(name: &str, software: bool) -> Result<Arc<Self>, GpuError> {
+    /// The process's GPU with `name` in its name. It is opened if no element has it open, or if it was lost. Software
+    /// drivers are accepted only with `allow_software`.
+    pub fn shared(name: &str, allow_software: bool) -> Result<Arc<Self>, GpuError> {
         static SHARED: Mutex<Vec<Weak<Gpu>>> = Mutex::new(Vec::new());
         let mut shared = lock(&SHARED);
         shared.retain(|gpu| gpu.strong_count() > 0);
-        let usable =
-            |gpu: &Arc<Gpu>| gpu.check().is_ok() && contains(&gpu.adapter, name) && (software || !gpu.is_software());
+        let usable = |gpu: &Arc<Gpu>| {
+            gpu.check().is_ok() && contains(&gpu.adapter, name) && (allow_software || !gpu.is_software())
+        };
         if let Some(gpu) = shared.iter().filter_map(Weak::upgrade).find(usable) {
             return Ok(gpu);
         }
-        let gpu = Arc::new(pollster::block_on(Self::open(name, software))?);
+        let gpu = Arc::new(pollster::block_on(Self::open(name, allow_software))?);
         shared.push(Arc::downgrade(&gpu));
         Ok(gpu)
     }
 
-    async fn open(name: &str, software: bool) -> Result<Self, GpuError> {
+    async fn open(name: &str, allow_software: bool) -> Result<Self, GpuError> {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
         descriptor.backends = wgpu::Backends::VULKAN;
         let adapter = find_adapter(&wgpu::Instance::new(descriptor), name).await?;
         let info = adapter.get_info();
-        if info.device_type == wgpu::DeviceType::Cpu && !software {
+        if info.device_type == wgpu::DeviceType::Cpu && !allow_software {
             return Err(GpuError::NoAdapter);
         }
-        // On a card of its own, shaders would reach for the host's memory through the bus.
-        let shared = matches!(info.device_type, wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::Cpu);
-        let mappable = if shared { wgpu::Features::MAPPABLE_PRIMARY_BUFFERS } else { wgpu::Features::empty() };
+        // A discrete GPU would access mapped buffers through the bus, which is slower than copying them.
+        let shares_memory = matches!(info.device_type, wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::Cpu);
+        let mappable = if shares_memory { wgpu::Features::MAPPABLE_PRIMARY_BUFFERS } else { wgpu::Features::empty() };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("stylefilter"),
             required_features: adapter.features() & mappable,
@@ -59,7 +61,7 @@ impl Gpu {
     }
 
     fn with_device(device: wgpu::Device, queue: wgpu::Queue, adapter: wgpu::AdapterInfo) -> Result<Self, GpuError> {
-        // The first error stays: those after it only follow from it.
+        // Only the first error is kept: later ones are its consequences.
         let error = Arc::new(Mutex::new(None));
         let on_error = error.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| keep_first(&on_error, error.to_string())));
@@ -70,29 +72,29 @@ impl Gpu {
             }
         });
 
-        let gpu = Self { pipelines: Pipelines::new(&device), checked: OnceLock::new(), device, queue, adapter, error };
+        let gpu = Self { pipelines: Pipelines::new(&device), is_exact: OnceLock::new(), device, queue, adapter, error };
         gpu.check()?;
         Ok(gpu)
     }
 
-    /// Whether it is a CPU that does as if.
+    /// Whether this is a software driver, which runs on the CPU.
     pub fn is_software(&self) -> bool {
         self.adapter.device_type == wgpu::DeviceType::Cpu
     }
 
-    /// The device's name, as its driver gives it.
+    /// The device's name, as reported by its driver.
     pub fn name(&self) -> String {
         let note = if self.is_software() { " (software)" } else { "" };
         format!("{}{note}", self.adapter.name)
     }
 
-    /// Loses the device, as an unplugged one is lost.
+    /// Simulates the loss of the device.
     #[cfg(test)]
     pub fn lose(&self) {
         self.device.destroy();
     }
 
-    /// Fails if the device has refused a command or was lost.
+    /// Fails if the device has reported an error or was lost.
     pub(super) fn check(&self) -> Result<(), GpuError> {
         match &*lock(&self.error) {
             Some(reason) => Err(self.failed(reason)),
@@ -100,6 +102,7 @@ impl Gpu {
         }
     }
 
+    /// An error of this device.
     pub(super) fn failed(&self, reason: impl ToString) -> GpuError {
         GpuError::Failed { adapter: self.name(), reason: reason.to_string() }
     }
@@ -114,7 +117,7 @@ impl Gpu {
         self.pipelines.user(&self.device, text, depth).map_err(GpuError::Shader)
     }
 
-    /// Whether the host may write and read the very buffers that shaders use.
+    /// Whether the host can map the buffers that shaders use.
     pub(super) fn shares_memory(&self) -> bool {
         self.device.features().contains(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
     }
@@ -123,12 +126,12 @@ impl Gpu {
         &self.pipelines.bindings
     }
 
-    /// What `check` found when it first ran on this device.
-    pub fn checked(&self, check: impl FnOnce() -> Result<bool, GpuError>) -> Result<bool, GpuError> {
-        self.checked.get_or_init(check).clone()
+    /// Whether the device filters exactly: the result of `check`, which is run only once for each device.
+    pub fn is_exact(&self, check: impl FnOnce() -> Result<bool, GpuError>) -> Result<bool, GpuError> {
+        self.is_exact.get_or_init(check).clone()
     }
 
-    /// A new buffer; one that the host writes is mapped for that.
+    /// Creates a buffer of `size` bytes. A buffer that the host writes is mapped.
     pub(super) fn buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -138,16 +141,16 @@ impl Gpu {
         })
     }
 
-    /// A buffer with these words in it.
+    /// Creates a buffer that contains `words`.
     pub(super) fn buffer_with(&self, label: &str, words: &[u32], usage: wgpu::BufferUsages) -> wgpu::Buffer {
         let contents = bytemuck::cast_slice(words);
-        // Not mapped at its creation: that panics once the device is lost.
+        // Not mapped at creation, which would panic after the device is lost.
         let buffer = self.buffer(label, contents.len() as u64, usage | wgpu::BufferUsages::COPY_DST);
         self.queue.write_buffer(&buffer, 0, contents);
         buffer
     }
 
-    /// Fails if no buffer of `needed` bytes can be bound.
+    /// Fails if a buffer of `needed` bytes is too large to be bound.
     pub(super) fn check_size(&self, needed: u64) -> Result<(), GpuError> {
         let allowed = self.device.limits().max_storage_buffer_binding_size;
         if needed > allowed {
@@ -167,11 +170,11 @@ async fn find_adapter(instance: &wgpu::Instance, name: &str) -> Result<wgpu::Ada
         return instance.request_adapter(&options).await.map_err(|_| GpuError::NoAdapter);
     }
     let adapters = instance.enumerate_adapters(wgpu::Backends::VULKAN).await;
-    let present = adapters.iter().map(|adapter| adapter.get_info().name).collect::<Vec<_>>().join(", ");
+    let available = adapters.iter().map(|adapter| adapter.get_info().name).collect::<Vec<_>>().join(", ");
     adapters
         .into_iter()
         .find(|adapter| contains(&adapter.get_info(), name))
-        .ok_or_else(|| GpuError::NoSuchAdapter { name: name.to_owned(), present })
+        .ok_or_else(|| GpuError::NoSuchAdapter { name: name.to_owned(), available })
 }
 
 fn contains(adapter: &wgpu::AdapterInfo, name: &str) -> bool {

@@ -1,4 +1,4 @@
-//! How filters run on a GPU: the process's one device, the passes as compute shaders, frames up and down.
+//! The GPU backend: passes are compute shaders; frames are uploaded and downloaded.
 
 mod buffers;
 mod device;
@@ -14,63 +14,63 @@ pub use device::Gpu;
 pub use program::Program;
 pub use user::check as check_shader;
 
-/// Why the GPU could not do what was asked.
+/// Why a GPU could not be opened or could not filter a frame.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GpuError {
-    /// No Vulkan driver offers a device.
+    /// No Vulkan driver has a device.
     #[error("no Vulkan device was found; install a driver (on Debian and Ubuntu: mesa-vulkan-drivers)")]
     NoAdapter,
-    /// The CPU was asked for, which runs no shaders.
-    #[error("filter=shader runs on a GPU alone, were it one in software; set backend=auto or gpu")]
+    /// The CPU was selected, which cannot run shaders.
+    #[error("filter=shader needs a GPU or a software Vulkan driver; set backend=auto or gpu")]
     Needed,
-    /// No device has the name asked for.
-    #[error("adapter={name}: no GPU has this in its name; there are: {present}")]
+    /// No device has the requested name.
+    #[error("adapter={name}: no GPU has this in its name; available: {available}")]
     NoSuchAdapter {
-        /// As asked for.
+        /// The requested name.
         name: String,
-        /// The devices' names.
-        present: String,
+        /// The names of all devices.
+        available: String,
     },
     /// The device was found but could not be opened.
     #[error("{adapter} could not be opened: {reason}")]
     Open {
         /// The device's name.
         adapter: String,
-        /// The driver's words.
+        /// The driver's message.
         reason: String,
     },
-    /// Frames of this size do not fit into the device's buffers.
-    #[error("a frame takes {needed} bytes on the GPU, {adapter} allows {allowed} in one buffer; scale it down")]
+    /// Frames of this size do not fit in the device's buffers.
+    #[error("a frame needs a buffer of {needed} bytes on the GPU, but {adapter} allows only {allowed}; scale it down")]
     FrameTooLarge {
         /// The device's name.
         adapter: String,
-        /// Bytes of the largest buffer needed.
+        /// The size of the largest buffer, in bytes.
         needed: u64,
-        /// Bytes allowed.
+        /// The maximum size, in bytes.
         allowed: u64,
     },
-    /// The device's arithmetic is not what the filters' exactness needs.
-    #[error("{adapter} does not filter exactly")]
+    /// The device's arithmetic does not give the same bytes as the CPU.
+    #[error("{adapter} does not give the same bytes as the CPU")]
     Inexact {
         /// The device's name.
         adapter: String,
     },
     /// The user's shader cannot be compiled.
-    #[error("the shader cannot be used: {0}")]
+    #[error("the shader is invalid: {0}")]
     Shader(String),
-    /// The user's shader does not come to an end.
-    #[error("the shader does not end: its loops took more than {turns} turns for one sample")]
+    /// The user's shader does not end.
+    #[error("the shader does not end: its loops ran more than {iterations} times for one sample")]
     Runaway {
-        /// The turns it was given.
-        turns: u32,
+        /// The maximum number of iterations.
+        iterations: u32,
     },
-    /// The device refused a command, or stopped working.
+    /// The device reported an error or was lost.
     #[error("{adapter} failed: {reason}")]
     Failed {
         /// The device's name.
         adapter: String,
-        /// The driver's words.
+        /// The driver's message.
         reason: String,
     },
 }

@@ -1,39 +1,38 @@
-//! A plan made ready for frames of one layout.
+//! A plan prepared for frames of one layout.
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::buffers::{Buffers, LIVE_BYTES};
+use super::buffers::{Buffers, USER_STATE_BYTES};
 use super::shaders::{EXTEND, PACK, Shader, UNPACK, USER_TILE};
 use super::steps::{Code, Step, steps};
-use super::uniforms::{Component, Geometry, Live, quad_bytes};
-use super::user::TURNS;
+use super::uniforms::{Component, Geometry, UserState, vec4_bytes};
+use super::user::MAX_LOOP_ITERATIONS;
 use super::{Gpu, GpuError};
-use crate::filters::{Margins, Outside, Plan};
+use crate::filters::{BorderMode, Margins, Plan};
 use crate::layout::{Layout, Plane, PlaneBytes, PlaneBytesMut};
 
-/// After this long without an answer the device counts as lost.
+/// A device that does not finish a frame in this time counts as lost.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why a frame that its caller should have checked cannot be copied.
-const SHORT: &str = "a frame is smaller than its caps tell";
+/// The error for a frame that does not have its layout's size; callers check this before.
+const FRAME_TOO_SMALL: &str = "a frame is smaller than its caps require";
 
-/// A plan on the GPU, with the buffers its frames pass through.
+/// A plan on the GPU, with its buffers.
 pub struct Program {
     gpu: Arc<Gpu>,
     layout: Layout,
     geometry: Geometry,
     buffers: Buffers,
     dispatches: Vec<Dispatch>,
-    /// Whether a user's shader runs.
-    live: bool,
+    has_user_shader: bool,
 }
 
-/// A pipeline, with what one workgroup makes: quads by rows.
+/// A pipeline, and the vec4s and rows that one workgroup computes.
 type Stage = (wgpu::ComputePipeline, [u32; 2]);
 
-/// A pipeline with its buffers and size.
+/// A call of a pipeline: its buffers and its number of workgroups.
 struct Dispatch {
     pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
@@ -45,7 +44,7 @@ impl Program {
     pub fn new(gpu: Arc<Gpu>, layout: Layout, plan: &Plan) -> Result<Self, GpuError> {
         let geometry = Geometry::new(&layout, plan, Margins::default());
         let buffers = Buffers::new(&gpu, &geometry)?;
-        let mut program = Self { gpu, layout, geometry, buffers, dispatches: Vec::new(), live: false };
+        let mut program = Self { gpu, layout, geometry, buffers, dispatches: Vec::new(), has_user_shader: false };
         program.set_plan(plan)?;
         Ok(program)
     }
@@ -59,7 +58,7 @@ impl Program {
             self.buffers = Buffers::new(&self.gpu, &self.geometry)?;
         }
         self.gpu.queue.write_buffer(&self.buffers.uniforms, 0, bytemuck::bytes_of(&self.geometry.uniforms));
-        self.live = plan.needs_gpu();
+        self.has_user_shader = plan.needs_gpu();
         self.dispatches = self.dispatches(&filters, plan.mix)?;
         self.gpu.check()
     }
@@ -72,25 +71,25 @@ impl Program {
             from = &components[0];
             dispatches.extend(self.for_each_plane(&UNPACK, &[], [input, input, from]));
         }
-        let mut left = filters.iter().map(Vec::len).sum::<usize>();
+        let mut steps_left = filters.iter().map(Vec::len).sum::<usize>();
         for filter in filters {
             let base = from;
             for step in filter {
-                left = left.saturating_sub(1);
-                // What the filter began with must last until its end.
+                steps_left = steps_left.saturating_sub(1);
+                // The filter's input must not be overwritten before its last step.
                 let free = components.iter().find(|&buffer| buffer != from && buffer != base);
                 let to = match free {
-                    Some(free) if left > 0 || !self.geometry.planar => free,
+                    Some(free) if steps_left > 0 || !self.geometry.planar => free,
                     _ => output,
                 };
-                if step.outside != Outside::Nothing && step.reach != Margins::default() {
+                if step.border_mode != BorderMode::Truncate && step.reach != Margins::default() {
                     dispatches.push(self.extend(step, [to, to, from]));
                 }
-                let Margins { left, right, up, down } = step.keep;
+                let Margins { left, right, up, down } = step.untouched;
                 let params = [&[left, right, up, down], &step.params[..]].concat();
                 let buffers = [base, from, to];
                 let stage = match &step.code {
-                    Code::Own(shader, constants) => self.stage(shader, constants),
+                    Code::BuiltIn(shader, constants) => self.stage(shader, constants),
                     Code::User(text) => (self.gpu.user_pipeline(text, self.layout.depth)?, USER_TILE),
                 };
                 dispatches.push(self.dispatch(stage, &params, self.component_grid(), buffers));
@@ -107,30 +106,30 @@ impl Program {
         (self.gpu.pipeline(shader, constants, self.layout.depth), shader.tile())
     }
 
-    /// Writes what `step` sees outside the planes.
+    /// Writes the samples that `step` reads outside the planes.
     fn extend(&self, step: &Step, buffers: [&wgpu::Buffer; 3]) -> Dispatch {
         let Margins { left, right, up, down } = step.reach;
         let (left, right) = (left.div_ceil(4), right.div_ceil(4));
         let components = self.geometry.components();
         let (rows, sides) = (up.saturating_add(down), left.saturating_add(right));
-        let quads_of = |component: &Component| {
-            let across = rows.saturating_mul(sides.saturating_add(component.quads));
+        let vec4s_of = |component: &Component| {
+            let across = rows.saturating_mul(sides.saturating_add(component.vec4s));
             across.saturating_add(component.height.saturating_mul(sides.saturating_add(1)))
         };
-        let quads = components.iter().map(quads_of).max().unwrap_or(0);
-        let params = [step.outside as u32, left, right, up, down];
-        self.dispatch(self.stage(&EXTEND, &[]), &params, [quads, 1, components.len() as u32], buffers)
+        let vec4s = components.iter().map(vec4s_of).max().unwrap_or(0);
+        let params = [step.border_mode as u32, left, right, up, down];
+        self.dispatch(self.stage(&EXTEND, &[]), &params, [vec4s, 1, components.len() as u32], buffers)
     }
 
-    /// The quads, rows and number of the filtered components.
+    /// The largest row in vec4s, the largest number of rows, and the number of the filtered components.
     fn component_grid(&self) -> [u32; 3] {
         let components = self.geometry.components();
-        let quads = components.iter().map(|component| component.quads).max().unwrap_or(0);
+        let vec4s = components.iter().map(|component| component.vec4s).max().unwrap_or(0);
         let rows = components.iter().map(|component| component.height).max().unwrap_or(0);
-        [quads, rows, components.len() as u32]
+        [vec4s, rows, components.len() as u32]
     }
 
-    /// Runs a shader over the frame's planes, one after the other, by four periods of samples.
+    /// Runs a shader on each of the frame's planes. One invocation processes four pixel groups.
     fn for_each_plane(
         &self,
         shader: &'static Shader,
@@ -139,8 +138,8 @@ impl Program {
     ) -> impl Iterator<Item = Dispatch> {
         let planes = self.geometry.planes().iter().zip(0..);
         planes.map(move |(plane, index)| {
-            let grid = [plane.pitch.div_ceil(plane.period), plane.height, 1];
-            let stage = self.stage(shader, &[plane.period]);
+            let grid = [plane.pitch.div_ceil(plane.group_size), plane.height, 1];
+            let stage = self.stage(shader, &[plane.group_size]);
             self.dispatch(stage, &[&[index], params].concat(), grid, buffers)
         })
     }
@@ -149,11 +148,11 @@ impl Program {
         &self,
         (pipeline, tile): Stage,
         params: &[u32],
-        [quads, rows, count]: [u32; 3],
+        [vec4s, rows, count]: [u32; 3],
         [base, from, to]: [&wgpu::Buffer; 3],
     ) -> Dispatch {
         let params = self.gpu.buffer_with("pass parameters", params, wgpu::BufferUsages::STORAGE);
-        let entries: Vec<_> = [&self.buffers.uniforms, base, from, to, &params, &self.buffers.live]
+        let entries: Vec<_> = [&self.buffers.uniforms, base, from, to, &params, &self.buffers.user_state]
             .into_iter()
             .zip(0..)
             .map(|(buffer, binding)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
@@ -163,16 +162,16 @@ impl Program {
             layout: self.gpu.bindings(),
             entries: &entries,
         });
-        let workgroups = [quads.div_ceil(tile[0]), rows.div_ceil(tile[1]), count];
+        let workgroups = [vec4s.div_ceil(tile[0]), rows.div_ceil(tile[1]), count];
         Dispatch { pipeline, bindings, workgroups }
     }
 
-    /// Filters a frame, which stands at `seconds` in the stream: reads the planes of `source`, writes those of `target`.
+    /// Filters a frame: reads the planes of `source`, writes those of `target`. `seconds` is its time in the stream.
     pub fn run(&self, source: &[PlaneBytes], target: &mut [PlaneBytesMut], seconds: f32) -> Result<(), GpuError> {
         self.upload(source)?;
-        if self.live {
-            let live = Live { runaway: 0, seconds };
-            self.gpu.queue.write_buffer(&self.buffers.live, 0, bytemuck::bytes_of(&live));
+        if self.has_user_shader {
+            let user_state = UserState { runaway: 0, seconds };
+            self.gpu.queue.write_buffer(&self.buffers.user_state, 0, bytemuck::bytes_of(&user_state));
         }
         let submission = self.submit();
         self.download(submission, target)
@@ -182,8 +181,8 @@ impl Program {
         let upload = &self.buffers.upload;
         let mut mapped = upload.get_mapped_range_mut(..).map_err(|error| self.gpu.failed(error))?;
         for ((at, pitch, plane), bytes) in self.planes().zip(source) {
-            for [in_memory, on_gpu] in spans(plane, bytes.stride, at, pitch) {
-                let bytes = bytes.data.get(in_memory).ok_or_else(|| self.gpu.failed(SHORT))?;
+            for [in_memory, on_gpu] in copy_ranges(plane, bytes.stride, at, pitch) {
+                let bytes = bytes.data.get(in_memory).ok_or_else(|| self.gpu.failed(FRAME_TOO_SMALL))?;
                 mapped.slice(on_gpu).copy_from_slice(bytes);
             }
         }
@@ -200,8 +199,9 @@ impl Program {
         if upload != input {
             encoder.copy_buffer_to_buffer(upload, 0, input, 0, size);
         }
-        for kept in &self.geometry.kept {
-            encoder.copy_buffer_to_buffer(input, kept.start, output, kept.start, kept.end.saturating_sub(kept.start));
+        for range in &self.geometry.unfiltered {
+            let length = range.end.saturating_sub(range.start);
+            encoder.copy_buffer_to_buffer(input, range.start, output, range.start, length);
         }
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for dispatch in &self.dispatches {
@@ -214,12 +214,12 @@ impl Program {
         if download != output {
             encoder.copy_buffer_to_buffer(output, 0, download, 0, size);
         }
-        if self.live {
-            let Buffers { live, live_download, .. } = &self.buffers;
-            encoder.copy_buffer_to_buffer(live, 0, live_download, 0, LIVE_BYTES);
-            encoder.map_buffer_on_submit(live_download, wgpu::MapMode::Read, .., |_| ());
+        if self.has_user_shader {
+            let Buffers { user_state, user_state_download, .. } = &self.buffers;
+            encoder.copy_buffer_to_buffer(user_state, 0, user_state_download, 0, USER_STATE_BYTES);
+            encoder.map_buffer_on_submit(user_state_download, wgpu::MapMode::Read, .., |_| ());
         }
-        // The callbacks have nothing to do: a failed mapping shows when the range is asked for.
+        // The callbacks do nothing: if a mapping fails, `get_mapped_range` returns the error.
         encoder.map_buffer_on_submit(upload, wgpu::MapMode::Write, .., |_| ());
         encoder.map_buffer_on_submit(download, wgpu::MapMode::Read, .., |_| ());
         self.gpu.queue.submit([encoder.finish()])
@@ -232,39 +232,40 @@ impl Program {
         let download = &self.buffers.download;
         let mapped = download.get_mapped_range(..).map_err(|error| self.gpu.failed(error))?;
         for ((at, pitch, plane), bytes) in self.planes().zip(target) {
-            for [in_memory, on_gpu] in spans(plane, bytes.stride, at, pitch) {
+            for [in_memory, on_gpu] in copy_ranges(plane, bytes.stride, at, pitch) {
                 let bytes = bytes.data.get_mut(in_memory).zip(mapped.get(on_gpu));
-                let (bytes, filtered) = bytes.ok_or_else(|| self.gpu.failed(SHORT))?;
+                let (bytes, filtered) = bytes.ok_or_else(|| self.gpu.failed(FRAME_TOO_SMALL))?;
                 bytes.copy_from_slice(filtered);
             }
         }
         drop(mapped);
         download.unmap();
-        if self.live { self.check_end() } else { Ok(()) }
+        if self.has_user_shader { self.check_runaway() } else { Ok(()) }
     }
 
-    /// Fails if the user's shader had to be stopped.
-    fn check_end(&self) -> Result<(), GpuError> {
-        let download = &self.buffers.live_download;
+    /// Fails if the user's shader exceeded the loop limit.
+    fn check_runaway(&self) -> Result<(), GpuError> {
+        let download = &self.buffers.user_state_download;
         let mapped = download.get_mapped_range(..).map_err(|error| self.gpu.failed(error))?;
-        let ended = bytemuck::try_pod_read_unaligned::<Live>(&mapped).is_ok_and(|live| live.runaway == 0);
+        let ended =
+            bytemuck::try_pod_read_unaligned::<UserState>(&mapped).is_ok_and(|user_state| user_state.runaway == 0);
         drop(mapped);
         download.unmap();
-        if ended { Ok(()) } else { Err(GpuError::Runaway { turns: TURNS }) }
+        if ended { Ok(()) } else { Err(GpuError::Runaway { iterations: MAX_LOOP_ITERATIONS }) }
     }
 
-    /// Each plane's first byte and bytes from row to row on the GPU, with its size.
+    /// For each plane: on the GPU, its first byte and the bytes from one row to the next; and its size.
     fn planes(&self) -> impl Iterator<Item = (usize, usize, &Plane)> {
-        let bytes = |quads: u32| (quads as usize).saturating_mul(quad_bytes(self.layout.depth));
+        let bytes = |vec4s: u32| (vec4s as usize).saturating_mul(vec4_bytes(self.layout.depth));
         let planes = self.geometry.planes().iter().zip(&self.layout.planes);
         planes.map(move |(on_gpu, plane)| (bytes(on_gpu.offset), bytes(on_gpu.pitch), plane))
     }
 }
 
-/// The runs of bytes that make up a plane: where they lie in memory; and on the GPU, from byte `at` on.
-fn spans(plane: &Plane, stride: usize, at: usize, pitch: usize) -> impl Iterator<Item = [Range<usize>; 2]> {
+/// The byte ranges to copy for a plane, each in the frame's memory and on the GPU, where the plane starts at byte `at`.
+fn copy_ranges(plane: &Plane, stride: usize, at: usize, pitch: usize) -> impl Iterator<Item = [Range<usize>; 2]> {
     let (rows, length) = match plane.height {
-        // One run where no row moves against its neighbours; the last row may lack its padding.
+        // One run where no row moves against its neighbors; the last row may lack its padding.
         height if stride == pitch && height > 0 => {
             (1, height.saturating_sub(1).saturating_mul(stride).saturating_add(plane.row_bytes))
         }

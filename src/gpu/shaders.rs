@@ -1,4 +1,4 @@
-//! The compute shaders, and the pipelines made of them.
+//! The compute shaders and their pipelines.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,19 +13,19 @@ pub(super) struct Shader {
     pub(super) name: &'static str,
     pub(super) source: &'static str,
     pub(super) entry_point: &'static str,
-    /// The constants that are set when a pipeline is made, beside `wide`.
+    /// The pipeline-overridable constants, in addition to `wide`.
     pub(super) constants: &'static [&'static str],
     /// The invocations of a workgroup, along rows and columns.
     pub(super) workgroup: [u32; 2],
-    /// The quads and the rows that one invocation makes.
+    /// The vec4s and the rows that one invocation computes.
     block: [u32; 2],
 }
 
 impl Shader {
-    /// The quads and the rows that one workgroup makes.
+    /// The vec4s and the rows that one workgroup computes.
     pub(super) fn tile(&self) -> [u32; 2] {
-        let ([x, y], [quads, rows]) = (self.workgroup, self.block);
-        [x.saturating_mul(quads), y.saturating_mul(rows)]
+        let ([x, y], [vec4s, rows]) = (self.workgroup, self.block);
+        [x.saturating_mul(vec4s), y.saturating_mul(rows)]
     }
 }
 
@@ -46,22 +46,22 @@ macro_rules! shader {
     };
 }
 
-/// The samples of a row, or of a column, that one invocation of box_blur.wgsl makes.
+/// The samples of a row, or of a column, that one invocation of box_blur.wgsl computes.
 pub(super) const SEGMENT: u32 = 32;
 
-pub(super) static UNPACK: Shader = shader!("unpack", "main", ["period"], [32, 4], [1, 1]);
-pub(super) static PACK: Shader = shader!("pack", "main", ["period"], [32, 4], [1, 1]);
+pub(super) static UNPACK: Shader = shader!("unpack", "main", ["group_size"], [32, 4], [1, 1]);
+pub(super) static PACK: Shader = shader!("pack", "main", ["group_size"], [32, 4], [1, 1]);
 pub(super) static EXTEND: Shader = shader!("extend", "main", [], [64, 1], [1, 1]);
 pub(super) static CONVOLVE: Shader = shader!("convolve", "main", ["cols", "rows"], [32, 4], [1, 1]);
 pub(super) static BOX_HORIZONTAL: Shader = shader!("box_blur", "horizontal", [], [8, 16], [SEGMENT / 4, 1]);
 pub(super) static BOX_VERTICAL: Shader = shader!("box_blur", "vertical", [], [64, 2], [1, SEGMENT]);
 pub(super) static RANK: Shader = shader!("rank", "main", ["size"], [32, 4], [1, 1]);
-pub(super) static EXTREME_HORIZONTAL: Shader = shader!("extreme", "horizontal", ["size"], [32, 4], [1, 1]);
-pub(super) static EXTREME_VERTICAL: Shader = shader!("extreme", "vertical", ["size"], [32, 4], [1, 1]);
+pub(super) static MIN_MAX_HORIZONTAL: Shader = shader!("min_max", "horizontal", ["size"], [32, 4], [1, 1]);
+pub(super) static MIN_MAX_VERTICAL: Shader = shader!("min_max", "vertical", ["size"], [32, 4], [1, 1]);
 pub(super) static MODE: Shader = shader!("mode", "main", ["size"], [32, 4], [1, 1]);
 pub(super) static UNSHARP: Shader = shader!("unsharp", "main", [], [32, 4], [1, 1]);
 
-/// The shaders' bindings, in the order of their numbers: those of frame.wgsl, and the last of user.wgsl.
+/// The shaders' bindings, by number: those of frame.wgsl, then that of user.wgsl.
 pub(super) const BINDINGS: [wgpu::BufferBindingType; 6] = [
     wgpu::BufferBindingType::Uniform,
     wgpu::BufferBindingType::Storage { read_only: true },
@@ -71,19 +71,19 @@ pub(super) const BINDINGS: [wgpu::BufferBindingType; 6] = [
     wgpu::BufferBindingType::Storage { read_only: false },
 ];
 
-/// Pipelines, each made when it is first needed.
+/// A cache of pipelines. Each is made when it is first needed.
 pub(super) struct Pipelines {
     pub(super) bindings: wgpu::BindGroupLayout,
     layout: wgpu::PipelineLayout,
-    made: Mutex<HashMap<Key, wgpu::ComputePipeline>>,
-    /// Those of users' shaders, the latest last.
+    built_in: Mutex<HashMap<Key, wgpu::ComputePipeline>>,
+    /// Pipelines of users' shaders, with the text and whether samples take two bytes; the latest last.
     users: Mutex<Vec<(Arc<str>, bool, wgpu::ComputePipeline)>>,
 }
 
-/// So many of users' shaders are kept.
-const KEPT: usize = 8;
+/// The number of users' shaders that are cached.
+const MAX_CACHED: usize = 8;
 
-/// The quads and the rows that one workgroup of user.wgsl makes: one for each invocation.
+/// The vec4s and the rows that one workgroup of user.wgsl computes: one for each invocation.
 pub(super) const USER_TILE: [u32; 2] = [32, 4];
 
 /// A shader's name and entry point, its constants, and whether samples take two bytes.
@@ -108,7 +108,7 @@ impl Pipelines {
             bind_group_layouts: &[Some(&bindings)],
             ..Default::default()
         });
-        Self { bindings, layout, made: Mutex::default(), users: Mutex::default() }
+        Self { bindings, layout, built_in: Mutex::default(), users: Mutex::default() }
     }
 
     /// The pipeline that runs `shader` with these constants on samples of this depth.
@@ -121,7 +121,7 @@ impl Pipelines {
     ) -> wgpu::ComputePipeline {
         let wide = depth.bytes() > 1;
         let key = (shader.name, shader.entry_point, constants.to_vec(), wide);
-        lock(&self.made).entry(key).or_insert_with(|| self.make(device, shader, constants, wide)).clone()
+        lock(&self.built_in).entry(key).or_insert_with(|| self.make(device, shader, constants, wide)).clone()
     }
 
     fn make(
@@ -137,7 +137,7 @@ impl Pipelines {
         self.compile(device, shader.name, source, shader.entry_point, &constants)
     }
 
-    /// The pipeline that runs a user's shader, of which `text` was checked.
+    /// The pipeline that runs a user's shader; `text` must have been validated.
     pub(super) fn user(
         &self,
         device: &wgpu::Device,
@@ -146,18 +146,19 @@ impl Pipelines {
     ) -> Result<wgpu::ComputePipeline, String> {
         let wide = depth.bytes() > 1;
         let mut users = lock(&self.users);
-        if let Some((.., pipeline)) = users.iter().find(|(of, for_wide, _)| of == text && *for_wide == wide) {
+        if let Some((.., pipeline)) = users.iter().find(|(cached, for_wide, _)| cached == text && *for_wide == wide) {
             return Ok(pipeline.clone());
         }
         let source = wgpu::ShaderSource::Naga(Cow::Owned(user::module(text)?));
-        // What only shows when it is compiled, such as a constant that is no number, is the user's error, not the device's.
+        // Errors that only compilation finds, such as a constant that is NaN, are reported as the shader's, not the
+        // device's.
         let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let pipeline = self.compile(device, "user", source, "main", &[("wide", f64::from(u8::from(wide)))]);
         if let Some(error) = pollster::block_on(scope.pop()) {
             return Err(error.to_string());
         }
         users.push((text.clone(), wide, pipeline.clone()));
-        let excess = users.len().saturating_sub(KEPT);
+        let excess = users.len().saturating_sub(MAX_CACHED);
         users.drain(..excess);
         Ok(pipeline)
     }

@@ -1,44 +1,50 @@
-//! The steps that a plan's passes are made of on a GPU.
+//! The translation of a plan's passes to shaders and their parameters.
 
 use std::sync::Arc;
 
 use super::shaders::{
-    BOX_HORIZONTAL, BOX_VERTICAL, CONVOLVE, EXTREME_HORIZONTAL, EXTREME_VERTICAL, MODE, RANK, Shader, UNSHARP,
+    BOX_HORIZONTAL, BOX_VERTICAL, CONVOLVE, MIN_MAX_HORIZONTAL, MIN_MAX_VERTICAL, MODE, RANK, Shader, UNSHARP,
 };
-use crate::filters::{Axis, Margins, Op, Outside, Pass, Plan, last_rank};
+use crate::filters::{Axis, BorderMode, Margins, Op, Pass, Plan, last_rank};
 use crate::layout::Depth;
 
-/// A shader run over each filtered component.
+/// A shader that runs on every filtered component.
 pub(super) struct Step {
     pub(super) code: Code,
     /// The operation's own parameters.
     pub(super) params: Vec<u32>,
-    /// How far its window reaches into what lies outside the plane.
+    /// The window's reach.
     pub(super) reach: Margins,
-    /// What lies there.
-    pub(super) outside: Outside,
-    /// Where the samples stay those that the filter began with.
-    pub(super) keep: Margins,
+    /// The samples that the window reads outside the plane.
+    pub(super) border_mode: BorderMode,
+    /// The border in which samples keep the values from before the filter's first pass.
+    pub(super) untouched: Margins,
 }
 
-/// What a step runs.
+/// A step's shader.
 pub(super) enum Code {
-    /// A shader of our own, with the values of its constants.
-    Own(&'static Shader, Vec<u32>),
-    /// A user's.
+    /// A built-in shader, with the values of its constants.
+    BuiltIn(&'static Shader, Vec<u32>),
+    /// A user's WGSL.
     User(Arc<str>),
 }
 
-/// Each filter's steps.
+/// The steps of each filter of a plan.
 pub(super) fn steps(plan: &Plan, depth: Depth) -> Vec<Vec<Step>> {
-    let of_pass = |pass| of_pass(pass, depth);
-    plan.filters.iter().map(|filter| filter.passes.iter().flat_map(of_pass).collect()).collect()
+    let steps_of = |pass| steps_of(pass, depth);
+    plan.filters.iter().map(|filter| filter.passes.iter().flat_map(steps_of).collect()).collect()
 }
 
-fn of_pass(pass: &Pass, depth: Depth) -> Vec<Step> {
-    let Pass { outside, keep, .. } = *pass;
+fn steps_of(pass: &Pass, depth: Depth) -> Vec<Step> {
+    let Pass { border_mode, untouched, .. } = *pass;
     let reach = pass.op.reach();
-    let step = |shader, constants, params| Step { code: Code::Own(shader, constants), params, reach, outside, keep };
+    let step = |shader, constants, params| Step {
+        code: Code::BuiltIn(shader, constants),
+        params,
+        reach,
+        border_mode,
+        untouched,
+    };
     match &pass.op {
         Op::Convolve(kernel) => {
             let weights = kernel.weights(depth);
@@ -55,16 +61,16 @@ fn of_pass(pass: &Pass, depth: Depth) -> Vec<Step> {
             vec![step(shader, vec![], vec![weights.radius, weights.inner, weights.edge])]
         }
         &Op::Rank { size, rank } if rank == 0 || rank == last_rank(size) => {
-            let turned = if rank == 0 { 0 } else { depth.max() };
-            let along = |shader, reach| Step { reach, ..step(shader, vec![size], vec![turned]) };
-            let rows = along(&EXTREME_HORIZONTAL, Margins::symmetric(size / 2, 0));
-            let columns = along(&EXTREME_VERTICAL, Margins::symmetric(0, size / 2));
-            vec![Step { keep: Margins::default(), ..rows }, columns]
+            let flip = if rank == 0 { 0 } else { depth.max() };
+            let along = |shader, reach| Step { reach, ..step(shader, vec![size], vec![flip]) };
+            let rows = along(&MIN_MAX_HORIZONTAL, Margins::symmetric(size / 2, 0));
+            let columns = along(&MIN_MAX_VERTICAL, Margins::symmetric(0, size / 2));
+            vec![Step { untouched: Margins::default(), ..rows }, columns]
         }
         &Op::Rank { size, rank } => vec![step(&RANK, vec![size], vec![rank])],
         &Op::Mode { radius } => {
-            let ends = u32::from(outside == Outside::Nothing);
-            vec![step(&MODE, vec![radius.saturating_mul(2).saturating_add(1)], vec![ends])]
+            let is_truncated = u32::from(border_mode == BorderMode::Truncate);
+            vec![step(&MODE, vec![radius.saturating_mul(2).saturating_add(1)], vec![is_truncated])]
         }
         Op::Unsharp { percent, threshold } => {
             let limit = i32::MAX.checked_div(percent.saturating_abs()).unwrap_or(i32::MAX);
@@ -72,7 +78,13 @@ fn of_pass(pass: &Pass, depth: Depth) -> Vec<Step> {
             vec![step(&UNSHARP, vec![], params)]
         }
         Op::Shader(text) => {
-            vec![Step { code: Code::User(text.clone()), params: vec![outside as u32], reach, outside, keep }]
+            vec![Step {
+                code: Code::User(text.clone()),
+                params: vec![border_mode as u32],
+                reach,
+                border_mode,
+                untouched,
+            }]
         }
     }
 }

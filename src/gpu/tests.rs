@@ -1,4 +1,4 @@
-//! The shaders agree with their descriptions in Rust: naga, which wgpu compiles them with, says so without a driver.
+//! Checks with naga, wgpu's compiler, that the shaders agree with their descriptions in Rust. This needs no driver.
 
 use std::collections::BTreeSet;
 use std::mem::offset_of;
@@ -12,7 +12,7 @@ use wgpu::naga::{AddressSpace, Expression, Literal, Module, ShaderStage, Storage
 use super::shaders::*;
 use super::uniforms::*;
 use super::user;
-use crate::filters::Outside;
+use crate::filters::BorderMode;
 
 static SHADERS: [&Shader; 11] = [
     &UNPACK,
@@ -22,25 +22,25 @@ static SHADERS: [&Shader; 11] = [
     &BOX_HORIZONTAL,
     &BOX_VERTICAL,
     &RANK,
-    &EXTREME_HORIZONTAL,
-    &EXTREME_VERTICAL,
+    &MIN_MAX_HORIZONTAL,
+    &MIN_MAX_VERTICAL,
     &MODE,
     &UNSHARP,
 ];
 
 /// The names of the bindings, in the order in which a dispatch binds its buffers.
-const NAMES: [&str; BINDINGS.len()] = ["frame", "base", "src", "dst", "params", "live"];
+const NAMES: [&str; BINDINGS.len()] = ["frame", "base", "src", "dst", "params", "user_state"];
 
 fn parsed(source: &str) -> Module {
     wgsl::parse_str(source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)))
 }
 
-/// A user's shader with loops, as it is compiled.
+/// A user's shader with loops, after the insertion of loop guards.
 fn user_module() -> Module {
     user::module(include_str!("../../examples/shaders/kuwahara.wgsl")).unwrap()
 }
 
-/// Compiles an entry point for samples of one byte and of two, as wgpu does before it calls the driver.
+/// Compiles an entry point for samples of one byte and of two bytes, as wgpu does before it calls the driver.
 fn check_entry_point(module: &Module, name: &str, constants: &[&str], [width, height]: [u32; 2]) {
     let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(module).expect(name);
     let declared: BTreeSet<_> = module.overrides.iter().filter_map(|(_, constant)| constant.name.as_deref()).collect();
@@ -64,7 +64,7 @@ fn every_shader_is_valid() {
 }
 
 #[test]
-fn no_shader_is_forgotten() {
+fn every_file_is_checked() {
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders")).unwrap();
     let files: BTreeSet<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     let checked = SHADERS.iter().map(|shader| shader.name).chain(["frame", "user"]);
@@ -72,7 +72,7 @@ fn no_shader_is_forgotten() {
 }
 
 #[test]
-fn bindings_have_their_numbers_and_kinds() {
+fn bindings_agree() {
     let bindings = |module: &Module| -> BTreeSet<_> {
         let globals = module.global_variables.iter().filter_map(|(_, global)| Some((global.binding?, global)));
         let binding = |(at, global): (wgpu::naga::ResourceBinding, &wgpu::naga::GlobalVariable)| {
@@ -97,12 +97,12 @@ fn bindings_have_their_numbers_and_kinds() {
     }
 }
 
-/// The offset of each field by its name, and the size.
+/// The name and offset of each field, and the size of the struct.
 type StructLayout = (Vec<(String, usize)>, usize);
 
 fn in_shader(module: &Module, name: &str) -> StructLayout {
-    let (_, found) = module.types.iter().find(|(_, of)| of.name.as_deref() == Some(name)).expect(name);
-    let TypeInner::Struct { members, span } = &found.inner else { panic!("{name} is no struct") };
+    let (_, found) = module.types.iter().find(|(_, found)| found.name.as_deref() == Some(name)).expect(name);
+    let TypeInner::Struct { members, span } = &found.inner else { panic!("{name} is not a struct") };
     let fields = members.iter().map(|member| (member.name.clone().unwrap(), member.offset as usize));
     (fields.collect(), *span as usize)
 }
@@ -114,12 +114,12 @@ macro_rules! in_rust {
 }
 
 #[test]
-fn structs_are_laid_out_alike() {
+fn struct_layouts_agree() {
     let expected: [(&str, StructLayout); 4] = [
-        ("Component", in_rust!(Component: frame_step offset pitch width height quads unused)),
-        ("Plane", in_rust!(Plane: offset pitch height period sources)),
-        ("Frame", in_rust!(Frame: components planes largest middle shift zero)),
-        ("Live", in_rust!(Live: runaway seconds)),
+        ("Component", in_rust!(Component: frame_step offset pitch width height vec4s unused)),
+        ("Plane", in_rust!(Plane: offset pitch height group_size channel_map)),
+        ("Frame", in_rust!(Frame: components planes max_value mid_value shift zero)),
+        ("UserState", in_rust!(UserState: runaway seconds)),
     ];
     let module = user_module();
     for (name, layout) in expected {
@@ -128,7 +128,7 @@ fn structs_are_laid_out_alike() {
 }
 
 #[test]
-fn constants_have_the_same_values() {
+fn constants_agree() {
     let value = |module: &Module, name: &str| {
         let constant = module.constants.iter().find(|(_, constant)| constant.name.as_deref() == Some(name));
         match module.global_expressions[constant.expect(name).1.init] {
@@ -138,12 +138,12 @@ fn constants_have_the_same_values() {
     };
     let module = user_module();
     for (name, expected) in [
-        ("SOURCE_ORIGINAL", SOURCE_ORIGINAL),
-        ("SOURCE_NEUTRAL", SOURCE_NEUTRAL),
-        ("SOURCE_COMPONENT", SOURCE_COMPONENT),
-        ("OUTSIDE_ZERO", Outside::Zero as u32),
-        ("OUTSIDE_MIRROR", Outside::Mirror as u32),
-        ("TURNS", user::TURNS),
+        ("CHANNEL_KEEP", CHANNEL_KEEP),
+        ("CHANNEL_NEUTRAL", CHANNEL_NEUTRAL),
+        ("CHANNEL_FILTER", CHANNEL_FILTER),
+        ("BORDER_ZERO", BorderMode::Zero as u32),
+        ("BORDER_MIRROR", BorderMode::Mirror as u32),
+        ("MAX_LOOP_ITERATIONS", user::MAX_LOOP_ITERATIONS),
     ] {
         assert_eq!(value(&module, name), expected, "{name}");
     }

@@ -1,4 +1,4 @@
-//! The user's own shader: checked, and made to end.
+//! The user's own shader: validation, and the limit of its loops.
 
 use std::sync::Mutex;
 
@@ -10,40 +10,41 @@ use super::shaders::BINDINGS;
 use crate::recent::Recent;
 use crate::sync::lock;
 
-/// What stands before the user's text.
+/// The text that is concatenated with the user's.
 const FRAME: &str = include_str!("../../shaders/frame.wgsl");
 const USER: &str = include_str!("../../shaders/user.wgsl");
 
-/// The turns that all loops may take together for one sample, as in user.wgsl.
-pub(super) const TURNS: u32 = 32_768;
+/// The maximum number of iterations of all loops together for one sample, as in user.wgsl.
+pub(super) const MAX_LOOP_ITERATIONS: u32 = 32_768;
 
-/// Checks a user's text.
+/// Validates a user's shader.
 ///
-/// The error is naga's, with the line and what is wrong there, or says what the text must not have.
+/// The error is naga's message, with the line, or names the construct that is not allowed.
 pub fn check(text: &str) -> Result<(), String> {
-    // Settings are looked at again whenever one of them changes, and a chain may have several shaders.
-    static CHECKED: Mutex<Recent<String, Result<(), String>>> = Mutex::new(Recent::new(KEPT));
-    lock(&CHECKED).get_or_make(text.to_owned(), |text| check_anew(text))
+    // Cached, since settings are checked again whenever one of them changes.
+    static CHECKED: Mutex<Recent<String, Result<(), String>>> = Mutex::new(Recent::new(MAX_CACHED));
+    lock(&CHECKED).get_or_make(text.to_owned(), |text| check_uncached(text))
 }
 
-/// How many texts' results are kept.
-const KEPT: usize = 16;
+/// The number of texts whose results are cached; a chain may have several shaders.
+const MAX_CACHED: usize = 16;
 
-fn check_anew(text: &str) -> Result<(), String> {
-    // The user's text comes first here, so that the lines are counted from its beginning.
+fn check_uncached(text: &str) -> Result<(), String> {
+    // The user's text comes first, so that line numbers in messages are those of the text.
     let source = [text, "\n", FRAME, USER].concat();
     if !has_shade(text) {
-        return Err("it has no `fn shade(component: u32, x: i32, y: i32) -> f32`".into());
+        return Err("`fn shade(component: u32, x: i32, y: i32) -> f32` is missing".into());
     }
     let module = wgsl::parse_str(&source).map_err(|error| error.emit_to_string_with_path(&source, "shader"))?;
     if module.entry_points.len() > 1 {
-        return Err("it has an entry point; write `fn shade(component: u32, x: i32, y: i32) -> f32` alone".into());
+        return Err("an entry point is not allowed; write `fn shade(component: u32, x: i32, y: i32) -> f32`".into());
     }
     if module.global_variables.iter().filter(|(_, global)| global.binding.is_some()).count() > BINDINGS.len() {
-        return Err("it has a binding of its own; there is nothing to bind".into());
+        return Err("a variable with a @binding is not allowed".into());
     }
-    if module.functions.iter().any(|(_, function)| waits(&function.body)) {
-        return Err("it waits for other invocations, which may have ended".into());
+    // A barrier could hang, since other invocations may have returned already.
+    if module.functions.iter().any(|(_, function)| synchronizes(&function.body)) {
+        return Err("barriers and subgroup operations are not allowed".into());
     }
     Validator::new(ValidationFlags::all(), Capabilities::empty())
         .validate(&module)
@@ -51,33 +52,34 @@ fn check_anew(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A rough look, for the one mistake whose error would speak of a text that the user does not see.
+/// A rough check for `fn shade`. Without it, naga's error would refer to text that the user does not see.
 fn has_shade(text: &str) -> bool {
     text.split("fn").skip(1).any(|rest| rest.trim_start().starts_with("shade"))
 }
 
-/// The shader of a text that was checked, each of whose loops asks before every turn whether it may go on.
+/// The module of a validated text. Each of its loops calls the loop guard before every iteration.
 pub(super) fn module(text: &str) -> Result<Module, String> {
-    // A function must stand before those that call it: `goes_on`, the first of user.wgsl, before all others.
+    // naga requires a function to precede its callers: `loop_guard` is the first function of user.wgsl.
     let source = [USER, FRAME, text].concat();
     let mut module = wgsl::parse_str(&source).map_err(|error| error.emit_to_string(&source))?;
     let named = |function: &Function, name| function.name.as_deref() == Some(name);
-    let goes_on = module.functions.iter().find(|(_, function)| named(function, "goes_on"));
-    let goes_on = goes_on.map(|(handle, _)| handle).ok_or("user.wgsl has no goes_on")?;
+    let loop_guard = module.functions.iter().find(|(_, function)| named(function, "loop_guard"));
+    let loop_guard = loop_guard.map(|(handle, _)| handle).ok_or("user.wgsl has no function loop_guard")?;
     for (_, function) in module.functions.iter_mut() {
         let mut body = std::mem::take(&mut function.body);
-        limit_loops(&mut body, function, goes_on);
+        limit_loops(&mut body, function, loop_guard);
         function.body = body;
     }
     Ok(module)
 }
 
-fn limit_loops(block: &mut Block, function: &mut Function, goes_on: Handle<Function>) {
+/// Inserts a call of the loop guard, and a break if it returns false, at the start of each loop's body.
+fn limit_loops(block: &mut Block, function: &mut Function, loop_guard: Handle<Function>) {
     for statement in block.iter_mut() {
-        each_block(statement, &mut |inner| limit_loops(inner, function, goes_on));
+        each_block(statement, &mut |inner| limit_loops(inner, function, loop_guard));
         if let Statement::Loop { body, .. } = statement {
-            let result = function.expressions.append(Expression::CallResult(goes_on), Span::UNDEFINED);
-            let call = Statement::Call { function: goes_on, arguments: Vec::new(), result: Some(result) };
+            let result = function.expressions.append(Expression::CallResult(loop_guard), Span::UNDEFINED);
+            let call = Statement::Call { function: loop_guard, arguments: Vec::new(), result: Some(result) };
             let end = Block::from_vec(vec![Statement::Break]);
             let check = Statement::If { condition: result, accept: Block::new(), reject: end };
             body.splice(0..0, Block::from_vec(vec![call, check]));
@@ -85,7 +87,7 @@ fn limit_loops(block: &mut Block, function: &mut Function, goes_on: Handle<Funct
     }
 }
 
-/// The blocks in a statement.
+/// Visits the blocks of a statement.
 fn each_block(statement: &mut Statement, visit: &mut impl FnMut(&mut Block)) {
     match statement {
         Statement::Block(block) => visit(block),
@@ -96,8 +98,8 @@ fn each_block(statement: &mut Statement, visit: &mut impl FnMut(&mut Block)) {
     }
 }
 
-/// Whether an invocation that runs this may wait for others, or exchange values with them.
-fn waits(block: &Block) -> bool {
+/// Whether the code may wait for other invocations, or exchange values with them.
+fn synchronizes(block: &Block) -> bool {
     block.iter().any(|statement| match statement {
         Statement::ControlBarrier(_)
         | Statement::MemoryBarrier(_)
@@ -105,10 +107,10 @@ fn waits(block: &Block) -> bool {
         | Statement::SubgroupBallot { .. }
         | Statement::SubgroupGather { .. }
         | Statement::SubgroupCollectiveOperation { .. } => true,
-        Statement::Block(block) => waits(block),
-        Statement::If { accept, reject, .. } => waits(accept) || waits(reject),
-        Statement::Switch { cases, .. } => cases.iter().any(|case| waits(&case.body)),
-        Statement::Loop { body, continuing, .. } => waits(body) || waits(continuing),
+        Statement::Block(block) => synchronizes(block),
+        Statement::If { accept, reject, .. } => synchronizes(accept) || synchronizes(reject),
+        Statement::Switch { cases, .. } => cases.iter().any(|case| synchronizes(&case.body)),
+        Statement::Loop { body, continuing, .. } => synchronizes(body) || synchronizes(continuing),
         _ => false,
     })
 }
@@ -123,13 +125,14 @@ mod tests {
 
     #[test]
     fn a_good_shader_passes() {
-        let text = "fn shade(component: u32, x: i32, y: i32) -> f32 { return sample(component, width(0u) - x, y) * seconds(); }";
+        let text = "fn shade(component: u32, x: i32, y: i32) -> f32 \
+            { return sample(component, width(0u) - x, y) * seconds(); }";
         assert_eq!(check(text), Ok(()));
         assert!(module(text).is_ok());
     }
 
     #[test]
-    fn errors_give_the_users_line() {
+    fn errors_have_the_line_of_the_users_text() {
         let wrong = error(
             "fn twice(a: f32) -> f32 {\n return b * 2.0;\n}\nfn shade(component: u32, x: i32, y: i32) -> f32 { return 0.0; }",
         );
@@ -140,9 +143,9 @@ mod tests {
     }
 
     #[test]
-    fn what_could_hang_or_bind_is_refused() {
+    fn barriers_bindings_and_entry_points_are_refused() {
         let shade = "fn shade(component: u32, x: i32, y: i32) -> f32 {";
-        assert!(error(&format!("{shade} workgroupBarrier(); return 0.0; }}")).contains("waits"));
+        assert!(error(&format!("{shade} workgroupBarrier(); return 0.0; }}")).contains("barrier"));
         assert!(
             error(&format!("@group(0) @binding(7) var<storage> mine: array<u32>;\n{shade} return 0.0; }}"))
                 .contains("binding")

@@ -1,4 +1,5 @@
-// Convolutions by oneDNN, libtorch's library for the CPU, as its operators have them that no function stands for.
+// Convolutions by oneDNN, libtorch's library for the CPU. These operators have no C++ function, so they are called
+// through the dispatcher.
 
 #include <cstdint>
 #include <cstring>
@@ -16,9 +17,9 @@ namespace {
 // Stride, padding and dilation of a 3 x 3 convolution that keeps the size.
 constexpr int64_t kOnes[] = {1, 1};
 
-// Tells what went wrong; the caller frees it. Null if nothing did.
+// Runs `work` and returns its error message, which the caller must free, or null.
 template <typename Work>
-char* told(const Work& work) {
+char* error_of(const Work& work) {
   try {
     work();
     return nullptr;
@@ -33,12 +34,12 @@ char* told(const Work& work) {
 
 extern "C" {
 
-bool style_engine_onednn_is_there() {
+bool style_engine_onednn_is_available() {
   return at::globalContext().hasMKLDNN();
 }
 
 char* style_engine_onednn_pack(const at::Tensor* weight, const at::Tensor* input, at::Tensor** packed) {
-  return told([&] {
+  return error_of([&] {
     static const auto op =
         c10::Dispatcher::singleton()
             .findSchemaOrThrow("mkldnn::_reorder_convolution_weight", "")
@@ -50,7 +51,7 @@ char* style_engine_onednn_pack(const at::Tensor* weight, const at::Tensor* input
 
 char* style_engine_onednn_convolve(
     const at::Tensor* input, const at::Tensor* packed, const at::Tensor* bias, bool rectified, at::Tensor** output) {
-  return told([&] {
+  return error_of([&] {
     static const auto op =
         c10::Dispatcher::singleton()
             .findSchemaOrThrow("mkldnn::_convolution_pointwise", "")
@@ -59,10 +60,10 @@ char* style_engine_onednn_convolve(
                 at::IntArrayRef, int64_t, std::string_view, at::List<std::optional<at::Scalar>>,
                 std::optional<std::string_view>)>();
     const std::optional<at::Tensor> shift = bias == nullptr ? std::nullopt : std::optional(*bias);
-    const char* then = rectified ? "relu" : "none";
+    const char* activation = rectified ? "relu" : "none";
     const at::List<std::optional<at::Scalar>> no_scalars;
     *output = new at::Tensor(
-        op.call(*input, *packed, shift, kOnes, kOnes, kOnes, 1, then, no_scalars, std::string_view()));
+        op.call(*input, *packed, shift, kOnes, kOnes, kOnes, 1, activation, no_scalars, std::string_view()));
   });
 }
 

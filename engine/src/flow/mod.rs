@@ -1,18 +1,20 @@
-//! Dense optical flow: where everything in a frame has moved in another.
+//! Dense optical flow: the motion of every pixel from one frame to another.
 //!
-//! Coarse to fine over a pyramid, each level iterates windowed least squares on the brightness constancy equation
-//! (B. Lucas, T. Kanade, IJCAI 1981), where a pixel's equation is about its whole motion, not the change to it, so that
-//! windows also fill in what has no texture. Equations are normalized (H. Zimmer, A. Bruhn, J. Weickert, IJCV 2011,
-//! section 3.1) and count less the less they hold (M. Black, P. Anandan, CVIU 1996). Medians between the iterations
-//! keep out outliers (D. Sun, S. Roth, M. Black, CVPR 2010). At the end of a level, pixels take over the motion of
-//! neighbors where it fits better (C. Barnes et al., "PatchMatch", SIGGRAPH 2009, section 3.2): windows reach beyond
-//! the edges of things, this brings the motion's edges back to them. The finest level has half the frame's resolution.
+//! The flow is estimated from coarse to fine over a pyramid, whose finest level has half the frame's resolution. Each
+//! level iterates windowed least squares on the brightness constancy equation (B. Lucas, T. Kanade, IJCAI 1981). The
+//! unknown is a pixel's whole motion instead of its change, so that windows also fill in areas without texture. The
+//! equations are normalized (H. Zimmer, A. Bruhn, J. Weickert, IJCV 2011, section 3.1) and weighted by how well they
+//! hold (M. Black, P. Anandan, CVIU 1996). Medians between the iterations remove outliers (D. Sun, S. Roth, M. Black,
+//! CVPR 2010). At the end of a level, pixels take the motion of a neighbor if it fits better (C. Barnes et al.,
+//! "PatchMatch", SIGGRAPH 2009, section 3.2): windows blur the motion across the edges of objects, and this step
+//! restores the edges.
 //!
-//! That motion is noisy by some tenths of a pixel. So, where they fit as well, simpler motions replace it: affine ones in
-//! large windows, from the same equations at full resolution (J. Bergen et al., "Hierarchical model-based motion
-//! estimation", ECCV 1992, section 3.2), and before these the affine motion that most of the frame follows, the camera's,
-//! by iteratively reweighted least squares (J.-M. Odobez, P. Bouthemy, JVCIR 1995, section 2), or none, where the camera
-//! seems to stand. They are precise to hundredths of a pixel, and what has no texture moves as its surroundings do.
+//! This motion has an error of some tenths of a pixel. Therefore it is replaced by a simpler motion where that fits as
+//! well: by affine motion in large windows, from the same equations at full resolution (J. Bergen et al., "Hierarchical
+//! model-based motion estimation", ECCV 1992, section 3.2), or by the camera's motion, the affine motion of most of the
+//! frame, by iteratively reweighted least squares (J.-M. Odobez, P. Bouthemy, JVCIR 1995, section 2), or by no motion
+//! if the camera seems to stand still. These are precise to hundredths of a pixel, and areas without texture move with
+//! their surroundings.
 
 mod cache;
 mod parametric;
@@ -30,45 +32,46 @@ use crate::color::gray;
 use crate::parallel;
 use crate::size::size_of;
 
-/// The coarsest level's shorter side is at least this: windows would not fit into less.
+/// The minimum of the coarsest level's shorter side: windows must fit into it.
 const MIN_SIDE: i64 = 8;
 
-/// A gradient, per pixel, as noise has it: equations from larger ones count fully.
+/// The brightness gradient, per pixel, that noise causes. Equations with larger gradients have full weight.
 const NOISE_GRADIENT: f64 = 0.02;
 
-/// A difference in brightness as right matches have it: equations with larger ones count little.
+/// The brightness difference that correct matches have. Equations with larger differences have little weight.
 const NOISE: f64 = 0.08;
 
 /// The windows of a level's iterations; see [`smooth`].
 const WINDOWS: [u32; 2] = [3, 2];
 
-/// How much it counts that a pixel moves as what is around it, where an equation counts up to 1; and how far around.
+/// The weight of the smoothness term, relative to an equation's maximum of 1, and its window.
 const SMOOTHNESS: f64 = 0.03;
 const SMOOTHNESS_WINDOW: u32 = 4;
 
-/// How far away the neighbors are whose motion a pixel may take over.
+/// The distance, in pixels, of the neighbors whose motion a pixel may take.
 const NEIGHBOR: i64 = 4;
 
-/// How much better that must fit, where the worst misfit is 1; and the window over which fits are compared.
+/// The minimum decrease of the misfit, 0 to 1, for a neighbor's motion to be taken; and the window over which misfits
+/// are averaged.
 const MIN_GAIN: f64 = 0.002;
 const FIT_WINDOW: u32 = 1;
 
-/// What of a frame is needed to find motion from it or to it.
+/// A frame, prepared for the estimation of motion from it or to it.
 pub struct Frame {
     /// Height and width.
     size: [i64; 2],
-    /// From half resolution to coarse, brightness and its gradient, `(1, 3, h, w)`.
+    /// From half resolution to the coarsest: the brightness and its gradient, `(1, 3, h, w)`.
     levels: Vec<Tensor>,
-    /// At full resolution, brightness, `(1, 1, H, W)`.
+    /// The brightness at full resolution, `(1, 1, H, W)`.
     brightness: Tensor,
     /// The same, smoothed.
     smooth: Tensor,
-    /// Of every second pixel, brightness and its change over two pixels in x and in y, `(1, 3, h, w)`.
+    /// For every second pixel, the brightness and its change over two pixels in x and in y, `(1, 3, h, w)`.
     samples: Tensor,
 }
 
 impl Frame {
-    /// Of a picture, `(1, 3, H, W)` in 0..1.
+    /// Prepares a picture, `(1, 3, H, W)` in 0..1.
     pub fn new(picture: &Tensor) -> Result<Self> {
         let full = gray(picture)?;
         let mut brightness = halve(&full)?;
@@ -82,29 +85,29 @@ impl Frame {
     }
 }
 
-/// The motion from a frame to another of the same size, and back, each `(1, 2, H, W)`, x then y, in pixels: what lies at
-/// p in one lies at p + motion(p) in the other.
+/// The forward flow, from the first frame to the second, and the backward flow. Each is `(1, 2, H, W)`, x then y, in
+/// pixels: the pixel at p in one frame is at p + flow(p) in the other. The frames must have the same size.
 pub fn between(first: &Frame, second: &Frame) -> Result<[Tensor; 2]> {
-    let [there, back] = [Pair::new(first, second)?, Pair::new(second, first)?];
-    if there.has_thread_each() {
-        let [there, back] = parallel::both([there, back], &|pair: Pair| {
+    let [forward, backward] = [Pair::new(first, second)?, Pair::new(second, first)?];
+    if forward.is_faster_on_own_thread() {
+        let [forward, backward] = parallel::both([forward, backward], &|pair: Pair| {
             let _no_gradients = tch::no_grad_guard();
             pair.motion()
         });
-        return Ok([there?, back?]);
+        return Ok([forward?, backward?]);
     }
-    let motion = Pair::batch(&there, &back)?.motion()?;
+    let motion = Pair::batch(&forward, &backward)?.motion()?;
     Ok([motion.f_narrow(0, 0, 1)?, motion.f_narrow(0, 1, 1)?])
 }
 
-/// libtorch gives a thread no less than so many values.
-const VALUES_A_THREAD: i64 = 1 << 15;
+/// The minimum number of values for which libtorch uses another thread.
+const MIN_VALUES_PER_THREAD: i64 = 1 << 15;
 
-/// A frame, and another that its motion is to be found in; or N such pairs.
+/// One or N pairs of frames, between which motion is estimated.
 struct Pair {
     /// Height and width.
     size: [i64; 2],
-    /// As [`Frame::levels`] of either, `(N, 3, h, w)`.
+    /// The [`Frame::levels`] of both frames, each `(N, 3, h, w)`.
     levels: Vec<[Tensor; 2]>,
     samples: Samples,
 }
@@ -119,7 +122,7 @@ impl Pair {
         })
     }
 
-    /// Both at once.
+    /// Both pairs as a batch.
     fn batch(first: &Self, second: &Self) -> Result<Self> {
         let levels = first.levels.iter().zip(&second.levels);
         Ok(Self {
@@ -129,15 +132,15 @@ impl Pair {
         })
     }
 
-    /// Whether two of these are found sooner on a thread each than together, when all threads would share each operation.
-    fn has_thread_each(&self) -> bool {
+    /// Whether two pairs are faster on one thread each than as a batch whose operations use all threads.
+    fn is_faster_on_own_thread(&self) -> bool {
         self.levels.first().is_some_and(|[finest, _]| {
-            let sharing = (2 * finest.numel() as i64 / VALUES_A_THREAD).min(i64::from(tch::get_num_threads()));
-            finest.device() == Device::Cpu && sharing <= 2
+            let threads = (2 * finest.numel() as i64 / MIN_VALUES_PER_THREAD).min(i64::from(tch::get_num_threads()));
+            finest.device() == Device::Cpu && threads <= 2
         })
     }
 
-    /// `(N, 2, H, W)`, as [`between`].
+    /// The motion, `(N, 2, H, W)`; see [`between`].
     fn motion(&self) -> Result<Tensor> {
         let [finest, _] = self.levels.first().ok_or_else(|| TchError::Shape("a frame has a level".into()))?;
         let (pairs, ..) = finest.size4()?;
@@ -157,7 +160,7 @@ fn cat(first: &Tensor, second: &Tensor) -> Result<Tensor> {
     Ok(Tensor::f_cat(&[first, second], 0)?)
 }
 
-/// Moves every pixel to where the equations in a window around it hold best.
+/// Improves `motion` by a least-squares solution of the equations in a window around each pixel.
 fn solve(from: &Tensor, to: &Tensor, motion: &Tensor, window: u32) -> Result<Tensor> {
     let targets = targets(motion)?;
     let matched = sample(to, &targets, Filter::Bilinear)?;
@@ -166,8 +169,8 @@ fn solve(from: &Tensor, to: &Tensor, motion: &Tensor, window: u32) -> Result<Ten
 
     // The equation: gradient . new motion = gradient . motion - change.
     let steepness = sum_of_channels(&gradient.f_square()?)?.f_add_scalar(NOISE_GRADIENT.powi(2))?;
-    let doubt = change.f_square()?.f_div_scalar(NOISE.powi(2))?.f_add_scalar(1)?;
-    let weighted = gradient.f_mul(&inside(&targets)?)?.f_div(&steepness.f_mul(&doubt)?)?;
+    let penalty = change.f_square()?.f_div_scalar(NOISE.powi(2))?.f_add_scalar(1)?;
+    let weighted = gradient.f_mul(&inside(&targets)?)?.f_div(&steepness.f_mul(&penalty)?)?;
     let distance = sum_of_channels(&gradient.f_mul(motion)?)?.f_sub(&change)?;
     let mixed = weighted.f_narrow(1, 0, 1)?.f_mul(&gradient.f_narrow(1, 1, 1)?)?;
     let normal = smooth(&Tensor::f_cat(&[weighted.f_mul(&gradient)?, mixed, weighted.f_mul(&distance)?], 1)?, window)?;
@@ -182,30 +185,30 @@ fn solve(from: &Tensor, to: &Tensor, motion: &Tensor, window: u32) -> Result<Ten
     Ok(solution.f_div(&determinant)?)
 }
 
-/// Where a neighbor's motion fits better, takes that over.
+/// Replaces a pixel's motion by that of a neighbor if it fits better.
 fn propagate(from: &Tensor, to: &Tensor, motion: &Tensor) -> Result<Tensor> {
     let (from, to) = (from.f_narrow(1, 0, 1)?, to.f_narrow(1, 0, 1)?);
     let misfit = |motion: &Tensor| smooth(&misfit(&warp(&to, motion, Filter::Bilinear)?.f_sub(&from)?)?, FIT_WINDOW);
     let [height, width] = size_of(motion)?;
     let around = pad(motion, [NEIGHBOR; 4])?;
     let mut best = motion.shallow_clone();
-    let mut least = misfit(motion)?.f_sub_scalar(MIN_GAIN)?;
+    let mut min = misfit(motion)?.f_sub_scalar(MIN_GAIN)?;
     for [y, x] in [[1, 0], [1, 2], [0, 1], [2, 1]] {
         let other = around.f_narrow(2, y * NEIGHBOR, height)?.f_narrow(3, x * NEIGHBOR, width)?;
         let others = misfit(&other)?;
-        best = other.f_where_self(&others.f_lt_tensor(&least)?, &best)?;
-        least = least.f_minimum(&others)?;
+        best = other.f_where_self(&others.f_lt_tensor(&min)?, &best)?;
+        min = min.f_minimum(&others)?;
     }
     Ok(best)
 }
 
-/// How badly these changes in brightness speak of a match, from 0 to 1.
+/// The misfit, 0 to 1, of a match with these differences in brightness.
 fn misfit(change: &Tensor) -> Result<Tensor> {
     let square = change.f_square()?;
     Ok(square.f_div(&square.f_add_scalar(NOISE.powi(2))?)?)
 }
 
-/// Medians of 3 along rows, then along columns.
+/// Medians of 3 pixels along rows, then along columns.
 fn median(values: &Tensor) -> Result<Tensor> {
     let mut values = values.shallow_clone();
     for (dimension, sides) in [(3, [1, 1, 0, 0]), (2, [0, 0, 1, 1])] {
@@ -217,7 +220,7 @@ fn median(values: &Tensor) -> Result<Tensor> {
     Ok(values)
 }
 
-/// Flow brought to another size of the picture.
+/// A flow, resized and scaled for another size of the picture.
 fn enlarge(flow: &Tensor, size: [i64; 2]) -> Result<Tensor> {
     let [height, width] = size_of(flow)?;
     let flow = flow.f_upsample_bilinear2d(size, false, None, None)?;
@@ -230,7 +233,7 @@ fn halve(values: &Tensor) -> Result<Tensor> {
     Ok(values.f_adaptive_avg_pool2d(size_of(values)?.map(|side| (side + 1) / 2))?)
 }
 
-/// Values, and their central differences in x and y, `(N, 3, H, W)`.
+/// Values, `(N, 1, H, W)`, and their central differences in x and y, `(N, 3, H, W)`.
 fn with_gradient(values: &Tensor) -> Result<Tensor> {
     let difference = |dimension: i64, sides: [i64; 4]| -> Result<Tensor> {
         let padded = pad(values, sides)?;
@@ -240,7 +243,7 @@ fn with_gradient(values: &Tensor) -> Result<Tensor> {
     Ok(Tensor::f_cat(&[values, &difference(3, [1, 1, 0, 0])?, &difference(2, [0, 0, 1, 1])?], 1)?)
 }
 
-/// Of every second pixel, the value, and its change over two pixels in x and in y, `(N, 3, h, w)`.
+/// For every second pixel, the value and its change over two pixels in x and in y, `(N, 3, h, w)`.
 fn every_second(values: &Tensor) -> Result<Tensor> {
     let [height, width] = size_of(values)?;
     let around = pad(values, [1; 4])?;
@@ -249,7 +252,7 @@ fn every_second(values: &Tensor) -> Result<Tensor> {
     Ok(Tensor::f_cat(&[at(1, 1)?, at(1, 2)?.f_sub(&at(1, 0)?)?, at(2, 1)?.f_sub(&at(0, 1)?)?], 1)?)
 }
 
-/// With the values at the edge again beyond it: left, right, top, bottom.
+/// Pads with the edge values; `sides` are left, right, top, bottom.
 fn pad(values: &Tensor, sides: [i64; 4]) -> Result<Tensor> {
     Ok(values.f_replication_pad2d(sides)?)
 }
@@ -264,18 +267,18 @@ mod tests {
     use crate::random::Random;
 
     #[test]
-    fn pairs_are_found_alike_together_and_apart() {
+    fn a_batch_and_separate_threads_give_the_same_flow() {
         let frame = |seed| {
             let noise = Random(seed).uniform(3 * 12 * 20).unwrap().view([1, 3, 12, 20]);
             Frame::new(&noise.f_upsample_bilinear2d([96, 160], false, None, None).unwrap()).unwrap()
         };
         let (first, second) = (frame(1), frame(2));
-        let [there, back] =
+        let [forward, backward] =
             [(&first, &second), (&second, &first)].map(|(first, second)| Pair::new(first, second).unwrap());
-        assert!(there.has_thread_each(), "few pixels");
-        let together = Pair::batch(&there, &back).unwrap().motion().unwrap();
-        let apart = Tensor::cat(&between(&first, &second).unwrap(), 0);
-        assert!(apart.abs().max().double_value(&[]) > 1.0);
-        assert!((together - apart).abs().max().double_value(&[]) < 1e-3);
+        assert!(forward.is_faster_on_own_thread(), "few pixels");
+        let batch = Pair::batch(&forward, &backward).unwrap().motion().unwrap();
+        let separate = Tensor::cat(&between(&first, &second).unwrap(), 0);
+        assert!(separate.abs().max().double_value(&[]) > 1.0);
+        assert!((batch - separate).abs().max().double_value(&[]) < 1e-3);
     }
 }

@@ -1,4 +1,5 @@
-//! Simple motions in place of noisy ones, where they fit as well: affine ones in large windows, the camera's, or none.
+//! Parametric motion: affine motion in large windows, the camera's motion, or none. It replaces the noisy dense motion
+//! where it fits as well.
 
 use tch::{Kind, Tensor};
 
@@ -9,45 +10,52 @@ use super::{Frame, NOISE, cat, misfit, sum_of_channels};
 use crate::Result;
 use crate::size::size_of;
 
-/// As [`NOISE_GRADIENT`], of samples: these are noisier, as they are not means of pixels, and for them noise adds up to
-/// motion that stays as it was.
+/// As [`NOISE_GRADIENT`](super::NOISE_GRADIENT), for samples: they are noisier, since they are not means of several
+/// pixels, and their noise would bias the motion towards no change.
 const SAMPLE_NOISE_GRADIENT: f64 = 0.08;
 
-/// Equations for affine motion are pooled over blocks of so many pixels of half resolution; windows are of such blocks.
+/// The side of the blocks, in pixels at half resolution, over which equations for affine motion are pooled. Windows
+/// consist of such blocks.
 const BLOCK: i64 = 8;
 const AFFINE_WINDOW: u32 = 2;
 const AFFINE_ROUNDS: usize = 2;
 
-/// How much it counts that a block moves as before, and that affine motion is a mere shift: enough to be solvable.
+/// The weights of two priors that make the equations solvable: that a block keeps its motion, and that affine motion is
+/// a translation.
 const BLOCK_PRIOR: f64 = 0.002;
-const SHIFT_PRIOR: f64 = 1e-4;
+const TRANSLATION_PRIOR: f64 = 1e-4;
 
-/// Pixels of half resolution that motions of the same thing may be apart: what else a window shows counts less.
-const APART: f64 = 0.5;
+/// The difference, in pixels at half resolution, between motions of the same object. Pixels of a window whose motion
+/// differs more have less weight.
+const SAME_OBJECT: f64 = 0.5;
 
-/// The same of a block and the camera's motion, and how often its equations are weighted by that.
-const APART_FROM_CAMERA: f64 = 0.15;
+/// The same for the difference between a block's motion and the camera's, and the number of reweightings.
+const SAME_AS_CAMERA: f64 = 0.15;
 const CAMERA_ROUNDS: usize = 3;
 
-/// How much better the camera's motion must fit than none, where the worst misfit is 1, and in what share of the frame.
+/// The minimum decrease of the misfit, 0 to 1, for the camera's motion to be used instead of none, and the minimum
+/// fraction of the frame that must have it.
 const MIN_CAMERA_GAIN: f64 = 0.004;
-const MIN_CAMERA_SHARE: f64 = 0.2;
+const MIN_CAMERA_FRACTION: f64 = 0.2;
 
-/// How much better affine motion in windows must fit than the camera's, and unsimplified motion than either.
+/// The minimum decrease of the misfit for affine motion in windows to be used instead of the camera's, and for dense
+/// motion to be used instead of either.
 const MIN_LOCAL_GAIN: f64 = 0.003;
 const LOCAL_FIT_WINDOW: u32 = 3;
-const MIN_FINE_GAIN: f64 = 0.03;
-const FINE_FIT_WINDOW: u32 = 2;
+const MIN_DENSE_GAIN: f64 = 0.03;
+const DENSE_FIT_WINDOW: u32 = 2;
 
-/// Every second pixel of a frame, and another, to be matched at full resolution. Not the pixels of half resolution, as
-/// these are not the same once moved by a fraction of them. Still, motion is in those.
+/// Every second pixel of a frame, to be matched with another frame at full resolution. The pixels of the pyramid's half
+/// resolution would be unsuitable: their values change if they are moved by a fraction of a pixel. Motion is in pixels
+/// of half resolution.
 pub(super) struct Samples {
-    /// As [`Frame::samples`], `(N, 3, h, w)`.
+    /// [`Frame::samples`], `(N, 3, h, w)`.
     from: Tensor,
-    /// As [`Frame::brightness`], `(N, 1, H, W)`.
+    /// [`Frame::brightness`], `(N, 1, H, W)`.
     to: Tensor,
-    /// As [`Frame::smooth`], of every second pixel, `(N, 1, h, w)`, and whole: what is sampled between pixels has less noise
-    /// than what is not, and would seem to fit better. Once smoothed, hardly.
+    /// [`Frame::smooth`], of every second pixel, `(N, 1, h, w)`, and of all pixels, for the comparison of misfits:
+    /// values interpolated between pixels have less noise than others and would seem to fit better, unless both are
+    /// smoothed.
     smooth_from: Tensor,
     smooth_to: Tensor,
 }
@@ -62,7 +70,7 @@ impl Samples {
         })
     }
 
-    /// Both at once.
+    /// Both as a batch.
     pub fn batch(first: &Self, second: &Self) -> Result<Self> {
         Ok(Self {
             from: cat(&first.from, &second.from)?,
@@ -72,46 +80,47 @@ impl Samples {
         })
     }
 
-    /// Motion, `(N, 2, h, w)`, replaced by affine motion or the camera's where these fit as well.
-    pub fn simplify(&self, fine: &Tensor) -> Result<Tensor> {
-        let size = size_of(fine)?;
-        let mut equations = self.equations(fine, fine)?;
+    /// Dense motion, `(N, 2, h, w)`, replaced by affine motion or the camera's where these fit as well.
+    pub fn simplify(&self, dense: &Tensor) -> Result<Tensor> {
+        let size = size_of(dense)?;
+        let mut equations = self.equations(dense, dense)?;
         for _ in 1..AFFINE_ROUNDS {
-            equations = self.equations(&affine(&fit_windows(&equations)?, size)?, fine)?;
+            equations = self.equations(&affine(&fit_windows(&equations)?, size)?, dense)?;
         }
         let local = affine(&fit_windows(&equations)?, size)?;
         let camera = affine(&fit_camera(&equations)?, size)?;
 
         let misfit = |motion: &Tensor| misfit(&change(&self.smooth_from, &self.smooth_to, &self.targets(motion)?)?);
         let (of_local, of_camera, of_none) = (misfit(&local)?, misfit(&camera)?, misfit(&camera.f_zeros_like()?)?);
-        // A camera on a stand: what moves before it must not seem to move all.
+        // If the camera stands still, moving objects must not be mistaken for its motion.
         let gain = smooth(&of_none.f_sub(&of_camera)?, LOCAL_FIT_WINDOW)?;
-        let share = gain.f_gt(MIN_CAMERA_GAIN)?.f_to_kind(Kind::Float)?.f_mean_dim(
+        let fraction = gain.f_gt(MIN_CAMERA_GAIN)?.f_to_kind(Kind::Float)?.f_mean_dim(
             [1i64, 2, 3].as_slice(),
             true,
             Kind::Float,
         )?;
-        let moves = share.f_gt(MIN_CAMERA_SHARE)?;
+        let moves = fraction.f_gt(MIN_CAMERA_FRACTION)?;
         let (camera, of_camera) = (camera.f_mul(&moves)?, of_camera.f_where_self(&moves, &of_none)?);
 
         let gain = smooth(&of_camera.f_sub(&of_local)?, LOCAL_FIT_WINDOW)?;
         let is_local = gain.f_gt(MIN_LOCAL_GAIN)?;
         let simple = local.f_where_self(&is_local, &camera)?;
         let of_simple = of_local.f_where_self(&is_local, &of_camera)?;
-        let gain = smooth(&of_simple.f_sub(&misfit(fine)?)?, FINE_FIT_WINDOW)?;
-        Ok(fine.f_where_self(&gain.f_gt(MIN_FINE_GAIN)?, &simple)?)
+        let gain = smooth(&of_simple.f_sub(&misfit(dense)?)?, DENSE_FIT_WINDOW)?;
+        Ok(dense.f_where_self(&gain.f_gt(MIN_DENSE_GAIN)?, &simple)?)
     }
 
-    /// The equations for the motion of blocks, linear about `motion`, `(N, 8, rows, columns)`: [a b; b c] block's motion =
-    /// right, as a, b, b, c and right; and the block's mean of `motion`. They count less where that is not as `reference`.
+    /// The equations for the motion of blocks, linearized at `motion`: [a b; b c] * the block's motion = right. Returns
+    /// `(N, 8, rows, columns)`: a, b, b, c, right (x, y), and the block's mean of `motion` (x, y). Pixels at which
+    /// `motion` differs from `reference` have less weight.
     fn equations(&self, motion: &Tensor, reference: &Tensor) -> Result<Tensor> {
         let targets = self.targets(motion)?;
         let change = change(&self.from.f_narrow(1, 0, 1)?, &self.to, &targets)?;
         let gradient = self.from.f_narrow(1, 1, 2)?;
         let steepness = sum_of_channels(&gradient.f_square()?)?.f_add_scalar(SAMPLE_NOISE_GRADIENT.powi(2))?;
-        let doubt = change.f_square()?.f_div_scalar(NOISE.powi(2))?.f_add_scalar(1)?;
-        let weight = inside(&targets)?.f_mul(&agreement(motion, reference, APART)?)?;
-        let weighted = gradient.f_mul(&weight)?.f_div(&steepness.f_mul(&doubt)?)?;
+        let penalty = change.f_square()?.f_div_scalar(NOISE.powi(2))?.f_add_scalar(1)?;
+        let weight = inside(&targets)?.f_mul(&agreement(motion, reference, SAME_OBJECT)?)?;
+        let weighted = gradient.f_mul(&weight)?.f_div(&steepness.f_mul(&penalty)?)?;
 
         let blocks = size_of(motion)?.map(|side| (side + BLOCK - 1) / BLOCK);
         let pool =
@@ -127,47 +136,48 @@ impl Samples {
         Ok(Tensor::f_cat(&[&a, &b, &b, &c, &right, &mean], 1)?)
     }
 
-    /// As the function [`targets`].
+    /// The positions in the other frame; see [`super::sampling::targets`].
     fn targets(&self, motion: &Tensor) -> Result<Tensor> {
-        targets_from(Cached::Centres { size: size_of(&self.to)?, every: 2 }, motion)
+        targets_from(Cached::Centers { size: size_of(&self.to)?, every: 2 }, motion)
     }
 }
 
-/// How much brighter than `from` is what lies there in `to`, `(N, 1, h, w)`.
+/// The difference in brightness between `to` at the targets and `from`, `(N, 1, h, w)`.
 fn change(from: &Tensor, to: &Tensor, targets: &Tensor) -> Result<Tensor> {
     Ok(sample(to, targets, Filter::Bilinear)?.f_sub(from)?)
 }
 
-/// How much motions count that are these apart, up to 1, `(N, 1, h, w)`.
-fn agreement(motion: &Tensor, other: &Tensor, apart: f64) -> Result<Tensor> {
+/// The weight, 0 to 1, of pixels by the agreement of two motions, `(N, 1, h, w)`: 1/2 if they differ by `scale`.
+fn agreement(motion: &Tensor, other: &Tensor, scale: f64) -> Result<Tensor> {
     let square = sum_of_channels(&motion.f_sub(other)?.f_square()?)?;
-    Ok(square.f_div_scalar(apart.powi(2))?.f_add_scalar(1)?.f_reciprocal()?)
+    Ok(square.f_div_scalar(scale.powi(2))?.f_add_scalar(1)?.f_reciprocal()?)
 }
 
-/// The affine motion in a window around each block, see [`affine`].
+/// The parameters of affine motion in a window around each block; see [`affine`].
 fn fit_windows(equations: &Tensor) -> Result<Tensor> {
     solve_affine(&smooth(&normal_equations(equations)?, AFFINE_WINDOW)?)
 }
 
-/// The affine motion that most blocks follow.
+/// The parameters of the affine motion that most blocks follow.
 fn fit_camera(equations: &Tensor) -> Result<Tensor> {
     let fit = |parts: &Tensor| solve_affine(&parts.f_mean_dim([2i64, 3].as_slice(), true, Kind::Double)?);
     let parts = normal_equations(equations)?;
     let mut camera = fit(&parts)?;
     for _ in 0..CAMERA_ROUNDS {
         let motion = affine(&camera, size_of(equations)?)?;
-        let weight = agreement(&motion, &equations.f_narrow(1, 6, 2)?, APART_FROM_CAMERA)?;
+        let weight = agreement(&motion, &equations.f_narrow(1, 6, 2)?, SAME_AS_CAMERA)?;
         camera = fit(&parts.f_mul(&weight)?)?;
     }
     Ok(camera)
 }
 
-/// Each block's part in the normal equations of affine motion: a matrix, 6 x 6, and the right side, `(N, 42, h, w)`.
+/// Each block's contribution to the normal equations of affine motion: a matrix, 6 x 6, and the right side,
+/// `(N, 42, h, w)`.
 fn normal_equations(equations: &Tensor) -> Result<Tensor> {
     let (batch, _, height, width) = equations.size4()?;
-    // 1, x and y.
-    let centres = cached(Cached::Centres { size: [height, width], every: 1 }, equations.device())?.f_squeeze_dim(0)?;
-    let basis = centres.f_constant_pad_nd([0, 0, 0, 0, 1, 0])?;
+    // The basis functions 1, x and y.
+    let centers = cached(Cached::Centers { size: [height, width], every: 1 }, equations.device())?.f_squeeze_dim(0)?;
+    let basis = centers.f_constant_pad_nd([0, 0, 0, 0, 1, 0])?;
     let _ = basis.f_get(0)?.f_fill_(1.0)?;
     let matrix = equations.f_narrow(1, 0, 4)?.f_reshape([batch, 2, 1, 2, 1, height, width])?;
     let matrix = matrix.f_mul(&basis.f_view([3, 1, 1, height, width])?)?.f_mul(&basis.f_view([3, height, width])?)?;
@@ -179,25 +189,26 @@ fn normal_equations(equations: &Tensor) -> Result<Tensor> {
 /// Solves sums of [`normal_equations`]; see [`affine`].
 fn solve_affine(sums: &Tensor) -> Result<Tensor> {
     let sums = sums.f_permute([0, 2, 3, 1])?;
-    let prior =
-        Tensor::f_from_slice(&[0.0, SHIFT_PRIOR, SHIFT_PRIOR].repeat(2))?.f_diag(0)?.f_to_device(sums.device())?;
+    let prior = Tensor::f_from_slice(&[0.0, TRANSLATION_PRIOR, TRANSLATION_PRIOR].repeat(2))?
+        .f_diag(0)?
+        .f_to_device(sums.device())?;
     let matrix = sums.f_narrow(3, 0, 36)?.f_unflatten(3, [6, 6])?.f_add(&prior)?;
     let (factor, _) = matrix.f_linalg_cholesky_ex(false, false)?;
     let solution = sums.f_narrow(3, 36, 6)?.f_unsqueeze(-1)?.f_cholesky_solve(&factor, false)?;
     Ok(solution.f_squeeze_dim(-1)?.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?)
 }
 
-/// Affine motion of the parameters nearby, `(N, 6, h, w)`: for x then y, factors of 1, x and y, which go from -1 to 1 inside
-/// the picture.
+/// The affine motion with these parameters, `(N, 6, h, w)`, which are interpolated to `size`: for the x component and
+/// then for the y component, the factors of 1, x and y. Inside the picture, x and y go from -1 to 1.
 fn affine(parameters: &Tensor, size: [i64; 2]) -> Result<Tensor> {
-    // The same everywhere, or between those of blocks.
-    let is_one = size_of(parameters)? == [1, 1];
-    let nearby = if is_one { parameters } else { &parameters.f_upsample_bilinear2d(size, false, None, None)? };
+    // One set of parameters for the whole frame, or one for each block.
+    let is_global = size_of(parameters)? == [1, 1];
+    let nearby = if is_global { parameters } else { &parameters.f_upsample_bilinear2d(size, false, None, None)? };
     let nearby = nearby.f_unflatten(1, [2, 3])?;
-    let centres = cached(Cached::Centres { size, every: 1 }, parameters.device())?;
+    let centers = cached(Cached::Centers { size, every: 1 }, parameters.device())?;
     let mut motion = nearby.f_select(2, 0)?;
     for axis in 0..2 {
-        motion = motion.f_addcmul(&nearby.f_select(2, axis + 1)?, &centres.f_narrow(1, axis, 1)?)?;
+        motion = motion.f_addcmul(&nearby.f_select(2, axis + 1)?, &centers.f_narrow(1, axis, 1)?)?;
     }
     Ok(motion)
 }

@@ -1,4 +1,4 @@
-//! A loss as a recipe names it: layers, distance and weight.
+//! The configuration of a loss in a recipe: layers, distance and weight.
 
 use super::Distance;
 use crate::networks::vgg::{FeatureLayer, Vgg};
@@ -11,15 +11,15 @@ pub struct LossConfig {
     pub layers: String,
     /// Whether layers that the network lacks are skipped; if it lacks all of them, its last one is used.
     pub optional: bool,
-    /// How features, or their statistics, are compared.
+    /// The distance of features or of their statistics.
     pub distance: Distance,
-    /// How the layers' distances become one loss.
+    /// The reduction of the layers' distances to one loss.
     pub reduction: Reduction,
     /// The loss's weight.
     pub weight: f64,
 }
 
-/// How the layers' distances become one loss.
+/// The reduction of the layers' distances to one loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reduction {
     /// Their sum.
@@ -29,8 +29,8 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// The weight of each distance, for this number of layers.
-    pub fn share(self, layers: usize) -> f64 {
+    /// The weight of each layer's distance, for this number of layers.
+    pub fn weight(self, layers: usize) -> f64 {
         match self {
             Self::Sum => 1.0,
             Self::Mean => 1.0 / layers.max(1) as f64,
@@ -43,7 +43,7 @@ impl LossConfig {
         Self { layers: layers.to_owned(), optional: false, distance, reduction, weight }
     }
 
-    /// The layers in `network`, in order.
+    /// The layers in `network`, in order, without duplicates.
     pub fn find_layers(&self, network: &Vgg) -> Result<Vec<FeatureLayer>> {
         let names = self.layers.split([',', ' ']).filter(|name| !name.is_empty());
         let found: Vec<_> = names.map(|name| network.feature_layer(name).ok_or(name)).collect();

@@ -1,28 +1,28 @@
-//! Distances between what a picture has and what it should have.
+//! Distances of features, or of their statistics, from a target.
 
 use tch::{Kind, Tensor};
 
 use crate::Result;
 
-/// Keeps a target of zeros from dividing by zero.
+/// Added to divisors, so that a target of zeros does not cause a division by zero.
 const EPSILON: f64 = 1e-12;
 
-/// How far features, or Gram matrices, are from a target `t`; `d` is their difference.
+/// A distance from a target `t`; `d` is the difference.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Distance {
-    /// `sum(d^2) / sum(t^2)`: 0 where they agree, about 1 for nothing in common. It means the same at every resolution
-    /// and with every network.
+    /// `sum(d^2) / sum(t^2)`: 0 for equal values, about 1 if they have nothing in common. Values are comparable between
+    /// resolutions and between networks.
     Normalized,
     /// `mean(d^2)`.
     MeanSquare,
     /// `sum(d^2)`.
     SumSquare,
-    /// `sum(d^2) / (4 N^2 M^2)` with N the picture's 3 channels and M its positions: as Keras' example reads L. Gatys,
-    /// A. Ecker, M. Bethge (CVPR 2016, equation 4), where they are the features'.
+    /// `sum(d^2) / (4 N^2 M^2)`, where N is the picture's 3 channels and M its number of pixels. This is Keras' reading
+    /// of L. Gatys, A. Ecker, M. Bethge (CVPR 2016, equation 4), where N and M are those of the features.
     Gatys,
 }
 
-/// A value to compare with, and the distance's divisor.
+/// A target value, and the divisor of the distance from it.
 pub struct Target {
     value: Tensor,
     /// The divisor of the sum of squared differences.
@@ -30,7 +30,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Compares with `value`; `positions` is the number of the picture's positions.
+    /// A target with this value; `positions` is the number of the picture's pixels.
     pub fn new(value: Tensor, distance: Distance, positions: i64) -> Result<Self> {
         let number = |number: f64| Tensor::f_full([], number, (Kind::Float, value.device()));
         let divisor = match distance {
@@ -42,21 +42,21 @@ impl Target {
         Ok(Self { value, divisor })
     }
 
-    /// How far `x`, shaped like the value, is from it.
+    /// The distance of `x`, which has the value's shape, `()`.
     pub fn distance(&self, x: &Tensor) -> Result<Tensor> {
         Ok(self.measure(x)?.0)
     }
 
-    /// The same. Adds `weight` times its gradient at `x` to `gradient`.
+    /// The distance of `x`, `()`. Adds `weight` times its gradient to `gradient`.
     pub(crate) fn accumulate(&self, x: &Tensor, weight: f64, gradient: &mut Tensor) -> Result<Tensor> {
-        let (distance, apart) = self.measure(x)?;
-        let _ = gradient.f_addcmul_(&apart, &self.divisor.f_reciprocal()?.f_mul_scalar(2.0 * weight)?)?;
+        let (distance, difference) = self.measure(x)?;
+        let _ = gradient.f_addcmul_(&difference, &self.divisor.f_reciprocal()?.f_mul_scalar(2.0 * weight)?)?;
         Ok(distance)
     }
 
-    /// The distance and the differences.
+    /// The distance and the difference.
     fn measure(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
-        let apart = x.f_sub(&self.value)?;
-        Ok((apart.f_square()?.f_sum(Kind::Float)?.f_div(&self.divisor)?, apart))
+        let difference = x.f_sub(&self.value)?;
+        Ok((difference.f_square()?.f_sum(Kind::Float)?.f_div(&self.divisor)?, difference))
     }
 }

@@ -1,4 +1,4 @@
-//! The losses that recipes put together. Each is a number, `()`, and adds its gradient to one.
+//! The losses that recipes combine. Each returns its value, `()`, and adds its gradient to a given one.
 
 mod autograd;
 mod config;

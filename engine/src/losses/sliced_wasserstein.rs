@@ -1,5 +1,6 @@
-//! The sliced Wasserstein distance: of the whole distribution of features, where mean and covariance are its first moments (E.
-//! Heitz, K. Vanhoey, T. Chambon, L. Belcour, "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR 2021, section 3).
+//! The sliced Wasserstein distance. It compares the whole distribution of features, not only its mean and covariance
+//! (E. Heitz, K. Vanhoey, T. Chambon, L. Belcour, "A Sliced Wasserstein Loss for Neural Texture Synthesis", CVPR 2021,
+//! section 3).
 
 use tch::{Kind, Tensor};
 
@@ -10,24 +11,25 @@ use crate::random::Random;
 /// The number of directions that features are projected on.
 const DIRECTIONS: i64 = 16;
 
-/// Brings the loss to the size of a distance of statistics, so that weights mean much the same.
+/// Scales the loss to the magnitude of a distance of statistics, so that the same weights can be used.
 const SCALE: f64 = 8.0;
 
-/// Keeps a style of zeros from dividing by zero.
+/// Added to the variance, so that a style of zeros does not cause a division by zero.
 const EPSILON: f64 = 1e-12;
 
 /// A style's sorted projections.
 pub(super) struct SlicedWasserstein {
     /// Unit vectors, `(DIRECTIONS, C)`.
     directions: Tensor,
-    /// In ascending order along each direction, `(DIRECTIONS, positions)`.
+    /// The projections in ascending order, `(DIRECTIONS, positions)`.
     sorted: Tensor,
     /// The mean variance along the directions.
     variance: Tensor,
 }
 
 impl SlicedWasserstein {
-    /// Of styles' features `(1, C, H, W)`, by their weights, which sum up to 1: the barycenter along each direction.
+    /// Prepares for styles' features `(1, C, H, W)` with their weights, which sum up to 1: computes the barycenter
+    /// along each direction. `None` if there are no styles.
     pub fn new(styles: &[(Tensor, f64)]) -> Result<Option<Self>> {
         let Some((first, _)) = styles.first() else { return Ok(None) };
         let (_, channels, _, _) = first.size4()?;
@@ -48,7 +50,7 @@ impl SlicedWasserstein {
 }
 
 impl StyleLoss for SlicedWasserstein {
-    /// The mean squared difference of sorted projections, over the variance of the style's, times [`SCALE`].
+    /// The mean squared difference of the sorted projections, divided by the variance of the style's, times [`SCALE`].
     fn accumulate(
         &self,
         features: &Tensor,
@@ -73,7 +75,7 @@ fn projected(features: &Tensor, directions: &Tensor) -> Result<Tensor> {
     Ok(sorted)
 }
 
-/// Sorted projections `(DIRECTIONS, n)` at another number of positions, linearly interpolated.
+/// Sorted projections `(DIRECTIONS, n)`, interpolated linearly to another number of positions.
 fn resampled(sorted: &Tensor, positions: i64) -> Result<Tensor> {
     if sorted.size().last() == Some(&positions) {
         return Ok(sorted.shallow_clone());
@@ -97,12 +99,12 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_positions_does_not_count() {
+    fn the_order_of_positions_does_not_matter() {
         let style = features(1, 4, 6);
         assert!(loss(&style, &style.flip([2, 3]), 1.0).0 < 1e-12);
-        let (of_means, _) =
+        let (without_variance, _) =
             loss(&style, &style.mean_dim([2i64, 3].as_slice(), true, Kind::Float).expand_as(&style), 1.0);
-        assert!((of_means / SCALE - 1.0).abs() < 1e-6, "without any variance: {of_means}");
+        assert!((without_variance / SCALE - 1.0).abs() < 1e-6, "{without_variance}");
         // The same distribution at four times the positions.
         assert!(loss(&style, &style.repeat([1, 1, 2, 2]), 1.0).0 < 0.05 * SCALE);
         assert!(loss(&style, &features(2, 4, 6), 1.0).0 > 0.05 * SCALE);

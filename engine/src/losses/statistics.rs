@@ -1,7 +1,7 @@
-//! Style as statistics of features over all positions of a picture.
+//! Style losses that compare statistics of features over all positions of a picture.
 //!
-//! All of them follow from sums over positions. Sums of parts of a picture add up, so that a frame of which only a part
-//! is painted is still compared as a whole.
+//! All statistics follow from sums over positions. The sums of a picture's parts add up, so that the whole frame can be
+//! compared even if only a part is painted.
 
 use tch::{Kind, Tensor};
 
@@ -11,44 +11,45 @@ use crate::Result;
 /// The divisor of a Gram matrix.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum GramDivisor {
-    /// Nothing.
+    /// 1.
     One,
-    /// The positions that it sums over, `H W`.
+    /// The number of positions, `H W`.
     Positions,
-    /// The features, `C H W`.
+    /// The number of features, `C H W`.
     Features,
 }
 
-/// The statistics of a layer's features that make up a style.
+/// The statistics of a layer's features that are compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Statistics {
     /// The Gram matrix `F F^T` (L. Gatys, A. Ecker, M. Bethge, CVPR 2016, equation 3), divided.
     Gram(GramDivisor),
-    /// Mean and covariance, apart. In a Gram matrix a ReLU's large means hide the covariance, and flat places are hatched
-    /// to reach it (E. Risser, P. Wilmot, C. Barnes, arXiv:1701.08893, section 3).
+    /// The mean and the covariance. In a Gram matrix, the large means of a ReLU's output dominate the covariance, so
+    /// that flat areas get a hatched texture (E. Risser, P. Wilmot, C. Barnes, arXiv:1701.08893, section 3).
     MeanCovariance,
 }
 
-/// Sums over the positions of features, in 32 bits.
+/// Sums of features over positions, in 32 bits.
 #[derive(Debug)]
 pub struct FeatureSums {
+    /// The number of positions.
     positions: i64,
-    /// `(C)`.
+    /// The sums of the features, `(C)`.
     features: Tensor,
-    /// `F F^T`, `(C, C)`.
+    /// The sums of their products, `F F^T`, `(C, C)`.
     products: Tensor,
 }
 
 impl FeatureSums {
-    /// Of features `(1, C, H, W)`.
+    /// The sums of features `(1, C, H, W)`.
     pub fn of(features: &Tensor) -> Result<Self> {
         Self::of_rows(&rows(features)?)
     }
 
-    /// Of features `(H W, C)`.
+    /// The sums of features `(H W, C)`.
     fn of_rows(rows: &Tensor) -> Result<Self> {
         let (positions, _) = rows.size2()?;
-        // bf16 reaches as far as 32 bits do, and its sums are rounded once; f16 would overflow.
+        // bf16 has the range of f32, and each sum is rounded only once; f16 would overflow.
         let factors = if rows.kind() == Kind::BFloat16 { rows.shallow_clone() } else { rows.f_to_kind(Kind::Float)? };
         Ok(Self {
             positions,
@@ -62,7 +63,7 @@ impl FeatureSums {
         Ok(self.products.f_div_scalar(divisor.of(self))?)
     }
 
-    /// With those of another part of the picture.
+    /// The sums of this part of a picture and another one together.
     pub fn plus(&self, other: &Self) -> Result<Self> {
         Ok(Self {
             positions: self.positions + other.positions,
@@ -71,7 +72,7 @@ impl FeatureSums {
         })
     }
 
-    /// Without those of a part of the picture.
+    /// The sums without those of a part of the picture.
     pub fn minus(&self, part: &Self) -> Result<Self> {
         Ok(Self {
             positions: self.positions - part.positions,
@@ -92,7 +93,7 @@ impl GramDivisor {
 }
 
 impl Statistics {
-    /// The statistics themselves: `[Gram matrix (C, C)]`, or `[mean (C), covariance (C, C)]`.
+    /// The statistics of features with these sums: `[Gram matrix (C, C)]`, or `[mean (C), covariance (C, C)]`.
     pub fn of(self, sums: &FeatureSums) -> Result<Vec<Tensor>> {
         match self {
             Self::Gram(divisor) => Ok(vec![sums.gram(divisor)?]),
@@ -105,10 +106,10 @@ impl Statistics {
         }
     }
 
-    /// The gradient at features, from that at their statistics: `F A + b` for features `F` of `(H W, C)`, with `A`
-    /// `(C, C)` and `b` `(C)`.
+    /// The gradient at the features from the gradient at their statistics. For features `F`, `(H W, C)`, it is
+    /// `F A + b`; returns `A`, `(C, C)`, and `b`, `(C)`.
     fn gradient(self, sums: &FeatureSums, at_statistics: &[Tensor]) -> Result<Option<(Tensor, Option<Tensor>)>> {
-        // A change of F changes F F^T by dF F^T + F dF^T, and the gradient at it is symmetric.
+        // The derivative of F F^T is dF F^T + F dF^T, and the gradient at F F^T is symmetric: hence the factor 2.
         match (self, at_statistics) {
             (Self::Gram(divisor), [at_gram]) => Ok(Some((at_gram.f_mul_scalar(2.0 / divisor.of(sums))?, None))),
             (Self::MeanCovariance, [at_mean, at_covariance]) => {
@@ -122,12 +123,12 @@ impl Statistics {
     }
 }
 
-/// The Gram matrix of features `(1, C, H, W)`: `F F^T`, `(C, C)`, divided; in 32 bits.
+/// The Gram matrix of features `(1, C, H, W)`: `F F^T` divided by `divisor`, `(C, C)`, in 32 bits.
 pub fn gram(features: &Tensor, divisor: GramDivisor) -> Result<Tensor> {
     FeatureSums::of(features)?.gram(divisor)
 }
 
-/// The distances of a picture's statistics from the style's.
+/// The sum of the distances of a picture's statistics from the style's.
 pub(super) struct StatisticsLoss {
     statistics: Statistics,
     /// One for each statistic.
@@ -135,8 +136,8 @@ pub(super) struct StatisticsLoss {
 }
 
 impl StatisticsLoss {
-    /// Prepares for styles' features `(1, C, H, W)`, by their weights: their statistics are averaged. `positions` is the
-    /// number of a picture's pixels.
+    /// Prepares for styles' features `(1, C, H, W)` with their weights, which sum up to 1: computes the weighted mean
+    /// of their statistics. `positions` is the number of a picture's pixels.
     pub fn new(statistics: Statistics, styles: &[(Tensor, f64)], distance: Distance, positions: i64) -> Result<Self> {
         let mut blend: Vec<Tensor> = Vec::new();
         for (features, weight) in styles {
@@ -177,7 +178,7 @@ impl StyleLoss for StatisticsLoss {
             let mut sum = rows(gradient)?.f_unsqueeze(0)?;
             sum = add_product(sum, &features, &factor.f_to_kind(features.kind())?)?;
             if let Some(offset) = offset {
-                // As a product: a sum of 16 bits and few channels takes longer than all else here.
+                // A matrix product, since a broadcast sum in 16 bits with few channels takes longer than all the rest.
                 let (positions, _) = features.size2()?;
                 let ones = Tensor::f_ones([positions, 1], (features.kind(), features.device()))?;
                 sum = add_product(sum, &ones, &offset.f_unsqueeze(0)?.f_to_kind(features.kind())?)?;
@@ -188,17 +189,18 @@ impl StyleLoss for StatisticsLoss {
     }
 }
 
-/// A product of matrices. That of a batch is the same every time, whatever memory the factors lie in.
+/// A product of matrices. It is computed as a batch of one, whose result does not depend on the alignment of the
+/// factors.
 fn product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     Ok(a.f_unsqueeze(0)?.f_bmm(&b.f_unsqueeze(0)?)?.f_squeeze_dim(0)?)
 }
 
-/// The same, added to a batch of one.
+/// The same, added to `sum`, a batch of one.
 fn add_product(mut sum: Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
     Ok(sum.f_baddbmm_(&a.f_unsqueeze(0)?, &b.f_unsqueeze(0)?)?)
 }
 
-/// Features `(1, C, H, W)` as `(H W, C)`: in place where channels lie side by side.
+/// Features `(1, C, H, W)` as `(H W, C)`: a view if they are channels last.
 fn rows(features: &Tensor) -> Result<Tensor> {
     let (_, channels, height, width) = features.size4()?;
     Ok(features.f_permute([0, 2, 3, 1])?.f_reshape([height * width, channels])?)

@@ -1,4 +1,4 @@
-//! Style losses: what makes up a style at a layer. Each is one file, and one row of [`StyleLossKind`].
+//! Style losses, which compare features with a style's at a layer. Each is one file and one row of [`StyleLossKind`].
 
 use tch::Tensor;
 
@@ -7,10 +7,10 @@ use super::statistics::StatisticsLoss;
 use super::{Distance, FeatureSums, Statistics};
 use crate::{Error, Result};
 
-/// A style loss at a layer, prepared for the styles.
+/// A style loss at a layer, prepared for certain styles.
 pub(crate) trait StyleLoss {
-    /// The loss of features `(1, C, H, W)`, those of the picture or of a part of it, `()`. The rest of the picture has the sums
-    /// `outside`. Adds `weight` times the gradient at the features.
+    /// The loss of features `(1, C, H, W)`, `()`. If they are those of only a part of a picture, `outside` has the sums
+    /// of the rest. Adds `weight` times the gradient to `gradient`.
     fn accumulate(
         &self,
         features: &Tensor,
@@ -30,8 +30,8 @@ pub enum StyleLossKind {
 }
 
 impl StyleLossKind {
-    /// The loss for styles' features `(1, C, H, W)` at a layer, by their weights, which sum up to 1. `distance` compares
-    /// statistics; `positions` is the number of a picture's pixels.
+    /// Prepares the loss for styles' features `(1, C, H, W)` with their weights, which sum up to 1. Statistics are
+    /// compared by `distance`; `positions` is the number of a picture's pixels.
     pub(crate) fn prepare(
         self,
         styles: &[(Tensor, f64)],
@@ -44,7 +44,7 @@ impl StyleLossKind {
         })
     }
 
-    /// Whether a part of a frame can be painted by itself, compared as the whole frame.
+    /// Whether the loss of a whole frame can be computed while only a part is painted.
     pub(crate) fn is_local(self) -> bool {
         self == Self::Statistics(Statistics::MeanCovariance)
     }

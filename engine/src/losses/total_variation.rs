@@ -1,4 +1,4 @@
-//! Total variation: how rough a picture is.
+//! Total variation, which makes pictures smoother.
 
 use tch::{Kind, Tensor};
 
@@ -8,7 +8,7 @@ use crate::Result;
 const HEIGHT: i64 = 2;
 const WIDTH: i64 = 3;
 
-/// How rough a picture `(1, C, H, W)` is, from the differences `dx` and `dy` between neighbors.
+/// The form of the total variation of a picture `(1, C, H, W)`; `dx` and `dy` are the differences of neighbors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TotalVariation {
     /// `mean(dx^2) + mean(dy^2)`.
@@ -20,14 +20,15 @@ pub enum TotalVariation {
 }
 
 impl TotalVariation {
-    /// The total variation of `picture`, 0 if no pixel has a neighbor. Adds `weight` times its gradient to `gradient`.
+    /// The total variation of `picture`, `()`, 0 if no pixel has a neighbor. Adds `weight` times its gradient to
+    /// `gradient`.
     pub fn accumulate(self, picture: &Tensor, weight: f64, gradient: &Tensor) -> Result<Tensor> {
-        // What lies after each place, and each place that something lies after, along an axis.
+        // All pixels but the first, and all but the last, along an axis.
         let after = |values: &Tensor, axis: i64| values.f_slice(axis, 1, None, 1);
         let before = |values: &Tensor, axis: i64| values.f_slice(axis, 0, -1, 1);
         let difference = |axis: i64| -> Result<Tensor> { Ok(after(picture, axis)?.f_sub(&before(picture, axis)?)?) };
         let differences = [difference(HEIGHT)?, difference(WIDTH)?];
-        // A mean of nothing is not a number.
+        // The mean of an empty tensor would be NaN.
         let count = |values: &Tensor| values.numel().max(1) as f64;
         let (degree, slopes) = match self {
             Self::MeanSquare => {
@@ -41,17 +42,17 @@ impl TotalVariation {
             Self::Power => {
                 let at_both = [before(&differences[0], WIDTH)?, before(&differences[1], HEIGHT)?];
                 let square = at_both[0].f_square()?.f_add(&at_both[1].f_square()?)?;
-                let share = square.f_pow_tensor_scalar(0.25)?.f_mul_scalar(2.5)?;
+                let factor = square.f_pow_tensor_scalar(0.25)?.f_mul_scalar(2.5)?;
                 let slope = |difference: &Tensor, at_both: &Tensor, other: i64| -> Result<Tensor> {
                     let slope = difference.f_zeros_like()?;
-                    before(&slope, other)?.f_copy_(&at_both.f_mul(&share)?)?;
+                    before(&slope, other)?.f_copy_(&at_both.f_mul(&factor)?)?;
                     Ok(slope)
                 };
                 let of_height = slope(&differences[0], &at_both[0], WIDTH)?;
                 (2.5, [of_height, slope(&differences[1], &at_both[1], HEIGHT)?])
             }
         };
-        // What grows with a power of the differences is the sum of their slopes times themselves, by that power (Euler).
+        // A homogeneous function equals the sum of its arguments times its derivatives, divided by its degree (Euler).
         let mut value = Tensor::f_zeros([], (Kind::Float, picture.device()))?;
         for (axis, (difference, slope)) in [HEIGHT, WIDTH].into_iter().zip(differences.iter().zip(&slopes)) {
             value = value.f_add(&difference.f_mul(slope)?.f_sum(Kind::Float)?.f_div_scalar(degree)?)?;

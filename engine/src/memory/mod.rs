@@ -1,5 +1,5 @@
-//! The memory of tensors on the CPU: kept from step to step and from frame to frame.
-#![expect(unsafe_code, reason = "calls what is written in C++, as libtorch's allocators are")]
+//! The memory of tensors on the CPU, which is reused from step to step and from frame to frame.
+#![expect(unsafe_code, reason = "calls C++ functions, since libtorch's allocators are C++ classes")]
 
 use std::sync::Once;
 
@@ -11,17 +11,17 @@ unsafe extern "C" {
     fn style_engine_memory_taken() -> u64;
 }
 
-/// Makes libtorch, in all of this process, keep the memory of tensors for the next ones.
+/// Makes libtorch, in the whole process, reuse the memory of tensors.
 pub(crate) fn install() {
     static ONCE: Once = Once::new();
-    // SAFETY: the pool lives as long as the process; tensors made before are given back to where they are from.
+    // SAFETY: the pool lives as long as the process; older tensors are freed by the allocator that they are from.
     ONCE.call_once(|| unsafe { style_engine_memory_install() });
 }
 
-/// Runs `work` with a memory arena of its own. Pieces of work that run concurrently must use different arenas (1, 2, ...):
-/// otherwise peak memory would depend on thread timing.
+/// Runs `work` with a memory arena of its own. Pieces of work that run concurrently must use different arenas (1, 2,
+/// ...): otherwise peak memory would depend on thread timing.
 pub(crate) fn within_arena<T>(number: u32, work: impl FnOnce() -> T) -> T {
-    // SAFETY: a number of this thread's.
+    // SAFETY: sets a variable of this thread.
     unsafe { style_engine_memory_use_arena(number) };
     let result = work();
     // SAFETY: as above.

@@ -1,5 +1,5 @@
-// The CPU memory of libtorch's tensors, kept for the next ones: a step's are of the same sizes as the last one's, and what is
-// given back to the system must be cleared by it before it is lent again.
+// A pool for the CPU memory of libtorch's tensors. Each step needs tensors of the same sizes as the last one, and
+// memory from the system is slow, since the system must clear it.
 
 #include <sys/mman.h>
 
@@ -17,30 +17,31 @@
 
 namespace {
 
-// What is smaller is left to malloc, which keeps it as well.
-constexpr size_t kLeast = size_t{1} << 16;
+// Smaller blocks are left to malloc, which reuses them well.
+constexpr size_t kMinSize = size_t{1} << 16;
 
-// Before each block, as far as vector instructions want it aligned.
+// The size of the header before each block, which keeps the alignment that vector instructions need.
 constexpr size_t kHeader = 64;
 
-// Blocks that serve each other.
-struct Shelf {
-  // 0 for a small one.
+// Blocks of the same bin are interchangeable.
+struct Bin {
+  // 0 for a block from malloc.
   size_t size;
   uint32_t arena;
-  bool operator==(const Shelf&) const = default;
+  bool operator==(const Bin&) const = default;
 };
 
 struct Hash {
-  size_t operator()(const Shelf& shelf) const {
-    return std::hash<size_t>()(shelf.size + shelf.arena);
+  size_t operator()(const Bin& bin) const {
+    return std::hash<size_t>()(bin.size + bin.arena);
   }
 };
 
-// What threads work on at the same time has an arena each: else it were chance how many blocks are in use at once.
+// Pieces of work that run concurrently use different arenas: otherwise the number of blocks would depend on thread
+// timing.
 thread_local uint32_t arena = 0;
 
-// What was not wanted for so many frames is given back.
+// Blocks that were not used for this many frames are returned to the system.
 constexpr uint64_t kFramesKept = 32;
 
 struct Idle {
@@ -48,9 +49,9 @@ struct Idle {
   uint64_t since;
 };
 
-// `bytes`, and at most an eighth more, so that sizes that differ a little share blocks.
+// `bytes`, rounded up by at most an eighth, so that similar sizes use the same bin.
 size_t rounded(size_t bytes) {
-  size_t step = kLeast;
+  size_t step = kMinSize;
   while (step * 16 <= bytes) {
     step *= 2;
   }
@@ -61,11 +62,11 @@ class Pool final : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
     void* data = bytes == 0 ? nullptr : take(bytes);
-    return {data, data, &give_back, c10::Device(c10::DeviceType::CPU)};
+    return {data, data, &deallocate, c10::Device(c10::DeviceType::CPU)};
   }
 
   c10::DeleterFnPtr raw_deleter() const override {
-    return &give_back;
+    return &deallocate;
   }
 
   void copy_data(void* to, const void* from, size_t bytes) const final {
@@ -90,37 +91,37 @@ class Pool final : public c10::Allocator {
   }
 
  private:
-  // What was not wanted for more than so many frames. The caller holds the lock.
+  // Returns blocks that were not used for more than `frames` frames. The caller must hold the lock.
   void release(uint64_t frames) {
-    for (auto& [shelf, blocks] : idle_) {
+    for (auto& [bin, blocks] : idle_) {
       while (!blocks.empty() && blocks.front().since + frames < frame_) {
-        munmap(blocks.front().block, kHeader + shelf.size);
+        munmap(blocks.front().block, kHeader + bin.size);
         blocks.pop_front();
       }
     }
   }
 
   void* take(size_t bytes) {
-    const Shelf shelf{bytes < kLeast ? 0 : rounded(bytes), arena};
-    void* block = shelf.size == 0 ? nullptr : reuse(shelf);
+    const Bin bin{bytes < kMinSize ? 0 : rounded(bytes), arena};
+    void* block = bin.size == 0 ? nullptr : reuse(bin);
     if (block == nullptr) {
-      block = shelf.size == 0 ? c10::alloc_cpu(kHeader + bytes) : map(kHeader + shelf.size);
+      block = bin.size == 0 ? c10::alloc_cpu(kHeader + bytes) : map(kHeader + bin.size);
     }
-    *static_cast<Shelf*>(block) = shelf;
+    *static_cast<Bin*>(block) = bin;
     return static_cast<char*>(block) + kHeader;
   }
 
-  // From the system, not from malloc: blocks of ever other sizes would leave its heap in pieces.
+  // Memory is mapped instead of taken from malloc, whose heap would be fragmented by blocks of changing sizes.
   static void* map(size_t bytes) {
     void* block = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    TORCH_CHECK(block != MAP_FAILED, "not enough memory: ", bytes, " bytes are wanted");
+    TORCH_CHECK(block != MAP_FAILED, "not enough memory: ", bytes, " bytes are needed");
     return block;
   }
 
-  // The block given back last is the one that caches may still hold.
-  void* reuse(const Shelf& shelf) {
+  // The most recently freed block is reused first, since it may still be in caches.
+  void* reuse(const Bin& bin) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    auto& blocks = idle_[shelf];
+    auto& blocks = idle_[bin];
     if (blocks.empty()) {
       ++taken_;
       return nullptr;
@@ -130,15 +131,15 @@ class Pool final : public c10::Allocator {
     return block;
   }
 
-  static void give_back(void* data);
+  static void deallocate(void* data);
 
-  void keep(void* block, const Shelf& shelf) {
+  void keep(void* block, const Bin& bin) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    idle_[shelf].push_back({block, frame_});
+    idle_[bin].push_back({block, frame_});
   }
 
   std::mutex mutex_;
-  std::unordered_map<Shelf, std::deque<Idle>, Hash> idle_;
+  std::unordered_map<Bin, std::deque<Idle>, Hash> idle_;
   uint64_t frame_ = 0;
   uint64_t taken_ = 0;
 };
@@ -149,16 +150,16 @@ Pool& pool() {
   return *pool;
 }
 
-void Pool::give_back(void* data) {
+void Pool::deallocate(void* data) {
   if (data == nullptr) {
     return;
   }
   void* block = static_cast<char*>(data) - kHeader;
-  const Shelf shelf = *static_cast<Shelf*>(block);
-  if (shelf.size == 0) {
+  const Bin bin = *static_cast<Bin*>(block);
+  if (bin.size == 0) {
     c10::free_cpu(block);
   } else {
-    pool().keep(block, shelf);
+    pool().keep(block, bin);
   }
 }
 

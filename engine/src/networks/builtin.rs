@@ -1,5 +1,5 @@
-//! The network for users without a weight file: of VGG19's topology to conv3_1, slim, and distilled from it by
-//! `engine/examples/distill.rs`. docs/built-in-network.md tells how it was made.
+//! The built-in network, for users without a weight file: VGG19 up to conv3_1 with fewer channels, distilled from VGG19
+//! by `engine/examples/distill.rs`. docs/built-in-network.md explains how it was made.
 
 use tch::Device;
 
@@ -7,7 +7,7 @@ use crate::Result;
 use crate::networks::vgg::Vgg;
 use crate::weights;
 
-/// Safetensors of 16 bits. Their metadata tell where they are from.
+/// Safetensors in 16 bits. Their metadata names their origin.
 static FILE: &[u8] = include_bytes!("../../weights/built-in.safetensors");
 
 /// The built-in network.

@@ -1,4 +1,4 @@
-//! Networks: where features come from.
+//! Networks that extract features.
 
 pub mod builtin;
 pub mod vgg;

@@ -15,7 +15,7 @@ use crate::{Error, Result};
 /// The position of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Layer {
-    /// From 1.
+    /// The block, from 1.
     pub block: usize,
     /// The convolution within its block, from 1.
     pub conv: usize,
@@ -46,7 +46,7 @@ pub struct Conv {
     /// `(out)`.
     pub bias: Tensor,
     convolution: Convolution,
-    /// The convolution of the backward pass, once it was needed.
+    /// The convolution of the backward pass, made when it is first needed.
     adjoint: OnceCell<Convolution>,
 }
 
@@ -62,7 +62,7 @@ impl Conv {
         Ok(self.convolution.apply(x, rectified)?)
     }
 
-    /// The gradient at its input, from that at its output: a convolution, too, and as fast.
+    /// The gradient at the input, from the gradient at the output. It is a convolution too, and as fast.
     fn back(&self, gradient: &Tensor) -> Result<Tensor> {
         let adjoint = match self.adjoint.get() {
             Some(adjoint) => adjoint,
@@ -78,11 +78,11 @@ impl Conv {
 
 /// A VGG network as a feature extractor.
 pub struct Vgg {
-    /// In order.
+    /// The convolutions, in order.
     pub convs: Vec<Conv>,
-    /// The input that its weights were trained with.
+    /// The convention of the input that the weights were trained with.
     pub input: Input,
-    /// The device of its weights.
+    /// The device of the weights.
     pub device: Device,
 }
 
@@ -109,8 +109,8 @@ impl Vgg {
         self.feature_layers().next_back().map_or_else(String::new, |layer| layer.to_string())
     }
 
-    /// The layer called `name`: `conv4_2`, `relu4_2`, or its index in torchvision's `features`, where a ReLU follows each
-    /// convolution and a pooling each block.
+    /// The layer called `name`: `conv4_2`, `relu4_2`, or its index in torchvision's `features`, where a ReLU follows
+    /// each convolution and a pooling each block.
     pub fn feature_layer(&self, name: &str) -> Option<FeatureLayer> {
         self.feature_layers().find(|&layer| layer.to_string() == name || self.index(layer).to_string() == name)
     }
@@ -121,15 +121,15 @@ impl Vgg {
         2 * before + (layer.conv.block - 1) + usize::from(layer.rectified)
     }
 
-    /// The features of `x`, `(1, 3, H, W)` as the weights expect it, at each of `wanted`: `(1, C, h, w)`, in the network's
-    /// precision.
+    /// The features of `x`, `(1, 3, H, W)`, normalized as the weights expect it, at each layer of `wanted`:
+    /// `(1, C, h, w)`, in the network's precision.
     ///
     /// `wanted` must be in order; nothing is computed beyond its last layer.
     pub fn features(&self, x: &Tensor, wanted: &[FeatureLayer], pooling: Pooling) -> Result<Vec<Tensor>> {
         self.forward(x, wanted, pooling, &mut |_| ())
     }
 
-    /// The same, with a record of the pass for the gradient.
+    /// The same, with a record of the forward pass for the gradient.
     pub(crate) fn trace(&self, x: &Tensor, wanted: &[FeatureLayer], pooling: Pooling) -> Result<Trace<'_>> {
         let mut passed = Vec::new();
         let features = self.forward(x, wanted, pooling, &mut |step| {
@@ -194,17 +194,17 @@ enum Passed<'a> {
     Features,
 }
 
-/// A forward pass, for the gradient at its input. The backward pass is written by hand instead of by autograd: nothing is
-/// computed for the weights, the memory of each layer is freed once it is passed, and losses add their gradients in closed
-/// form.
+/// A forward pass, for the gradient at its input. The backward pass is written by hand instead of by autograd: nothing
+/// is computed for the weights, the memory of each layer is freed once it is passed, and losses add their gradients in
+/// closed form.
 pub(crate) struct Trace<'a> {
     features: Vec<Tensor>,
     passed: Vec<Passed<'a>>,
 }
 
 impl Trace<'_> {
-    /// The gradient at the network's input, `(1, 3, H, W)` in 32 bits. `add_gradient` is called for each wanted layer, the
-    /// last first, with its index, its features and the gradient there, to which it adds its own.
+    /// The gradient at the network's input, `(1, 3, H, W)` in 32 bits. `add_gradient` is called for each wanted layer,
+    /// the last one first, with its index, its features and the gradient there, to which it adds the losses' own.
     pub fn back(mut self, mut add_gradient: impl FnMut(usize, &Tensor, &mut Tensor) -> Result<()>) -> Result<Tensor> {
         let mut gradient: Option<Tensor> = None;
         while let Some(passed) = self.passed.pop() {
@@ -215,7 +215,7 @@ impl Trace<'_> {
                     add_gradient(self.features.len(), &features, &mut gradient)?;
                     gradient
                 }
-                // No gradient comes from beyond the last layer.
+                // There is no gradient beyond the last wanted layer.
                 (_, None) => continue,
                 (Passed::Conv(conv), Some(gradient)) => conv.back(&gradient)?,
                 (Passed::Relu { output }, Some(gradient)) => output.f_threshold_backward(&gradient, 0)?,

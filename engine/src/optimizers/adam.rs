@@ -1,4 +1,4 @@
-//! Adam. D. Kingma, J. Ba, "Adam: A OptimizerConfig for Stochastic Optimization" (ICLR 2015), algorithm 1.
+//! Adam. D. Kingma, J. Ba, "Adam: A Method for Stochastic Optimization" (ICLR 2015), algorithm 1.
 
 use tch::Tensor;
 
@@ -8,12 +8,12 @@ use crate::Result;
 const BETA1: f64 = 0.9;
 const EPSILON: f64 = 1e-8;
 
-/// A step size that falls by a factor after every so many steps.
+/// A decay of the step size.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decay {
-    /// Steps.
+    /// The number of steps between decreases.
     pub every: i32,
-    /// Below 1.
+    /// The factor of each decrease, below 1.
     pub factor: f64,
 }
 
@@ -24,24 +24,33 @@ pub struct Adam {
     decay: Option<Decay>,
     mean: Tensor,
     square: Tensor,
-    /// In all, and since the loss is this one.
+    /// The number of steps in all, for the bias correction.
     steps: i32,
-    new_steps: i32,
+    /// The number of steps since the last restart, for the decay.
+    steps_since_restart: i32,
 }
 
 impl Adam {
-    /// Starts afresh for values shaped like `x`, with steps of about `rate`.
+    /// An optimizer for values shaped like `x`, with steps of about `rate`.
     pub fn new(x: &Tensor, rate: f64, beta2: f64, decay: Option<Decay>) -> Result<Self> {
-        Ok(Self { rate, beta2, decay, mean: x.f_zeros_like()?, square: x.f_zeros_like()?, steps: 0, new_steps: 0 })
+        Ok(Self {
+            rate,
+            beta2,
+            decay,
+            mean: x.f_zeros_like()?,
+            square: x.f_zeros_like()?,
+            steps: 0,
+            steps_since_restart: 0,
+        })
     }
 }
 
 impl Optimizer for Adam {
     fn step(&mut self, x: &Tensor, Evaluation { gradient, .. }: &Evaluation) -> Result<Tensor> {
-        let falls = |decay: Decay| decay.factor.powi(self.new_steps / decay.every);
-        let rate = self.rate * self.decay.map_or(1.0, falls);
+        let factor = |decay: Decay| decay.factor.powi(self.steps_since_restart / decay.every);
+        let rate = self.rate * self.decay.map_or(1.0, factor);
         self.steps += 1;
-        self.new_steps += 1;
+        self.steps_since_restart += 1;
         self.mean = self.mean.f_lerp(gradient, 1.0 - BETA1)?;
         self.square = self.square.f_lerp(&gradient.f_square()?, 1.0 - self.beta2)?;
         let (of_mean, of_square) = (1.0 - BETA1.powi(self.steps), 1.0 - self.beta2.powi(self.steps));
@@ -50,7 +59,7 @@ impl Optimizer for Adam {
     }
 
     fn restart(&mut self, rate: f64) {
-        (self.rate, self.new_steps) = (rate, 0);
+        (self.rate, self.steps_since_restart) = (rate, 0);
     }
 
     fn state(&mut self) -> Vec<&mut Tensor> {

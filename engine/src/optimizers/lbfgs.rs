@@ -1,4 +1,4 @@
-//! L-BFGS. D. Liu, J. Nocedal, "On the Limited Memory BFGS OptimizerConfig for Large Scale Optimization" (Mathematical
+//! L-BFGS. D. Liu, J. Nocedal, "On the Limited Memory BFGS Method for Large Scale Optimization" (Mathematical
 //! Programming 45, 1989).
 
 use std::collections::VecDeque;
@@ -9,39 +9,39 @@ use super::line_search::{LineSearch, Verdict};
 use super::{Evaluation, Optimizer};
 use crate::Result;
 
-/// The step length along a direction.
+/// The rule for the step length along a direction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum StepRule {
-    /// As `torch.optim.LBFGS` does: as far as the curvature tells, and on its first step no more than 1 in all.
+    /// As `torch.optim.LBFGS`: the whole quasi-Newton step; the first step has an L1 norm of at most 1.
     Fixed,
-    /// As SciPy's `fmin_l_bfgs_b` does: until the strong Wolfe conditions hold.
+    /// As SciPy's `fmin_l_bfgs_b`: a line search until the strong Wolfe conditions hold.
     StrongWolfe {
         /// The number of evaluations after which the curvature estimate is dropped.
         restart_every: u32,
     },
 }
 
-/// A curvature below this is not learnt from (PyTorch).
+/// Steps with less curvature than this are not used for the curvature estimate (PyTorch).
 const MIN_CURVATURE: f64 = 1e-10;
 
-/// A slope less steep than this is no way down (PyTorch).
+/// The minimum descent along a direction (PyTorch).
 const MIN_SLOPE: f64 = 1e-9;
 
-/// Evaluations along one direction, after which it is given up (SciPy).
+/// The maximum number of evaluations along one direction (SciPy).
 const MAX_TRIALS: u32 = 20;
 
-/// A walk with L-BFGS.
+/// The state of L-BFGS.
 pub struct Lbfgs {
     rate: f64,
     max_pairs: usize,
     rule: StepRule,
     pairs: VecDeque<Pair>,
-    under_way: Option<Move>,
-    /// Evaluations since the walk, or its round, began.
+    current: Option<CurrentStep>,
+    /// Evaluations since the start or the last restart.
     evaluations: u32,
 }
 
-/// A step that was taken, and by how much it changed the gradient.
+/// A past step, and the change of the gradient along it.
 struct Pair {
     step: Tensor,
     change: Tensor,
@@ -51,8 +51,8 @@ struct Pair {
     scale: f64,
 }
 
-/// From where to which side.
-struct Move {
+/// The step whose end is evaluated next.
+struct CurrentStep {
     from: Tensor,
     gradient: Tensor,
     direction: Tensor,
@@ -62,13 +62,13 @@ struct Move {
 }
 
 impl Lbfgs {
-    /// Takes `rate` of each step and remembers up to `max_pairs` of them.
+    /// Multiplies each step by `rate`, and estimates the curvature from the last `max_pairs` steps.
     pub fn new(rate: f64, max_pairs: usize, rule: StepRule) -> Self {
-        Self { rate, max_pairs, rule, pairs: VecDeque::new(), under_way: None, evaluations: 0 }
+        Self { rate, max_pairs, rule, pairs: VecDeque::new(), current: None, evaluations: 0 }
     }
 
-    /// Sets out from `x` in a new direction.
-    fn set_out(&mut self, x: &Tensor, loss: f64, gradient: &Tensor) -> Result<Tensor> {
+    /// Starts a step from `x` in a new direction; returns the next point to evaluate.
+    fn start_direction(&mut self, x: &Tensor, loss: f64, gradient: &Tensor) -> Result<Tensor> {
         let direction = self.direction(gradient)?;
         let slope = dot(gradient, &direction)?;
         let is_first = self.pairs.is_empty();
@@ -81,7 +81,7 @@ impl Lbfgs {
             StepRule::Fixed => (self.rate, None),
             StepRule::StrongWolfe { .. } if slope >= 0.0 => (0.0, None),
             StepRule::StrongWolfe { .. } => {
-                // At first a step of 1 in all.
+                // The first step has a length of 1.
                 let length = self.rate * if is_first { 1.0 / (-slope).sqrt() } else { 1.0 };
                 (length, Some(LineSearch::new(length, loss, slope)))
             }
@@ -89,11 +89,11 @@ impl Lbfgs {
         let next = x.f_add(&direction.f_mul_scalar(length)?)?;
         let from = x.shallow_clone();
         let gradient = gradient.shallow_clone();
-        self.under_way = Some(Move { from, gradient, direction, length, search, trials: 0 });
+        self.current = Some(CurrentStep { from, gradient, direction, length, search, trials: 0 });
         Ok(next)
     }
 
-    /// The gradient, turned and scaled by the curvature that the pairs tell of: the two-loop recursion.
+    /// The quasi-Newton direction, by the two-loop recursion.
     fn direction(&self, gradient: &Tensor) -> Result<Tensor> {
         let mut direction = gradient.f_neg()?;
         let mut weights = Vec::with_capacity(self.pairs.len());
@@ -112,15 +112,16 @@ impl Lbfgs {
         Ok(direction)
     }
 
-    fn learn(&mut self, done: &Move, gradient: &Tensor) -> Result<()> {
-        let step = done.direction.f_mul_scalar(done.length)?;
-        let change = gradient.f_sub(&done.gradient)?;
+    /// Adds the step to the curvature estimate; `gradient` is the gradient at its end.
+    fn add_pair(&mut self, taken: &CurrentStep, gradient: &Tensor) -> Result<()> {
+        let step = taken.direction.f_mul_scalar(taken.length)?;
+        let change = gradient.f_sub(&taken.gradient)?;
         let curvature = dot(&step, &change)?;
-        let least = match self.rule {
+        let min_curvature = match self.rule {
             StepRule::Fixed => MIN_CURVATURE,
-            StepRule::StrongWolfe { .. } => f64::EPSILON * -dot(&done.gradient, &step)?,
+            StepRule::StrongWolfe { .. } => f64::EPSILON * -dot(&taken.gradient, &step)?,
         };
-        if curvature > least {
+        if curvature > min_curvature {
             if self.pairs.len() == self.max_pairs {
                 self.pairs.pop_front();
             }
@@ -136,41 +137,41 @@ impl Optimizer for Lbfgs {
         self.evaluations += 1;
         let loss = evaluation.loss.f_double_value(&[])?;
         let gradient = &evaluation.gradient;
-        let Some(mut done) = self.under_way.take() else {
-            return self.set_out(x, loss, gradient);
+        let Some(mut taken) = self.current.take() else {
+            return self.start_direction(x, loss, gradient);
         };
-        if let Some(search) = &mut done.search {
-            done.trials += 1;
-            match search.judge(loss, dot(gradient, &done.direction)?) {
+        if let Some(search) = &mut taken.search {
+            taken.trials += 1;
+            match search.judge(loss, dot(gradient, &taken.direction)?) {
                 Verdict::Accepted => {}
-                Verdict::Try(length) if done.trials < MAX_TRIALS => {
-                    let next = done.from.f_add(&done.direction.f_mul_scalar(length)?)?;
-                    self.under_way = Some(Move { length, ..done });
+                Verdict::Try(length) if taken.trials < MAX_TRIALS => {
+                    let next = taken.from.f_add(&taken.direction.f_mul_scalar(length)?)?;
+                    self.current = Some(CurrentStep { length, ..taken });
                     return Ok(next);
                 }
                 Verdict::Try(_) => {
                     self.pairs.clear();
-                    return self.set_out(x, loss, gradient);
+                    return self.start_direction(x, loss, gradient);
                 }
             }
         }
-        self.learn(&done, gradient)?;
+        self.add_pair(&taken, gradient)?;
         if let StepRule::StrongWolfe { restart_every } = self.rule
             && self.evaluations > restart_every
         {
-            // The next round's first evaluation would be this one again.
+            // This evaluation is also the first one of the next round.
             self.pairs.clear();
             self.evaluations = 1;
         }
-        self.set_out(x, loss, gradient)
+        self.start_direction(x, loss, gradient)
     }
 
-    /// Gradients of another loss tell nothing of this one's curvature.
+    /// Discards the curvature estimate, which is from another loss.
     fn restart(&mut self, rate: f64) {
         *self = Self::new(rate, self.max_pairs, self.rule);
     }
 
-    /// A walk that is renewed knows nothing that could move.
+    /// None: [`Self::restart`] discards all state.
     fn state(&mut self) -> Vec<&mut Tensor> {
         Vec::new()
     }

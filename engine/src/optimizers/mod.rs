@@ -13,9 +13,9 @@ use crate::Result;
 
 /// The loss at a point, and its gradient there.
 pub struct Evaluation {
-    /// `()`.
+    /// The loss, `()`.
     pub loss: Tensor,
-    /// Shaped like the point.
+    /// Its gradient, shaped like the point.
     pub gradient: Tensor,
 }
 
@@ -27,7 +27,8 @@ pub trait Optimizer {
     /// Continues with a loss that resembles the one before, at another rate.
     fn restart(&mut self, rate: f64);
 
-    /// State per value, shaped like the point. Code that warps or crops the point must do the same to it.
+    /// The state of each value, shaped like the point. Code that warps or crops the point must do the same to this
+    /// state.
     fn state(&mut self) -> Vec<&mut Tensor>;
 }
 
@@ -40,16 +41,16 @@ pub enum OptimizerConfig {
         rate: f64,
         /// The decay of the mean of squared gradients.
         beta2: f64,
-        /// How the step size falls.
+        /// The decay of the step size.
         decay: Option<Decay>,
     },
     /// L-BFGS.
     Lbfgs {
-        /// The share of each step that is taken.
+        /// The factor of each step.
         rate: f64,
         /// The number of past steps that estimate the curvature.
         history: usize,
-        /// The step length along a direction.
+        /// The rule for the step length along a direction.
         rule: StepRule,
     },
 }
@@ -63,13 +64,13 @@ impl OptimizerConfig {
         })
     }
 
-    /// The rate.
+    /// The learning rate.
     pub fn rate(self) -> f64 {
         let (Self::Adam { rate, .. } | Self::Lbfgs { rate, .. }) = self;
         rate
     }
 
-    /// The same with another rate.
+    /// The same configuration with another learning rate.
     pub fn with_rate(mut self, new: f64) -> Self {
         match &mut self {
             Self::Adam { rate, .. } | Self::Lbfgs { rate, .. } => *rate = new,

@@ -1,8 +1,8 @@
-// The largest of 2 x 2 values, there and back. libtorch's own remembers where each came from, in 8 bytes a value; here that is
-// found again, so less memory is gone through.
+// Max pooling over 2 x 2 values, forward and backward. libtorch's own stores the position of each maximum, in 8 bytes
+// per value; here the backward pass finds it again, which needs less memory bandwidth.
 //
-// Values are those of a ReLU: numbers that are not negative are in the same order as their bits, read as integers. (A zero with
-// a sign comes before others; nothing goes back through a ReLU's zeros.)
+// Values are the output of a ReLU. Numbers that are not negative have the same order as their bits, read as integers.
+// (Negative zeros come before others, but no gradient passes through a ReLU's zeros.)
 
 #include <algorithm>
 #include <cstdint>
@@ -11,19 +11,20 @@
 
 namespace {
 
-// Pictures with channels side by side.
+// The shape of channels-last pictures.
 struct Shape {
   int64_t pictures, height, width, channels;
 };
 
-// Each row's work is compiled for several instruction sets, of which the processor's best is taken.
+// The functions for a row are compiled for several instruction sets; the best that the processor has is selected at run
+// time.
 #if defined(__x86_64__) && defined(__ELF__)
 #define FOR_EACH_PROCESSOR __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
 #else
 #define FOR_EACH_PROCESSOR
 #endif
 
-// Calls `work` with each row of the halved pictures, and the first of the two rows above it, counted over all pictures.
+// Calls `work` with the index of each output row and of the first of its two input rows, counted over all pictures.
 template <typename Work>
 void for_each_row(const Shape& shape, const Work& work) {
   const int64_t rows = shape.height / 2;
@@ -34,7 +35,7 @@ void for_each_row(const Shape& shape, const Work& work) {
   });
 }
 
-// A row of the halved picture, of so many columns, from two rows.
+// Computes an output row from two input rows.
 template <typename Bits>
 FOR_EACH_PROCESSOR void pool_row(
     int64_t columns, int64_t channels, const Bits* __restrict upper, const Bits* __restrict lower, Bits* __restrict to) {
@@ -47,7 +48,8 @@ FOR_EACH_PROCESSOR void pool_row(
   }
 }
 
-// The gradient goes to the first of those that are largest, if the ReLU let it through.
+// Computes two input rows of the gradient. The gradient goes to the first maximum, if that is not one of the ReLU's
+// zeros.
 template <typename Bits>
 FOR_EACH_PROCESSOR void pool_row_back(
     int64_t columns,
@@ -85,7 +87,7 @@ void pool(const Shape& shape, const Bits* x, Bits* pooled) {
   });
 }
 
-// What is not pooled, at the far ends, is left as it is.
+// Rows and columns that are not pooled, at the ends of odd sizes, are not written.
 template <typename Bits>
 void pool_back(const Shape& shape, const Bits* x, const Bits* at_pooled, Bits* at_x) {
   const int64_t columns = shape.width / 2, channels = shape.channels, stride = shape.width * channels;

@@ -1,5 +1,5 @@
-//! What halves features between blocks.
-#![expect(unsafe_code, reason = "calls what is written in C++, on tensors' memory")]
+//! Pooling, which halves features between blocks.
+#![expect(unsafe_code, reason = "calls C++ functions on tensors' memory")]
 
 use std::ffi::c_void;
 
@@ -19,29 +19,29 @@ unsafe extern "C" {
     );
 }
 
-/// What halves a block's result.
+/// The kind of pooling.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pooling {
-    /// The largest of 2 x 2, which VGG was trained with.
+    /// The maximum of 2 x 2, with which VGG was trained.
     #[default]
     Max,
-    /// Their mean (L. Gatys, A. Ecker, M. Bethge, CVPR 2016, section 2).
+    /// The mean of 2 x 2 (L. Gatys, A. Ecker, M. Bethge, CVPR 2016, section 2).
     Average,
 }
 
-/// What the way back through a pooling needs.
+/// A record of a pooling, for its gradient.
 pub(crate) struct Pooled {
     input: Tensor,
-    /// Where each largest value comes from, if libtorch found it.
+    /// The positions of the maxima, if libtorch computed them.
     indices: Option<Tensor>,
 }
 
 impl Pooling {
-    /// What a ReLU gives, `(N, C, H, W) -> (N, C, H / 2, W / 2)`, rounded down.
+    /// Pools the output of a ReLU, `(N, C, H, W) -> (N, C, H / 2, W / 2)`, rounded down.
     pub(crate) fn apply(self, x: &Tensor) -> Result<(Tensor, Pooled)> {
         let input = x.shallow_clone();
         Ok(match self {
-            Self::Max if is_own(x) => (largest(x)?, Pooled { input, indices: None }),
+            Self::Max if is_supported(x) => (max(x)?, Pooled { input, indices: None }),
             Self::Max => {
                 let (pooled, indices) = x.f_max_pool2d_with_indices([2, 2], [2, 2], [0, 0], [1, 1], false)?;
                 (pooled, Pooled { input, indices: Some(indices) })
@@ -53,11 +53,11 @@ impl Pooling {
         })
     }
 
-    /// The gradient at its input, before the ReLU that this is from, from that at its result.
+    /// The gradient at the input of the ReLU before the pooling, from the gradient at the pooling's output.
     pub(crate) fn back(self, pooled: &Pooled, gradient: &Tensor) -> Result<Tensor> {
         let Pooled { input, indices } = pooled;
         let at_input = match (self, indices) {
-            (Self::Max, None) => return largest_back(input, gradient),
+            (Self::Max, None) => return max_back(input, gradient),
             (Self::Max, Some(indices)) => {
                 input.f_max_pool2d_with_indices_backward(gradient, [2, 2], [2, 2], [0, 0], [1, 1], false, indices)?
             }
@@ -69,7 +69,7 @@ impl Pooling {
     }
 }
 
-/// Pictures with channels side by side, as C++ has it.
+/// The shape of channels-last pictures, as in max.cpp.
 #[repr(C)]
 struct Shape {
     pictures: i64,
@@ -85,35 +85,36 @@ impl Shape {
     }
 }
 
-/// Whether the largest values are found here; libtorch's tape does not know how.
-fn is_own(x: &Tensor) -> bool {
+/// Whether max.cpp supports the tensor. Autograd does not support max.cpp.
+fn is_supported(x: &Tensor) -> bool {
     x.device() == Device::Cpu && [Kind::Float, Kind::BFloat16].contains(&x.kind()) && !x.requires_grad()
 }
 
+/// The bytes of a number.
 fn bytes(kind: Kind) -> i64 {
     if kind == Kind::BFloat16 { 2 } else { 4 }
 }
 
-fn largest(x: &Tensor) -> Result<Tensor> {
+fn max(x: &Tensor) -> Result<Tensor> {
     let x = channels_last(x, x.kind())?;
     let shape = Shape::of(&x)?;
     let pooled = [shape.pictures, shape.height / 2, shape.width / 2, shape.channels];
     let pooled = Tensor::f_empty(pooled, (x.kind(), Device::Cpu))?.f_permute([0, 3, 1, 2])?;
-    // SAFETY: both tensors are the CPU's, of numbers of so many bytes that lie in memory as the shape tells.
+    // SAFETY: both tensors are on the CPU, channels last, and have this shape and this number of bytes per number.
     unsafe { style_engine_pooling_max(&raw const shape, bytes(x.kind()), x.data_ptr(), pooled.data_ptr()) };
     Ok(pooled)
 }
 
-fn largest_back(x: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+fn max_back(x: &Tensor, gradient: &Tensor) -> Result<Tensor> {
     let x = channels_last(x, x.kind())?;
     let shape = Shape::of(&x)?;
     let Shape { pictures, height, width, channels } = shape;
     let gradient = channels_last(&gradient.f_expand([pictures, channels, height / 2, width / 2], false)?, x.kind())?;
-    // What is not pooled, of odd sizes, is not written.
-    let all_is_pooled = height % 2 == 0 && width % 2 == 0;
-    let at_x = if all_is_pooled { x.f_empty_like()? } else { x.f_zeros_like()? };
+    // With odd sizes, the last row or column is not pooled and its gradient is not written.
+    let is_all_pooled = height % 2 == 0 && width % 2 == 0;
+    let at_x = if is_all_pooled { x.f_empty_like()? } else { x.f_zeros_like()? };
     let (from, to) = (gradient.data_ptr(), at_x.data_ptr());
-    // SAFETY: as above; the gradient is of the size that `largest` gives.
+    // SAFETY: as above; the gradient has the shape of the output of `max`.
     unsafe { style_engine_pooling_max_back(&raw const shape, bytes(x.kind()), x.data_ptr(), from, to) };
     Ok(at_x)
 }
@@ -124,13 +125,13 @@ mod tests {
     use crate::random::Random;
 
     #[test]
-    fn the_largest_are_those_that_libtorch_finds_there_and_back() {
+    fn maxima_and_gradients_are_libtorchs() {
         for (kind, [height, width]) in [(Kind::Float, [6, 8]), (Kind::BFloat16, [6, 8]), (Kind::BFloat16, [7, 9])] {
             let noise = |seed, size: [i64; 4]| {
                 let noise = Random(seed).uniform(size.iter().product()).unwrap().view(&size[..]);
                 channels_last(&noise, kind).unwrap()
             };
-            // Half of it 0, and the rest of few values: many places hold the same.
+            // Half of the values are 0 and the others are few integers, so that ties occur.
             let x = ((noise(1, [2, 24, height, width]) - 0.5) * 8.0).round().relu();
             let gradient = noise(2, [2, 24, height / 2, width / 2]) - 0.5;
             let (expected, indices) = x.max_pool2d_with_indices([2, 2], [2, 2], [0, 0], [1, 1], false);

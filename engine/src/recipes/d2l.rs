@@ -5,7 +5,8 @@ use crate::losses::{Distance, LossConfig, Reduction, TotalVariation};
 use crate::optimizers::{Decay, OptimizerConfig};
 
 pub(super) fn recipe() -> Recipe {
-    // The program keeps each convolution's result, which the ReLU after it overwrites; the last has none.
+    // The original stores the output of convolutions, but the ReLU that follows each of them overwrites it. No ReLU
+    // follows the last one.
     let (content_layer, style_layers) = ("relu4_4", "relu1_1, relu2_1, relu3_1, relu4_1, conv5_1");
     Recipe {
         variable: Variable::NormalizedInput,
@@ -16,7 +17,7 @@ pub(super) fn recipe() -> Recipe {
         iterations: 50,
         ..Recipe::of_program(
             LossConfig::new(1.0, content_layer, Distance::MeanSquare, Reduction::Sum),
-            // A weight of 1000, counted ten times.
+            // The original has a weight of 1000, and counts it ten times.
             LossConfig::new(1e4, style_layers, Distance::MeanSquare, Reduction::Sum),
         )
     }

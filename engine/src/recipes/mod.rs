@@ -1,4 +1,4 @@
-//! Recipes: a program's whole arithmetic as data: its losses and their layers, its optimizer, and what it starts from.
+//! Recipes: the whole arithmetic of a program as data: its losses and their layers, its optimizer, and its start.
 
 mod d2l;
 mod keras;
@@ -36,7 +36,8 @@ pub struct Recipe {
     pub style: LossConfig,
     /// The kind of style loss.
     pub style_loss: StyleLossKind,
-    /// The levels of the picture's pyramid at which features are compared: full size, half and so on. Small frames have fewer.
+    /// The levels of the picture's pyramid at which features are compared: full size, half and so on. Small frames have
+    /// fewer.
     pub levels: Vec<Level>,
     /// The weight of the total variation.
     pub tv_weight: f64,
@@ -46,13 +47,13 @@ pub struct Recipe {
     pub temporal_weight: f64,
     /// The optimizer.
     pub method: OptimizerConfig,
-    /// The factor of its rate for a frame with a warm start: what is painted already needs finer strokes.
+    /// The factor of the optimizer's rate for a frame with a warm start, which needs finer changes.
     pub warm_start_rate: f64,
     /// Steps for a frame without one before it, each an evaluation of the losses.
     pub first_iterations: u32,
     /// Steps for each following frame.
     pub iterations: u32,
-    /// The number of steps after which it stops if the loss has not fallen meanwhile.
+    /// The number of steps without a decrease of the loss after which the optimization stops.
     pub patience: Option<u32>,
 }
 
@@ -72,11 +73,11 @@ pub enum Start {
     Content,
     /// Its content in the style's colors: with their mean and covariance.
     MatchedColors,
-    /// Uniform noise as the network's input.
+    /// Uniform noise as the network's normalized input.
     Noise {
-        /// The smallest value.
+        /// The minimum.
         from: f64,
-        /// The largest.
+        /// The maximum.
         to: f64,
     },
 }
@@ -84,32 +85,33 @@ pub enum Start {
 /// The weights of the losses at a level of the picture's pyramid.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Level {
-    /// The style's: as a share of that of all levels.
+    /// The weight of the style loss, relative to the sum of all levels' weights.
     pub style: f64,
-    /// The content's: times the content's weight.
+    /// The factor of the content loss's weight.
     pub content: f64,
 }
 
 impl Level {
-    /// The picture itself as the only level.
+    /// The level of recipes without a pyramid: the picture itself.
     const WHOLE: Self = Self { style: 1.0, content: 1.0 };
 }
 
-/// The shorter side of the smallest level, in pixels.
+/// The minimum of the smallest level's shorter side, in pixels.
 const MIN_SIDE: i64 = 32;
 
 const ADAM: OptimizerConfig = OptimizerConfig::Adam {
     rate: 0.03,
-    // Not the usual 0.999: with few steps a frame, older gradients are of other frames.
+    // Instead of the usual 0.999: with few steps per frame, older gradients belong to other frames.
     beta2: 0.99,
     decay: None,
 };
 
-/// As `torch.optim.LBFGS` does by itself.
+/// The defaults of `torch.optim.LBFGS`.
 const TORCH_LBFGS: OptimizerConfig = OptimizerConfig::Lbfgs { rate: 1.0, history: 100, rule: StepRule::Fixed };
 
 impl Recipe {
-    /// What programs that paint single pictures have in common: Gram matrices of the whole picture, compared in 32 bits.
+    /// The base of the recipes that follow programs for photographs: Gram matrices of the whole picture, compared in 32
+    /// bits.
     fn of_program(content: LossConfig, style: LossConfig) -> Self {
         Self {
             input: None,
@@ -133,9 +135,9 @@ impl Recipe {
         }
     }
 
-    /// The recipe of these parameters, with what they change in it.
+    /// The recipe that `parameters` select, with the changes that they make to it.
     pub fn new(parameters: &Parameters, content_layers: &str, style_layers: &str) -> Result<Self> {
-        let unknown = |what: &str, number: u32| Error::Settings(format!("there is no {what} {number}"));
+        let unknown = |what: &str, number: u32| Error::Settings(format!("unknown {what}: {number}"));
         let mut recipe = match parameters.recipe {
             recipe::VIDEO => video::recipe(),
             recipe::PYTORCH_TUTORIAL => pytorch_tutorial::recipe(),
@@ -194,23 +196,23 @@ impl Recipe {
 }
 
 impl Recipe {
-    /// Whether a part of a frame can be painted by itself, its style compared as that of the whole frame.
+    /// Whether a part of a frame can be painted separately, with the style loss of the whole frame.
     pub fn is_local(&self) -> bool {
         self.style_loss.is_local() && matches!(self.method, OptimizerConfig::Adam { .. })
     }
 
-    /// The levels of a frame of this height and width: as many as leave enough to see.
+    /// The levels for a frame of this height and width: small frames have fewer.
     pub fn levels_at(&self, size: [i64; 2]) -> &[Level] {
         let halvings = (1..self.levels.len()).take_while(|halvings| size[0].min(size[1]) >> halvings >= MIN_SIDE);
         self.levels.get(..=halvings.count()).unwrap_or(&self.levels)
     }
 
-    /// Whether the other's style targets serve this one.
+    /// Whether both recipes have the same style targets.
     pub fn has_style_of(&self, other: &Self) -> bool {
-        let what = |recipe: &Self| {
+        let key = |recipe: &Self| {
             let Self { input, kind, pooling, style_loss, levels, style, .. } = recipe;
             (*input, *kind, *pooling, *style_loss, levels.clone(), style.distance, style.layers.clone(), style.optional)
         };
-        what(self) == what(other)
+        key(self) == key(other)
     }
 }

@@ -6,7 +6,7 @@ use crate::normalization::Input;
 
 pub(super) fn recipe() -> Recipe {
     let style_layers = "conv1_1, conv2_1, conv3_1, conv4_1, conv5_1";
-    // Features are weighted before they, or their products, are compared.
+    // The original multiplies features by these factors before they, or their Gram matrices, are compared.
     let (content_factor, style_factor): (f64, f64) = (0.025, 5.0);
     Recipe {
         input: Some(Input::Plain),

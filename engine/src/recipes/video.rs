@@ -1,4 +1,5 @@
-//! This engine's own recipe, for few steps a frame: the mean and covariance of features over a pyramid of the picture.
+//! This engine's own recipe, for few steps per frame: the mean and covariance of features over a pyramid of the
+//! picture.
 
 use super::{ADAM, Level, Recipe, Start, Variable};
 use crate::losses::{Distance, LossConfig, Reduction, Statistics, StyleLossKind, TotalVariation};
@@ -12,7 +13,8 @@ pub(super) fn recipe() -> Recipe {
         scales: 3,
         kind: None,
         pooling: Pooling::Max,
-        // No deeper: larger shapes come from the smaller levels, while relu4_1 and relu5_1 bring the style's own figures.
+        // No deeper layers: larger shapes come from the smaller levels, while relu4_1 and relu5_1 reproduce objects of
+        // the style picture.
         content: LossConfig { optional: true, ..LossConfig::new(2.0, "relu3_1", Distance::Normalized, Reduction::Sum) },
         style: LossConfig {
             optional: true,

@@ -1,4 +1,4 @@
-//! A weight file of any form: the tensors in it, each read when it is asked for.
+//! Weight files of any format: lists the tensors in a file, and reads them one by one.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -8,19 +8,19 @@ use super::stored::Stored;
 use super::torch_zip::Archive;
 use super::{Reason, safetensors, torch_stream, torch_zip};
 
-/// The most that a description of tensors may take, a pickle or a JSON header: VGG's take some kilobytes, and in memory
-/// they become up to a hundred times larger.
+/// The maximum size of the description of tensors (a pickle or a JSON header), in bytes. VGG's descriptions have some
+/// kilobytes; parsed, they need up to a hundred times as much memory.
 pub const MAX_DESCRIPTION: u64 = 1 << 20;
 
-/// What is wrong with most files that downloads left behind.
-pub const CUT_OFF: &str = "it is cut off or damaged; download it again";
+/// The error for a truncated file, usually an incomplete download.
+pub const TRUNCATED: &str = "it is cut off or damaged; download it again";
 
-/// What may be read altogether: several times the file, for deflated ones, and something for small files. It keeps
-/// tensors that share their bytes, and bombs, from filling the memory.
-const READ_PER_BYTE: u64 = 4;
-const READ_ALWAYS: u64 = 16 << 20;
+/// The maximum number of bytes to read in all: a multiple of the file's size, for compressed files, plus a constant for
+/// small files. This prevents decompression bombs, and tensors that share their bytes, from filling the memory.
+const MAX_BYTES_PER_FILE_BYTE: u64 = 4;
+const MIN_BYTES_ALLOWED: u64 = 16 << 20;
 
-/// What a weight file is read from.
+/// The file or buffer that a weight file is read from.
 pub trait Source: Read + Seek {}
 
 impl<T: Read + Seek> Source for T {}
@@ -28,25 +28,25 @@ impl<T: Read + Seek> Source for T {}
 /// Reads a weight file's tensors.
 pub struct Reader {
     body: Body,
-    /// Bytes that may still be read.
+    /// The number of bytes that may still be read.
     left: u64,
 }
 
-/// What tensors are read from.
+/// The source of tensors' bytes.
 enum Body {
-    /// Storages are at positions.
+    /// Storages are at positions in the file.
     File(Box<dyn Source>),
-    /// Storages are entries.
+    /// Storages are entries of the archive.
     Zip(Archive),
 }
 
-/// Opens a weight file: its tensors, by their names with dots between the parts, and what reads them.
+/// Opens a weight file. Returns its tensors by name, with dots between the parts of a name, and a reader for them.
 pub fn open(mut file: Box<dyn Source>) -> Result<(Vec<(String, Stored)>, Reader), Reason> {
-    let in_words = |error: io::Error| error.to_string();
-    let length = file.seek(SeekFrom::End(0)).map_err(in_words)?;
-    file.rewind().map_err(in_words)?;
+    let reason = |error: io::Error| error.to_string();
+    let length = file.seek(SeekFrom::End(0)).map_err(reason)?;
+    file.rewind().map_err(reason)?;
     let mut head = Vec::new();
-    file.by_ref().take(MAX_DESCRIPTION).read_to_end(&mut head).map_err(in_words)?;
+    file.by_ref().take(MAX_DESCRIPTION).read_to_end(&mut head).map_err(reason)?;
     let (tensors, body) = if torch_zip::is(&head) {
         let (tensors, archive) = torch_zip::open(file)?;
         (tensors, Body::Zip(archive))
@@ -55,9 +55,9 @@ pub fn open(mut file: Box<dyn Source>) -> Result<(Vec<(String, Stored)>, Reader)
     } else if safetensors::is(&head) {
         (safetensors::tensors(&head, length)?, Body::File(file))
     } else {
-        return Err(stranger(&head).into());
+        return Err(unknown_format(&head).into());
     };
-    let left = length.saturating_mul(READ_PER_BYTE).saturating_add(READ_ALWAYS);
+    let left = length.saturating_mul(MAX_BYTES_PER_FILE_BYTE).saturating_add(MIN_BYTES_ALLOWED);
     Ok((tensors, Reader { body, left }))
 }
 
@@ -68,7 +68,7 @@ impl Reader {
         let length = range.end.saturating_sub(range.start);
         let as_floats = tensor.elements().and_then(|count| u64::try_from(count).ok()?.checked_mul(4));
         let cost = as_floats.ok_or("its size overflows")?.max(length);
-        self.left = self.left.checked_sub(cost).ok_or("it asks for much more memory than the file is large")?;
+        self.left = self.left.checked_sub(cost).ok_or("its tensors need much more memory than the file's size")?;
 
         let mut bytes = Vec::new();
         let place = tensor.storage.place;
@@ -78,7 +78,7 @@ impl Reader {
         }
         .map_err(|error| error.to_string())?;
         if bytes.len() as u64 != length {
-            return Err(CUT_OFF.into());
+            return Err(TRUNCATED.into());
         }
         tensor.decode(&bytes)
     }
@@ -89,20 +89,20 @@ fn copy_from(file: &mut dyn Source, position: u64, start: u64, length: u64, byte
     file.take(length).read_to_end(bytes)
 }
 
-/// What a file of no known form seems to be.
-fn stranger(head: &[u8]) -> &'static str {
+/// The error for a file of unknown format, which names its likely content.
+fn unknown_format(head: &[u8]) -> &'static str {
     let text = head.trim_ascii_start();
     if head.is_empty() {
         "it is empty"
     } else if text.starts_with(b"<") {
-        "it is a web page, saved in place of the file; download the file itself"
+        "it is a web page instead of the file; download the file itself"
     } else if text.starts_with(b"version https://git-lfs") {
         "it is a Git LFS pointer; fetch the file with git lfs pull"
     } else if head.starts_with(b"\x89HDF") {
-        "it is a Keras file (HDF5); safetensors, .pth and .ot are read"
+        "it is a Keras file (HDF5); supported are safetensors, .pth and .ot"
     } else if head.starts_with(b"\x80") {
-        "it is a pickle, but not one that torch.save wrote"
+        "it is a pickle, but not one written by torch.save"
     } else {
-        "it is neither safetensors nor a .pth or .ot file, or it is damaged"
+        "it is not a safetensors, .pth or .ot file, or it is damaged"
     }
 }

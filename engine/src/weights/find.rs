@@ -1,22 +1,22 @@
-//! Where weights are looked for when no file is named.
+//! The search for a weight file if the user names none.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Their names in the folder `stylefilter` of the user's data, the best first.
+/// File names in the folder `stylefilter` of the user's data, in the order of preference.
 const NAMES: [&str; 6] = ["vgg19.safetensors", "vgg19.pth", "vgg19.ot", "vgg16.safetensors", "vgg16.pth", "vgg16.ot"];
 
-/// Where torchvision puts VGG19 when it is first used, in torch's folder.
+/// The file that torchvision downloads when VGG19 is first used, in torch's folder.
 const TORCHVISION: &str = "hub/checkpoints/vgg19-dcbb9e9d.pth";
 
-/// The user's weight file: `$STYLEFILTER_WEIGHTS`, whether or not it exists; else the first that exists of
-/// `vgg19.safetensors`, `vgg19.pth`, `vgg19.ot` and the same of `vgg16` in `$XDG_DATA_HOME/stylefilter`
-/// (`~/.local/share/stylefilter`), and torchvision's download in `$TORCH_HOME` (`~/.cache/torch`).
+/// The user's weight file: `$STYLEFILTER_WEIGHTS`, even if it does not exist; else the first existing file of
+/// `vgg19.safetensors`, `vgg19.pth`, `vgg19.ot` and the same for `vgg16` in `$XDG_DATA_HOME/stylefilter`
+/// (`~/.local/share/stylefilter`), and of torchvision's download in `$TORCH_HOME` (`~/.cache/torch`).
 pub fn find() -> Option<PathBuf> {
     find_in(|name| std::env::var_os(name))
 }
 
-/// [`find`] with other environment variables.
+/// [`find`] with the given environment variables.
 pub fn find_in(environment: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let variable = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let in_home = |folder| Some(variable("HOME")?.join(folder));

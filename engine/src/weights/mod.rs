@@ -1,7 +1,7 @@
-//! Networks from weight files, in every form that PyTorch, tch and safetensors have written VGG in.
+//! Reads networks from weight files, in every format in which PyTorch, tch and safetensors have stored VGG.
 //!
-//! The form is told by the content, not by the name. No form runs code, and only the tensors that the network needs are
-//! read: the classifier's 400 MB stay on disk.
+//! The format is detected from the content, not from the file's name. No code in a file is run, and only the tensors
+//! that the network needs are read, without the classifier's 400 MB.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod checkpoint;
@@ -31,18 +31,18 @@ use layers::ConvTensors;
 pub use find::{find, find_in};
 pub use save::save;
 
-/// Parts of the names of files that hold Caffe's weights under torchvision's names (J. Johnson's vgg19-d01eb7cb.pth and
-/// vgg16-00b39a1b.pth, which neural-style-pt uses): nothing in them tells.
+/// Parts of the names of files that contain Caffe's weights under torchvision's names (J. Johnson's vgg19-d01eb7cb.pth
+/// and vgg16-00b39a1b.pth, which neural-style-pt uses). Their content cannot be distinguished.
 const CAFFE_FILES: [&str; 2] = ["d01eb7cb", "00b39a1b"];
 
-/// What stands in the way, in a few words; [`load`] says of which file.
+/// The cause of an error; [`load`] adds the file.
 type Reason = String;
 
-/// Reads a network. Depth and channels are read off the tensors; others, such as the classifier's, are passed over.
+/// Reads a network. Depth and channels follow from the tensors; other tensors, such as the classifier's, are ignored.
 ///
-/// The file is safetensors, a state dict that `torch.save` wrote (`.pth`, of any version), TorchScript, or tch's `.ot`.
-/// Its tensors are named as torchvision names them, `features.N.weight`, with batch normalisation or without, or as
-/// Gatys et al. do, `conv1_1.weight`.
+/// The file must be safetensors, a state dict from any version of `torch.save` (`.pth`), TorchScript, or tch's `.ot`.
+/// Its tensors must be named as in torchvision, `features.N.weight`, with or without batch normalization, or as in
+/// Gatys' files, `conv1_1.weight`.
 pub fn load(path: &Path, device: Device) -> Result<Vgg> {
     let unreadable = |reason| Error::Unreadable { path: path.to_owned(), reason };
     match path.metadata() {
@@ -75,7 +75,7 @@ fn network(file: Box<dyn Source>, path: &Path, device: Device) -> Result<Vgg> {
     Ok(Vgg::new(convs, if is_caffe { Input::Caffe } else { Input::ImageNet }, device))
 }
 
-/// libtorch's words, without its stack.
-fn in_words(error: TchError) -> Reason {
+/// libtorch's message, without the stack trace.
+fn first_line(error: TchError) -> Reason {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -1,13 +1,13 @@
-//! Safetensors: the length of a JSON header, the header, and the tensors' bytes.
+//! The format safetensors: the length of a JSON header, the header, and the tensors' bytes.
 
 use serde_json::{Map, Value};
 use tch::Kind;
 
 use super::Reason;
-use super::checkpoint::{CUT_OFF, MAX_DESCRIPTION};
+use super::checkpoint::{MAX_DESCRIPTION, TRUNCATED};
 use super::stored::{MAX_DIMENSIONS, Storage, Stored};
 
-/// Whether a file that begins like this has the form.
+/// Whether a file with this beginning has the format.
 pub fn is(head: &[u8]) -> bool {
     head.get(8) == Some(&b'{')
 }
@@ -17,10 +17,10 @@ pub fn tensors(head: &[u8], file_length: u64) -> Result<Vec<(String, Stored)>, R
     let (length, rest) = head.split_first_chunk().ok_or("it ends early")?;
     let length = u64::from_le_bytes(*length);
     if length > file_length.saturating_sub(8) {
-        return Err(CUT_OFF.into());
+        return Err(TRUNCATED.into());
     }
     let header = usize::try_from(length).ok().and_then(|length| rest.get(..length));
-    let header = header.ok_or_else(|| format!("its header takes more than {MAX_DESCRIPTION} bytes"))?;
+    let header = header.ok_or_else(|| format!("its header is larger than {MAX_DESCRIPTION} bytes"))?;
     let entries: Map<String, Value> =
         serde_json::from_slice(header).map_err(|error| format!("its header is damaged: {error}"))?;
 
@@ -34,7 +34,7 @@ pub fn tensors(head: &[u8], file_length: u64) -> Result<Vec<(String, Stored)>, R
     tensors.collect()
 }
 
-/// The tensor that an entry of the header describes; `start` is where all bytes begin.
+/// The tensor that an entry of the header describes; `start` is the position of the tensors' bytes.
 fn tensor(entry: Value, start: u64, file_length: u64) -> Result<Stored, Reason> {
     let damaged = || Reason::from("its entry in the header is damaged");
     let field = |name| entry.get(name).cloned().ok_or_else(damaged);
@@ -44,12 +44,12 @@ fn tensor(entry: Value, start: u64, file_length: u64) -> Result<Stored, Reason> 
         return Err(damaged());
     }
     if end > file_length.saturating_sub(start) {
-        return Err(CUT_OFF.into());
+        return Err(TRUNCATED.into());
     }
     let storage = Storage { place: start.saturating_add(begin), length: end.saturating_sub(begin) };
     let tensor = Stored::contiguous(kind(&field("dtype")?), shape, storage)?;
     match tensor.bytes() {
-        Ok(bytes) if bytes.end != storage.length => Err("its bytes do not fit its shape".into()),
+        Ok(bytes) if bytes.end != storage.length => Err("its size does not match its shape".into()),
         _ => Ok(tensor),
     }
 }

@@ -1,4 +1,4 @@
-//! Networks written to weight files.
+//! Writes networks to weight files.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,14 +9,14 @@ use tch::{Kind, TchError, Tensor};
 use crate::Result;
 use crate::networks::vgg::{FeatureLayer, Vgg};
 
-/// Writes a network as safetensors, in its own precision, its tensors named as torchvision names them; [`super::load`] reads
-/// it back as one that takes [`crate::normalization::Input::ImageNet`]. The file's metadata have the `provenance`, if there is any.
+/// Writes a network as safetensors, in its own precision, with torchvision's names. [`super::load`] reads it as a
+/// network with [`crate::normalization::Input::ImageNet`]. The file's metadata contain the `provenance`, if given.
 pub fn save(network: &Vgg, path: &Path, provenance: Option<&str>) -> Result<()> {
     let mut tensors = Vec::new();
     for conv in &network.convs {
         let name = format!("features.{}", network.index(FeatureLayer { conv: conv.layer, rectified: false }));
-        tensors.push((format!("{name}.weight"), Written::new(&conv.weight)?));
-        tensors.push((format!("{name}.bias"), Written::new(&conv.bias)?));
+        tensors.push((format!("{name}.weight"), TensorBytes::new(&conv.weight)?));
+        tensors.push((format!("{name}.bias"), TensorBytes::new(&conv.bias)?));
     }
     let failed = |err| TchError::SafeTensorError { path: path.display().to_string(), err };
     let views = tensors.iter().map(|(name, tensor)| Ok((name, tensor.view()?)));
@@ -26,13 +26,13 @@ pub fn save(network: &Vgg, path: &Path, provenance: Option<&str>) -> Result<()> 
 }
 
 /// A tensor's bytes.
-struct Written {
+struct TensorBytes {
     dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
 
-impl Written {
+impl TensorBytes {
     fn new(tensor: &Tensor) -> Result<Self> {
         let (dtype, kind) = match tensor.kind() {
             Kind::Half => (Dtype::F16, Kind::Half),

@@ -1,4 +1,4 @@
-//! Torch's objects in a pickle: tensors, by the names that lead to them, and the storages behind them.
+//! Torch's objects in a pickle: tensors, with their names, and storages.
 
 use std::collections::HashSet;
 
@@ -8,13 +8,13 @@ use super::Reason;
 use super::pickle::{Node, PARAMETER, Pickle, Value};
 use super::stored::{MAX_DIMENSIONS, Storage, Stored};
 
-/// More than the names of VGG's tensors have, with those of what holds them; longer ones are passed over.
+/// The maximum length of a tensor's name, including those of its containers. Tensors with longer names are ignored.
 const MAX_NAME: usize = 256;
 
 /// A tensor, as its pickle describes it.
 pub struct TensorObject<'a> {
     pub storage: StorageObject<'a>,
-    /// In elements, from the storage's begin.
+    /// The index of the first element in the storage.
     pub offset: i64,
     pub shape: Vec<i64>,
     pub strides: Vec<i64>,
@@ -23,18 +23,18 @@ pub struct TensorObject<'a> {
 /// A storage, as a pickle refers to it.
 #[derive(Clone, Copy)]
 pub struct StorageObject<'a> {
-    /// `None` where it is none that is known.
+    /// The type of its elements; `None` if it is unknown.
     pub kind: Option<Kind>,
     /// Its name outside the pickle.
     pub key: &'a str,
-    /// In elements.
+    /// The number of elements.
     pub length: i64,
-    /// The part that is meant, in torch before 0.4: its offset and length.
+    /// Before torch 0.4, the offset and the length of the part that is used.
     pub part: Option<(i64, i64)>,
 }
 
 impl TensorObject<'_> {
-    /// The tensor with its storage found.
+    /// The description of the tensor, whose storage is `storage`.
     pub fn stored(self, mut storage: Storage) -> Option<Stored> {
         let mut offset = self.offset;
         if let Some((start, length)) = self.storage.part {
@@ -47,27 +47,27 @@ impl TensorObject<'_> {
     }
 }
 
-/// The tensors in dicts and modules, however nested, with dots between the parts of their names.
+/// The tensors in nested dicts and modules, with dots between the parts of their names.
 pub fn tensors<'a>(pickle: &Pickle<'a>) -> Result<Vec<(String, TensorObject<'a>)>, Reason> {
     let mut tensors = Vec::new();
-    let mut ahead = vec![(String::new(), pickle.root)];
-    // What is reached twice is listed once, lest dicts of dicts of the same dicts never end.
-    let mut seen = HashSet::new();
-    while let Some((name, value)) = ahead.pop() {
+    let mut pending = vec![(String::new(), pickle.root)];
+    // Containers that are reached twice are visited once: cycles and shared containers must not repeat without end.
+    let mut visited = HashSet::new();
+    while let Some((name, value)) = pending.pop() {
         if let Some(tensor) = tensor(pickle, value) {
             tensors.push((name.clone(), tensor.ok_or_else(|| format!("{name} is a damaged tensor"))?));
-        } else if let Some(place) = holder(pickle, value)
-            && seen.insert(place)
+        } else if let Some(place) = container(pickle, value)
+            && visited.insert(place)
         {
             for (key, value) in pickle.nodes.get(place).into_iter().flat_map(|node| children(pickle, node)) {
                 let name = if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
                 if name.len() <= MAX_NAME {
-                    ahead.push((name, value));
+                    pending.push((name, value));
                 }
             }
         }
     }
-    // tch writes bars for dots.
+    // tch writes bars instead of dots.
     tensors.iter_mut().for_each(|(name, _)| *name = name.replace('|', "."));
     Ok(tensors)
 }
@@ -81,8 +81,8 @@ pub fn storages<'a>(pickle: &Pickle<'a>) -> Result<Vec<StorageObject<'a>>, Reaso
     names.map(|name| storage(pickle, name).ok_or_else(|| "it refers to a damaged storage".into())).collect()
 }
 
-/// The node that lists what a dict or a module holds.
-fn holder(pickle: &Pickle, value: Value) -> Option<usize> {
+/// The node with the content of a dict or a module.
+fn container(pickle: &Pickle, value: Value) -> Option<usize> {
     let list = match pickle.node(value)? {
         Node::Dict(_) => value,
         // Python 2 wrote an ordered dict as a list of pairs.
@@ -93,13 +93,13 @@ fn holder(pickle: &Pickle, value: Value) -> Option<usize> {
     if let Value::Node(place) = list { Some(place) } else { None }
 }
 
-/// What a dict or a list of pairs holds, by name.
-fn children<'a>(pickle: &Pickle<'a>, holder: &Node) -> Vec<(&'a str, Value)> {
+/// The content of a dict or of a list of pairs, by name.
+fn children<'a>(pickle: &Pickle<'a>, container: &Node) -> Vec<(&'a str, Value)> {
     let pair = |item: &Value| match pickle.node(*item)? {
         Node::List(pair) | Node::Tuple(pair) => <[Value; 2]>::try_from(&pair[..]).ok().map(<(Value, Value)>::from),
         _ => None,
     };
-    let pairs = match holder {
+    let pairs = match container {
         Node::Dict(pairs) => pairs.clone(),
         Node::List(items) => items.iter().filter_map(pair).collect(),
         _ => Vec::new(),
@@ -107,7 +107,7 @@ fn children<'a>(pickle: &Pickle<'a>, holder: &Node) -> Vec<(&'a str, Value)> {
     pairs.into_iter().filter_map(|(key, value)| Some((pickle.text(key)?, value))).collect()
 }
 
-/// The tensor that a value is, bare or as a parameter; the inner `None` is a damaged one.
+/// The tensor, or the parameter's tensor, if the value is one. The inner `None` is a damaged tensor.
 fn tensor<'a>(pickle: &Pickle<'a>, value: Value) -> Option<Option<TensorObject<'a>>> {
     let inner = match pickle.node(value)? {
         Node::Call { function: "torch._utils._rebuild_parameter", arguments } => pickle.tuple(*arguments),
@@ -126,7 +126,7 @@ fn bare_tensor<'a>(pickle: &Pickle<'a>, value: Value) -> Option<Option<TensorObj
 }
 
 fn rebuild<'a>(pickle: &Pickle<'a>, arguments: &[Value]) -> Option<TensorObject<'a>> {
-    // Whether a gradient is wanted, and hooks, follow.
+    // The remaining arguments are `requires_grad` and hooks.
     let &[source, Value::Int(offset), shape, strides, ..] = arguments else { return None };
     let Node::Persistent(name) = pickle.node(source)? else { return None };
     let (shape, strides) = (integers(pickle, shape)?, integers(pickle, strides)?);
@@ -134,10 +134,10 @@ fn rebuild<'a>(pickle: &Pickle<'a>, arguments: &[Value]) -> Option<TensorObject<
     Some(TensorObject { storage: storage(pickle, *name)?, offset, shape, strides })
 }
 
-/// A storage from its name: `("storage", class, key, device, length)`, before torch 0.4 also with a part.
+/// A storage from its persistent id: `("storage", class, key, device, length)`, before torch 0.4 followed by a part.
 fn storage<'a>(pickle: &Pickle<'a>, name: Value) -> Option<StorageObject<'a>> {
     let (parts, part) = match pickle.tuple(name)? {
-        [parts @ .., part] if parts.len() == 5 => (parts, integers_of_part(pickle, *part)?),
+        [parts @ .., part] if parts.len() == 5 => (parts, offset_and_length(pickle, *part)?),
         parts => (parts, None),
     };
     let &[tag, class, key, _, Value::Int(length)] = parts else { return None };
@@ -145,8 +145,8 @@ fn storage<'a>(pickle: &Pickle<'a>, name: Value) -> Option<StorageObject<'a>> {
     Some(StorageObject { kind: kind(pickle.global(class)?), key: pickle.text(key)?, length, part })
 }
 
-/// `(key, offset, length)` or None.
-fn integers_of_part(pickle: &Pickle, value: Value) -> Option<Option<(i64, i64)>> {
+/// The offset and length in `(key, offset, length)`, which may be Python's None.
+fn offset_and_length(pickle: &Pickle, value: Value) -> Option<Option<(i64, i64)>> {
     if value == Value::None {
         return Some(None);
     }
@@ -159,7 +159,7 @@ fn integers(pickle: &Pickle, value: Value) -> Option<Vec<i64>> {
     items.iter().map(|item| if let Value::Int(value) = item { Some(*value) } else { None }).collect()
 }
 
-/// The elements of a storage class, such as `torch.FloatStorage`.
+/// The element type of a storage class, such as `torch.FloatStorage`.
 fn kind(class: &str) -> Option<Kind> {
     match class.strip_prefix("torch.")?.strip_suffix("Storage")? {
         "BFloat16" => Some(Kind::BFloat16),

@@ -1,4 +1,4 @@
-//! The form of `torch.save` since torch 1.6, and of TorchScript, which tch's `.ot` files are: a zip archive with a
+//! The format of `torch.save` since torch 1.6, and of TorchScript, which tch's `.ot` files use: a zip archive with a
 //! pickle, `NAME/data.pkl`, and an entry for each storage, `NAME/data/KEY`.
 
 use std::io::{self, BufReader, Read};
@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Read};
 use zip::ZipArchive;
 
 use super::Reason;
-use super::checkpoint::{CUT_OFF, MAX_DESCRIPTION, Source};
+use super::checkpoint::{MAX_DESCRIPTION, Source, TRUNCATED};
 use super::pickle::Pickle;
 use super::stored::{Storage, Stored};
 use super::torch_objects;
@@ -14,16 +14,16 @@ use super::torch_objects;
 /// A zip archive in a file.
 pub type Archive = ZipArchive<BufReader<Box<dyn Source>>>;
 
-/// Whether a file that begins like this has the form.
+/// Whether a file with this beginning has the format.
 pub fn is(head: &[u8]) -> bool {
     head.starts_with(b"PK\x03\x04")
 }
 
-/// The tensors in a file, and what they are read from.
+/// The tensors in a file, and the archive to read them from.
 pub fn open(file: Box<dyn Source>) -> Result<(Vec<(String, Stored)>, Archive), Reason> {
-    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|_| CUT_OFF)?;
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|_| TRUNCATED)?;
     let root = archive.file_names().flatten().find_map(|name| root_of(&name).map(str::to_owned));
-    let root = root.ok_or("it is a zip archive, but not one that torch.save wrote")?;
+    let root = root.ok_or("it is a zip archive, but not one written by torch.save")?;
     check_byte_order(&mut archive, &format!("{root}byteorder"))?;
 
     let pickle = description(&mut archive, &format!("{root}data.pkl"))?;
@@ -39,12 +39,12 @@ pub fn open(file: Box<dyn Source>) -> Result<(Vec<(String, Stored)>, Archive), R
     Ok((tensors, archive))
 }
 
-/// The folder, with its slash, whose `data.pkl` this is.
+/// The folder, with its slash, if this is the name of its `data.pkl`.
 fn root_of(name: &str) -> Option<&str> {
     name.strip_suffix("data.pkl").filter(|root| root.strip_suffix('/').is_some_and(|folder| !folder.contains('/')))
 }
 
-/// Appends `length` bytes of an entry, from `start`, or as many as there are.
+/// Appends up to `length` bytes of an entry, from byte `start` on.
 pub fn copy_from(archive: &mut Archive, entry: u64, start: u64, length: u64, bytes: &mut Vec<u8>) -> io::Result<usize> {
     let mut entry = archive.by_index(usize::try_from(entry).map_err(io::Error::other)?)?;
     io::copy(&mut entry.by_ref().take(start), &mut io::sink())?;
@@ -57,7 +57,8 @@ fn storage(archive: &mut Archive, name: &str) -> Option<Storage> {
     Some(Storage { place: index as u64, length })
 }
 
-/// Newer versions of torch note it.
+/// Fails if the archive has an entry with the byte order, as newer versions of torch write it, and it is not
+/// little-endian.
 fn check_byte_order(archive: &mut Archive, name: &str) -> Result<(), Reason> {
     if archive.index_for_name(name).is_some() && description(archive, name)? != b"little" {
         return Err("it is from a big-endian machine".into());
@@ -65,9 +66,9 @@ fn check_byte_order(archive: &mut Archive, name: &str) -> Result<(), Reason> {
     Ok(())
 }
 
-/// A short entry.
+/// The content of an entry of limited size.
 fn description(archive: &mut Archive, name: &str) -> Result<Vec<u8>, Reason> {
-    let index = archive.index_for_name(name).ok_or(CUT_OFF)?;
+    let index = archive.index_for_name(name).ok_or(TRUNCATED)?;
     let mut bytes = Vec::new();
     copy_from(archive, index as u64, 0, MAX_DESCRIPTION, &mut bytes).map_err(|error| format!("{name}: {error}"))?;
     Ok(bytes)

@@ -1,4 +1,4 @@
-//! The stack machine that a pickle is a program for.
+//! The stack machine that runs a pickle.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use super::bytes::{array, integer, line, protocol, take_counted};
 use super::{Node, PARAMETER, Value, damaged, global, node};
 use crate::weights::Reason;
 
-/// More than the names of any function, class or storage have; the bound keeps repeated joins of names small.
+/// The maximum length of a function's or class's name. The limit keeps the memory for malicious files small.
 const MAX_NAME: usize = 256;
 
 /// Functions that build plain data from their arguments.
@@ -22,7 +22,7 @@ const FUNCTIONS: [&str; 9] = [
     "torch.jit._pickle.restore_type_tag",
 ];
 
-/// TorchScript's own classes, which Python does not have.
+/// The prefix of TorchScript's classes, which do not exist in Python.
 const SCRIPT_CLASS: &str = "__torch__.";
 
 /// The stack machine.
@@ -30,16 +30,16 @@ const SCRIPT_CLASS: &str = "__torch__.";
 pub struct Machine<'a> {
     pub nodes: Vec<Node<'a>>,
     stack: Vec<Value>,
-    /// The stack's heights where marks lie.
+    /// The heights of the stack at the marks.
     marks: Vec<usize>,
     memo: HashMap<u32, Value>,
 }
 
 impl<'a> Machine<'a> {
-    /// Carries out one opcode; its argument follows in `bytes`.
+    /// Executes one opcode, whose arguments are read from `bytes`.
     pub fn step(&mut self, opcode: u8, bytes: &mut &'a [u8]) -> Result<(), Reason> {
         match opcode {
-            // Frames only help readers that fetch ahead.
+            // 0x95 starts a frame, which only helps readers that prefetch.
             0x80 => protocol(bytes),
             0x95 => array::<8>(bytes).map(drop),
             b'N' => self.push(Value::None),
@@ -48,8 +48,8 @@ impl<'a> Machine<'a> {
             b'G' => array::<8>(bytes).and_then(|_| self.push(Value::Opaque)),
             b'X' | 0x8c | 0x8d | b'T' | b'U' => self.push_text(opcode, bytes),
             b'B' | b'C' | 0x8e | 0x96 => take_counted(opcode, bytes).and_then(|_| self.push(Value::Opaque)),
-            b'(' | b'0' | b'1' | b'2' => self.shuffle(opcode),
-            b'q' | b'r' | 0x94 | b'h' | b'j' => self.remember(opcode, bytes),
+            b'(' | b'0' | b'1' | b'2' => self.arrange_stack(opcode),
+            b'q' | b'r' | 0x94 | b'h' | b'j' => self.access_memo(opcode, bytes),
             b']' | b'}' | b')' | 0x8f | b'l' | b'd' | b't' | 0x85..=0x87 | 0x91 => self.build_collection(opcode),
             b'a' | b'e' | b's' | b'u' | 0x90 => self.extend_collection(opcode),
             b'c' | 0x93 => self.push_global(opcode, bytes),
@@ -58,7 +58,7 @@ impl<'a> Machine<'a> {
                 let name = self.pop()?;
                 self.push_node(Node::Persistent(name))
             }
-            _ => Err(format!("its pickle has an opcode that state dicts do not need, {opcode:#04x}")),
+            _ => Err(format!("its pickle has the opcode {opcode:#04x}, which state dicts do not need")),
         }
     }
 
@@ -73,7 +73,7 @@ impl<'a> Machine<'a> {
         self.push(Value::Node(place))
     }
 
-    /// Takes the top, which must lie above the last mark.
+    /// Pops the top, which must be above the last mark.
     pub fn pop(&mut self) -> Result<Value, Reason> {
         let floor = self.marks.last().copied().unwrap_or(0);
         if self.stack.len() <= floor {
@@ -82,26 +82,26 @@ impl<'a> Machine<'a> {
         self.stack.pop().ok_or_else(damaged)
     }
 
-    /// Takes what lies above the last mark, and the mark.
+    /// Pops all values above the last mark, and the mark.
     fn pop_to_mark(&mut self) -> Result<Vec<Value>, Reason> {
         let mark = self.marks.pop().ok_or_else(damaged)?;
         Ok(self.stack.split_off(mark))
     }
 
     fn push_text(&mut self, opcode: u8, bytes: &mut &'a [u8]) -> Result<(), Reason> {
-        // Python 2 wrote bytes as text, too.
+        // Python 2 also wrote bytes as text.
         match std::str::from_utf8(take_counted(opcode, bytes)?) {
             Ok(text) => self.push_node(Node::Text(text)),
             Err(_) => self.push(Value::Opaque),
         }
     }
 
-    /// Marks, pops and duplicates.
-    fn shuffle(&mut self, opcode: u8) -> Result<(), Reason> {
+    /// Sets a mark, pops or duplicates.
+    fn arrange_stack(&mut self, opcode: u8) -> Result<(), Reason> {
         match opcode {
             b'(' => self.marks.push(self.stack.len()),
             b'1' => drop(self.pop_to_mark()?),
-            // On a mark, a pop takes the mark.
+            // If a mark is on top, it is popped.
             b'0' if self.marks.last() == Some(&self.stack.len()) => drop(self.marks.pop()),
             b'0' => drop(self.pop()?),
             _ => {
@@ -112,8 +112,8 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Puts the top into the memo, or gets a value from it.
-    fn remember(&mut self, opcode: u8, bytes: &mut &'a [u8]) -> Result<(), Reason> {
+    /// Stores the top in the memo, or pushes a value from it.
+    fn access_memo(&mut self, opcode: u8, bytes: &mut &'a [u8]) -> Result<(), Reason> {
         let place = match opcode {
             b'q' | b'h' => u32::from(u8::from_le_bytes(array(bytes)?)),
             b'r' | b'j' => u32::from_le_bytes(array(bytes)?),
@@ -141,7 +141,7 @@ impl<'a> Machine<'a> {
                 items.reverse();
                 Node::Tuple(items)
             }
-            // Sets.
+            // A set.
             0x8f => return self.push(Value::Opaque),
             _ => {
                 self.pop_to_mark()?;
@@ -151,7 +151,7 @@ impl<'a> Machine<'a> {
         self.push_node(node)
     }
 
-    /// Adds to the list, dict or set below the items.
+    /// Adds items to the list, dict or set below them.
     fn extend_collection(&mut self, opcode: u8) -> Result<(), Reason> {
         let items = match opcode {
             b'a' => vec![self.pop()?],
@@ -188,7 +188,7 @@ impl<'a> Machine<'a> {
         self.push_node(Node::Global(name))
     }
 
-    /// What would run code in Python: calls, new objects, and the setting of an object's state.
+    /// Handles the opcodes that may run code in Python: calls, new objects, and the setting of an object's state.
     fn call(&mut self, opcode: u8, bytes: &mut &'a [u8]) -> Result<(), Reason> {
         match opcode {
             b'i' => Err(refused(&joined(line(bytes)?, line(bytes)?)?)),
@@ -205,7 +205,7 @@ impl<'a> Machine<'a> {
                 self.reduce(function, arguments)
             }
             _ => {
-                // NEWOBJ has its arguments on the stack, NEWOBJ_EX those with names, too.
+                // NEWOBJ has its arguments on the stack; NEWOBJ_EX also has keyword arguments.
                 let extra = if opcode == 0x92 { 2 } else { 1 };
                 (0..extra).try_for_each(|_| self.pop().map(drop))?;
                 let class = self.pop()?;
@@ -234,7 +234,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// A dict's state is what torch notes beside it (`_metadata`).
+    /// Sets an object's state. The state of a dict is torch's `_metadata`, which is ignored.
     fn set_state(&mut self, new: Value) -> Result<(), Reason> {
         let target = self.pop()?;
         self.push(target)?;
@@ -247,15 +247,15 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// The error for a call of `function`, be it a function or something else.
+    /// The error for a call of `function`, which may also be something else.
     fn refuse(&self, function: Value) -> Reason {
-        refused(global(&self.nodes, function).unwrap_or("something that is no function"))
+        refused(global(&self.nodes, function).unwrap_or("something that is not a function"))
     }
 }
 
 fn refused(name: &str) -> Reason {
     let name = name.escape_debug();
-    format!("it asks to call {name}; files that run code are refused: save the network's state_dict() instead")
+    format!("it calls {name}; files that run code are refused: save the network's state_dict() instead")
 }
 
 fn joined(module: &str, name: &str) -> Result<String, Reason> {

@@ -1,9 +1,9 @@
-//! Pickles, Python's serialised objects, as far as state dicts need them: protocols 2 to 5.
+//! Pickles, Python's serialized objects, as far as state dicts need them: protocols 2 to 5.
 //!
-//! A pickle is a program for a stack machine that may call any Python function. Nothing is called here: functions and
-//! classes are names, and a call of one that is not known to build plain data is an error. Objects lie in a flat list
-//! and refer to each other by their places in it, so that neither nesting nor cycles need care, and a byte of input
-//! makes at most about a hundred.
+//! A pickle is a program for a stack machine that may call any Python function. This reader calls nothing: functions
+//! and classes are only names, and a call is an error unless the function is known to build plain data. Objects are in
+//! a flat list and refer to each other by index, so that nesting and cycles are harmless, and a byte of input needs at
+//! most about a hundred bytes of memory.
 
 mod bytes;
 mod machine;
@@ -12,7 +12,7 @@ use super::Reason;
 use bytes::array;
 use machine::Machine;
 
-/// Of this class, objects are tensors with a flag; Python 2 wrote them so.
+/// The class of parameters, tensors with a flag, in files written by Python 2.
 pub const PARAMETER: &str = "torch.nn.parameter.Parameter";
 
 /// A value on the machine's stack.
@@ -21,9 +21,9 @@ pub enum Value {
     None,
     Bool(bool),
     Int(i64),
-    /// Something that no state dict is made of: a float, bytes, a set, an integer of more than 64 bits.
+    /// A value that state dicts do not need: a float, bytes, a set, an integer of more than 64 bits.
     Opaque,
-    /// A place among the pickle's nodes.
+    /// The index of one of the pickle's nodes.
     Node(usize),
 }
 
@@ -36,17 +36,17 @@ pub enum Node<'a> {
     List(Vec<Value>),
     Tuple(Vec<Value>),
     Dict(Vec<(Value, Value)>),
-    /// What a function that builds plain data makes of a tuple.
+    /// The result of a function that builds plain data from a tuple.
     Call {
         function: &'static str,
         arguments: Value,
     },
-    /// An object of a class known to be harmless.
+    /// An object of a class that is known to be harmless.
     Object {
         class: Value,
         state: Value,
     },
-    /// What lies outside the pickle under this name: a storage.
+    /// An object outside the pickle with this persistent id: a storage.
     Persistent(Value),
 }
 
@@ -54,12 +54,12 @@ pub enum Node<'a> {
 #[derive(Debug)]
 pub struct Pickle<'a> {
     pub nodes: Vec<Node<'a>>,
-    /// What was pickled.
+    /// The pickled object.
     pub root: Value,
 }
 
 impl<'a> Pickle<'a> {
-    /// Reads one pickle; `bytes` then begins behind it.
+    /// Reads one pickle; `bytes` then starts after it.
     pub fn read(bytes: &mut &'a [u8]) -> Result<Self, Reason> {
         let mut machine = Machine::default();
         loop {

@@ -1,26 +1,26 @@
-//! Parts of a frame that are filtered together, and how they come out of the frame's bytes and back into them.
+//! Channel views: the channels of a plane that are filtered together, unpacked from a frame's bytes and packed again.
 
 use std::ops::Range;
 
 use multiversion::multiversion;
 
-use super::band::{BLOCK, RowsMut, Size};
 use super::sample::Sample;
-use crate::filters::{Plan, Treatment};
+use super::strip::{BLOCK, RowsMut, Size};
+use crate::filters::{Plan, PlaneAction};
 use crate::layout::{Component, Depth, Layout};
 
-/// A sample as it lies in a frame.
+/// A type in which a frame stores samples.
 pub(super) trait Stored: Sample + bytemuck::Pod {
-    /// Reads the first of these bytes.
+    /// Reads a sample from the start of `bytes`.
     fn read(bytes: &[u8]) -> Self;
 
-    /// Writes the first of these bytes.
+    /// Writes the sample to the start of `bytes`.
     fn write(self, bytes: &mut [u8]);
 
-    /// Reads samples that lie side by side. None is above the largest value, whatever the bits above those that count hold.
+    /// Reads contiguous samples. Values are limited to the depth's maximum, since unused upper bits may be set.
     fn read_all(bytes: &[u8], depth: Depth, samples: &mut [Self]);
 
-    /// Writes samples side by side, the value of each so many bits up.
+    /// Writes contiguous samples, each shifted up by `shift` bits.
     fn write_all(samples: &[Self], shift: u32, bytes: &mut [u8]);
 }
 
@@ -69,51 +69,52 @@ impl Stored for u16 {
     }
 }
 
-/// All components of a plane, where they take turns at every sample; else one of them.
-pub(super) struct Sheet {
+/// All channels of a plane if they have the same step, as in RGBA; else one of them, as the Y of YUY2.
+pub(super) struct ChannelView {
     pub(super) size: Size,
     pub(super) depth: Depth,
-    /// Samples from a row's start to the first, and from pixel to pixel.
+    /// The samples from a row's start to the first pixel.
     offset: usize,
+    /// The samples from one pixel to the next.
     step: usize,
-    /// What becomes of each channel.
-    treatments: Vec<Treatment>,
-    /// The filtered frame's share of the result, in 256ths.
+    /// The action on each channel.
+    actions: Vec<PlaneAction>,
+    /// The weight of the filtered frame in the result, 0 to 256.
     mix: u32,
 }
 
-impl Sheet {
-    /// The sheets of a plane.
+impl ChannelView {
+    /// The views of a plane.
     pub(super) fn of_plane(plane: usize, layout: &Layout, plan: &Plan) -> Vec<Self> {
         let components: Vec<_> = layout.components.iter().filter(|component| component.plane == plane).collect();
         let Some(first) = components.first() else { return Vec::new() };
-        let together = components.iter().all(|component| component.step == first.step);
-        let sheet = |offset: usize, channels: usize, of: &Component, treatments| Self {
-            size: Size { width: of.width * channels, height: of.height, channels },
+        let have_same_step = components.iter().all(|component| component.step == first.step);
+        let view = |offset: usize, channels: usize, component: &Component, actions| Self {
+            size: Size { width: component.width * channels, height: component.height, channels },
             depth: layout.depth,
             offset,
-            step: of.step,
-            treatments,
+            step: component.step,
+            actions,
             mix: plan.mix,
         };
-        let treatment = |component: &Component| plan.treatment(component.kind);
-        if together {
+        let action = |component: &Component| plan.action(component.kind);
+        if have_same_step {
             let at = |channel| components.iter().find(|component| component.offset == channel);
-            let treatments = (0..first.step).map(|channel| at(channel).map_or(Treatment::Keep, |c| treatment(c)));
-            return vec![sheet(0, first.step, first, treatments.collect())];
+            let actions = (0..first.step).map(|channel| at(channel).map_or(PlaneAction::Keep, |c| action(c)));
+            return vec![view(0, first.step, first, actions.collect())];
         }
-        components.iter().map(|component| sheet(component.offset, 1, component, vec![treatment(component)])).collect()
+        components.iter().map(|component| view(component.offset, 1, component, vec![action(component)])).collect()
     }
 
     pub(super) fn is_filtered(&self) -> bool {
-        self.treatments.contains(&Treatment::Filter)
+        self.actions.contains(&PlaneAction::Filter)
     }
 
     fn is_contiguous(&self) -> bool {
         self.step == self.size.channels
     }
 
-    /// Gathers a row.
+    /// Reads a row.
     pub(super) fn unpack<T: Stored>(&self, bytes: &[u8], row: &mut [T]) {
         if self.is_contiguous() {
             return T::read_all(bytes, self.depth, row);
@@ -124,23 +125,23 @@ impl Sheet {
         }
     }
 
-    /// How rows are put back, mixed with what was there before.
+    /// The fastest way to write rows, mixed with the original.
     pub(super) fn packer<T: Stored>(&self) -> Packer<'_, T> {
-        let every = |treatment| self.is_contiguous() && self.treatments.iter().all(|&of| of == treatment);
-        if every(Treatment::Keep) {
+        let every = |action| self.is_contiguous() && self.actions.iter().all(|&own| own == action);
+        if every(PlaneAction::Keep) {
             Packer::Original
-        } else if every(Treatment::Filter) && self.mix == 256 {
+        } else if every(PlaneAction::Filter) && self.mix == 256 {
             Packer::Filtered(self)
         } else if self.is_contiguous() && BLOCK.is_multiple_of(self.step) {
-            let of_treatment = |index: usize| match self.treatments[index % self.step] {
-                Treatment::Keep => (0, 0, 0),
-                Treatment::Neutral => (0, self.depth.gray(), self.mix),
-                Treatment::Filter => (u32::MAX, 0, self.mix),
+            let mask_gray_weight = |index: usize| match self.actions[index % self.step] {
+                PlaneAction::Keep => (0, 0, 0),
+                PlaneAction::Neutral => (0, self.depth.gray(), self.mix),
+                PlaneAction::Filter => (u32::MAX, 0, self.mix),
             };
             Packer::Blend(Blend {
-                mask: std::array::from_fn(|index| T::new(of_treatment(index).0)),
-                gray: std::array::from_fn(|index| T::new(of_treatment(index).1)),
-                share: std::array::from_fn(|index| of_treatment(index).2 as u16),
+                mask: std::array::from_fn(|index| T::new(mask_gray_weight(index).0)),
+                gray: std::array::from_fn(|index| T::new(mask_gray_weight(index).1)),
+                weight: std::array::from_fn(|index| mask_gray_weight(index).2 as u16),
                 shift: self.depth.shift,
             })
         } else {
@@ -148,86 +149,87 @@ impl Sheet {
         }
     }
 
-    /// Puts back a row that lies between others.
+    /// Writes a row sample by sample.
     fn pack_each<T: Stored>(&self, before: &[u8], filtered: &[T], result: &mut [u8]) {
         let Depth { shift, .. } = self.depth;
         let channels = self.size.channels;
         for (index, filtered) in filtered[..self.size.width].iter().enumerate() {
             let (pixel, channel) = (index / channels, index % channels);
             let at = (self.offset + pixel * self.step + channel) * size_of::<T>();
-            let (sample, share) = match self.treatments[channel] {
-                Treatment::Keep => (0, 0),
-                Treatment::Neutral => (self.depth.gray(), self.mix),
-                Treatment::Filter => (filtered.value(), self.mix),
+            let (sample, weight) = match self.actions[channel] {
+                PlaneAction::Keep => (0, 0),
+                PlaneAction::Neutral => (self.depth.gray(), self.mix),
+                PlaneAction::Filter => (filtered.value(), self.mix),
             };
             let before = T::read(&before[at..]).value() >> shift;
-            T::new(mixed(before, sample, share) << shift).write(&mut result[at..]);
+            T::new(mixed(before, sample, weight) << shift).write(&mut result[at..]);
         }
     }
 }
 
-/// `sample` in this share, in 256ths, and what was there before.
+/// Mixes `sample` with the original; `weight` is the weight of `sample`, 0 to 256.
 #[inline(always)]
-fn mixed(before: u32, sample: u32, share: u32) -> u32 {
-    (before * (256 - share) + sample * share + 128) >> 8
+fn mixed(before: u32, sample: u32, weight: u32) -> u32 {
+    (before * (256 - weight) + sample * weight + 128) >> 8
 }
 
-/// How rows are put back.
+/// A way to write rows.
 pub(super) enum Packer<'a, T> {
-    /// As they were.
+    /// Copies the original.
     Original,
-    /// As they were filtered.
-    Filtered(&'a Sheet),
-    /// Whole blocks of samples are mixed.
+    /// Copies the filtered samples.
+    Filtered(&'a ChannelView),
+    /// Mixes whole blocks of samples.
     Blend(Blend<T>),
-    /// Each sample is mixed.
-    Each(&'a Sheet),
+    /// Mixes sample by sample.
+    Each(&'a ChannelView),
 }
 
-/// For each sample of a block: which bits come from the filtered one, what else it is, and its share, in 256ths.
+/// For each sample of a block, `(filtered & mask | gray)` is mixed with the original by `weight`, 0 to 256.
 pub(super) struct Blend<T> {
     mask: [T; BLOCK],
     gray: [T; BLOCK],
-    share: [u16; BLOCK],
+    weight: [u16; BLOCK],
     shift: u32,
 }
 
 impl<T: Stored> Packer<'_, T> {
-    /// The rows of a frame from `bytes` on, where filtered samples lie in it as they lie in a band.
+    /// The rows of the frame that starts at `bytes`, if the last pass can write them directly: samples are stored there
+    /// as in a strip.
     pub(super) fn rows_of_frame<'a>(
         &self,
         rows: Range<usize>,
         bytes: &'a mut [u8],
         stride: usize,
     ) -> Option<RowsMut<'a, T>> {
-        let Self::Filtered(sheet) = self else { return None };
+        let Self::Filtered(view) = self else { return None };
         let is_whole = stride.is_multiple_of(size_of::<T>()) && cfg!(target_endian = "little");
-        let samples = bytemuck::try_cast_slice_mut(bytes).ok().filter(|_| sheet.depth.shift == 0 && is_whole)?;
-        RowsMut::of_frame(sheet.size, rows, samples, stride / size_of::<T>())
+        let samples = bytemuck::try_cast_slice_mut(bytes).ok().filter(|_| view.depth.shift == 0 && is_whole)?;
+        RowsMut::of_frame(view.size, rows, samples, stride / size_of::<T>())
     }
 
     pub(super) fn pack(&self, before: &[u8], filtered: &[T], result: &mut [u8]) {
         match self {
             Self::Original => result.copy_from_slice(before),
-            Self::Filtered(sheet) => T::write_all(filtered, sheet.depth.shift, result),
+            Self::Filtered(view) => T::write_all(filtered, view.depth.shift, result),
             Self::Blend(blend) => pack_blended(blend, before, filtered, result),
-            Self::Each(sheet) => sheet.pack_each(before, filtered, result),
+            Self::Each(view) => view.pack_each(before, filtered, result),
         }
     }
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn pack_blended<T: Stored>(blend: &Blend<T>, before: &[u8], filtered: &[T], result: &mut [u8]) {
-    let Blend { mask, gray, share, shift } = blend;
+    let Blend { mask, gray, weight, shift } = blend;
     let bytes = BLOCK * size_of::<T>();
     for ((before, filtered), result) in before.chunks(bytes).zip(filtered.chunks(BLOCK)).zip(result.chunks_mut(bytes)) {
         let samples = before.chunks_exact(size_of::<T>()).zip(filtered);
-        let blend = mask.iter().zip(gray).zip(share);
-        for ((result, (before, sample)), ((mask, gray), &share)) in
+        let blend = mask.iter().zip(gray).zip(weight);
+        for ((result, (before, sample)), ((mask, gray), &weight)) in
             result.chunks_exact_mut(size_of::<T>()).zip(samples).zip(blend)
         {
             let sample = sample.value() & mask.value() | gray.value();
-            T::new(mixed(T::read(before).value() >> shift, sample, share.into()) << shift).write(result);
+            T::new(mixed(T::read(before).value() >> shift, sample, weight.into()) << shift).write(result);
         }
     }
 }
