@@ -112,7 +112,7 @@ def styletransfer(film):
                      painted("content-weight=0.5"),
                      ("content-weight=2, the default", plain), painted("content-weight=5"), painted("content-weight=20"),
                      painted("style-scale=0.5"), ("style-scale=1, the default", plain), painted("style-scale=2")])
-    write("colours", [painted("strength=0.3"), painted("strength=0.6"), ("strength=1, the default", plain),
+    write("colors", [painted("strength=0.3"), painted("strength=0.6"), ("strength=1, the default", plain),
                       ("original-colors=none, the default", plain), painted("original-colors=match"),
                       painted("original-colors=luma")])
     write("steps", [painted("first-iterations=5"), painted("first-iterations=20"),

@@ -245,7 +245,7 @@ fn original_colors_keeps_or_matches_the_frames_colors() {
     let (none, only_luma, matched) = (paint(""), paint("original-colors=luma"), paint("original-colors=match"));
     assert!(distance(&only_luma, chroma) < distance(&none, chroma) * 0.2, "luma: chroma is not kept");
     assert!(distance(&only_luma, luma) > distance(&none, luma) * 0.5, "luma: brightness is not repainted");
-    assert!(shift(&matched, chroma) < shift(&none, chroma) * 0.3, "match: the colours are not the frame's");
+    assert!(shift(&matched, chroma) < shift(&none, chroma) * 0.3, "match: the colors are not the frame's");
     assert_ne!(matched, frame.bytes);
 }
 

@@ -87,6 +87,7 @@ pub struct Frame {
 
 impl Frame {
     pub fn info(&self) -> gst_video::VideoInfo {
+        init();
         // Hosts that push single frames use a frame rate of 0/1.
         let builder = gst_video::VideoInfo::builder(self.format, self.width, self.height).fps(gst::Fraction::new(0, 1));
         builder.build().expect("a valid format")
