@@ -158,8 +158,8 @@ fn with_too_little_memory_frames_are_painted_smaller() {
         [(2_500_000, "width=2560,height=1440", true), (1_500_000, "width=7680,height=4320", false)]
     {
         let line = format!(
-            "ulimit -v {limit}; exec gst-launch-1.0 videotestsrc num-buffers=2 ! video/x-raw,{size} \
-             ! styletransfer style={style} first-iterations=1 iterations=1 warm-start=none ! fakesink"
+            "ulimit -v {limit}; exec gst-launch-1.0 videotestsrc num-buffers=2 ! video/x-raw,format=RGBA,{size} \
+             ! styletransfer style={style} size=0 first-iterations=1 iterations=1 warm-start=none ! fakesink"
         );
         let mut command = program("bash", &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
         let (text, output) = run(command.args(["-c", &line]).env("OMP_NUM_THREADS", "2"));
