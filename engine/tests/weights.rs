@@ -296,7 +296,7 @@ fn code_in_pickles_is_refused_and_not_run() {
         ("os.system", b"\x80\x02(cos\nsystem\nX\x04\0\0\0trueo."),
         // The name of an allowed function in another module, and a call of a call's result.
         ("evil._rebuild_tensor_v2", b"\x80\x02cevil\n_rebuild_tensor_v2\n)R."),
-        ("no function", b"\x80\x02ccollections\nOrderedDict\n)R)R."),
+        ("not a function", b"\x80\x02ccollections\nOrderedDict\n)R)R."),
     ];
     for (name, pickle) in calls {
         let reason = pickle_refused(&folder, pickle);
