@@ -21,7 +21,8 @@ struct Handle {
     session: Session,
     network: CString,
     device: CString,
-    wait_policy: WaitPolicy,
+    /// None on a GPU, where libtorch's threads have little to do.
+    wait_policy: Option<WaitPolicy>,
     statistics: Vec<Statistic>,
 }
 
@@ -66,8 +67,8 @@ unsafe extern "C" fn create(
         let handle = Handle {
             network: c_string(opened.network()),
             device: c_string(&opened.device()),
+            wait_policy: (opened.device() == "cpu").then(WaitPolicy::default),
             session: opened,
-            wait_policy: WaitPolicy::default(),
             statistics: Vec::new(),
         };
         // SAFETY: the interface asks for a place for the result.
@@ -146,13 +147,17 @@ unsafe extern "C" fn stylize(
             // SAFETY: the function that the caller gave, with the caller's pointer.
             unsafe { on_progress(caller, &progress) }
         };
-        wait_policy.frame(|| {
+        let mut work = || {
             // SAFETY: the interface asks for a picture whose rows can be read.
             let (rgb, alpha) = unsafe { tensors(frame) }?;
             let painted = session.stylize(&rgb, &mut report)?;
             // SAFETY: the interface asks for a result with the frame's size and stride.
             unsafe { write(&painted, &alpha, frame, result) }
-        })
+        };
+        match wait_policy {
+            Some(policy) => policy.frame(work),
+            None => work(),
+        }
     })
 }
 
