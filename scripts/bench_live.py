@@ -39,13 +39,19 @@ ELEMENTS = {
 BUSY = ["python3", "-c", "while True: pass"]
 
 
+def fill(camera: str) -> str:
+    """FFmpeg's filter that scales a picture to the camera's size and crops what is beyond it."""
+    (width, height), *_ = CAMERAS[camera]
+    return f"scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height}"
+
+
 def film(camera: str, seconds: int) -> Path:
     """The camera's film: the clip in a loop."""
-    (width, height), encoding, *_ = CAMERAS[camera]
+    _, encoding, *_ = CAMERAS[camera]
     path = OUT / f"{camera.replace(' ', '-')}-{seconds}.film"
     if not path.exists():
-        scale = f"fps={RATE},scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height}"
-        command = f"ffmpeg -y -loglevel error -stream_loop -1 -i {CLIP} -t {seconds} -an -vf {scale} {encoding} {path}"
+        filters = f"fps={RATE},{fill(camera)}"
+        command = f"ffmpeg -y -loglevel error -stream_loop -1 -i {CLIP} -t {seconds} -an -vf {filters} {encoding} {path}"
         subprocess.run(command.split(), check=True)
     return path
 
@@ -132,10 +138,10 @@ def quality(camera: str, painted: Path, times: list[float], size: tuple[int, int
 
 
 def still(camera: str, moment: float) -> np.ndarray:
+    """The camera's picture at a moment, in seconds: (height, width, 3)."""
     (width, height), *_ = CAMERAS[camera]
-    scale = f"scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height}"
-    command = f"ffmpeg -loglevel error -stream_loop -1 -i {CLIP} -ss {moment} -frames:v 1 -vf {scale} -f rawvideo -pix_fmt rgb24 -"
-    raw = subprocess.run(command.split(), check=True, capture_output=True).stdout
+    command = f"ffmpeg -loglevel error -stream_loop -1 -i {CLIP} -ss {moment} -frames:v 1 -vf {fill(camera)}"
+    raw = subprocess.run(f"{command} -f rawvideo -pix_fmt rgb24 -".split(), check=True, capture_output=True).stdout
     return np.frombuffer(raw, np.uint8).reshape(height, width, 3)
 
 

@@ -59,7 +59,7 @@ mod tests {
     const FRAME: [i64; 2] = [480, 640];
     const MILLISECOND: Duration = Duration::from_millis(1);
 
-    /// A device that takes so many nanoseconds for a pixel's step, and as many for the rest of its work.
+    /// The budget of a device whose cost per pixel is `nanoseconds` for a step, and the same for the rest of a frame.
     fn device(nanoseconds: u64) -> StepBudget {
         let mut budget = StepBudget::default();
         budget.learn_steps(1, 1000, Duration::from_nanos(1000 * nanoseconds));

@@ -1,7 +1,7 @@
 //! How libtorch's threads wait for each other.
 //!
 //! libgomp's threads spin for milliseconds before they sleep. That is fastest on an idle machine. If other threads need the
-//! processors, as an encoder's or another program's, each operation waits for a thread that does not run, and a frame can
+//! processors, such as an encoder's or another program's, each operation waits for a thread that does not run, and a frame can
 //! take ten times as long. Then threads must sleep at once. libgomp has no call for that, but its threads sleep almost at
 //! once while it manages more of them than there are processors (`gomp_throttled_spin_count_var` in GCC's libgomp/env.c).
 
@@ -23,7 +23,7 @@ const CONTENTION: f64 = 500.0;
 const LARGE: i64 = 1 << 20;
 
 /// Makes threads spin on an idle machine and sleep on a busy one. Once per interval a frame is painted with threads that
-/// sleep, for only those are interrupted noticeably by others.
+/// sleep: threads that spin are rarely interrupted, even on a busy machine.
 #[derive(Default)]
 pub(crate) struct WaitPolicy {
     /// Teams of threads that make the others sleep, if they must.
@@ -62,9 +62,9 @@ struct IdleTeams {
 impl IdleTeams {
     fn new() -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
-        // A thread that calls libtorch is no member of its team.
-        let members = (tch::get_num_threads() as usize).saturating_sub(1);
-        let teams = processors.checked_div(members).unwrap_or(0);
+        // The calling thread is not among those that libgomp counts.
+        let counted = (tch::get_num_threads() as usize).saturating_sub(1);
+        let teams = processors.checked_div(counted).unwrap_or(0);
         Self { _threads: (0..teams).filter_map(|_| idle_team()).collect() }
     }
 }
