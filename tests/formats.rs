@@ -1,7 +1,5 @@
 //! Tests convfilter with every format: each component must be filtered by itself, for all sizes and strides.
 
-mod common;
-
 use common::random::Random;
 use common::{BACKENDS, Case, Frame, Line, pillow, sample};
 use gst_video::VideoFormat::{self, *};

@@ -1,7 +1,5 @@
 //! Tests filter=shader, which runs the user's own WGSL.
 
-mod common;
-
 use common::random::Random;
 use common::{Frame, Line, root, start_error};
 use gst::prelude::*;

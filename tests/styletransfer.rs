@@ -1,7 +1,5 @@
 //! Tests styletransfer in real pipelines, with libtorch.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
 use common::random::Random;
@@ -15,7 +13,7 @@ fn frame(format: VideoFormat, width: u32, height: u32) -> Frame {
     let mut rgba = Frame { format: VideoFormat::Rgba, width, height, bytes: Vec::new() };
     for y in 0..height {
         for x in 0..width {
-            let noise = random.next() as u8 % 16;
+            let noise = random.number() as u8 % 16;
             let red = if (x / 16 + y / 16) % 2 == 0 { 200 } else { 60 };
             rgba.bytes.extend([red + noise, (x * 200 / width) as u8, (y * 200 / height) as u8, 255 - noise]);
         }

@@ -5,10 +5,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use common::{Frame, Line, scratch};
 use gst::prelude::*;
 use image::{ImageBuffer, Luma, Rgb, Rgba};
 
-use crate::common::{Frame, Line, scratch};
 use crate::report;
 
 /// Paints a frame in the style of a file, or returns the element's error.
@@ -46,7 +46,7 @@ fn pictures_of_every_kind_can_be_styles() {
         .save(file("alpha.png"))
         .expect("written");
     // Kinds that the image crate cannot write, but Pillow can.
-    let python = crate::common::root().join(".deps/python/bin/python");
+    let python = common::root().join(".deps/python/bin/python");
     let script = "import sys; from PIL import Image; folder = sys.argv[1]; \
         picture = Image.linear_gradient('L').convert('RGB').resize((40, 20)); \
         picture.convert('CMYK').save(folder + '/cmyk.jpg'); \
