@@ -22,11 +22,8 @@
 //! | device | auto | |
 //! | about | | any text: it becomes part of the command in the file's metadata |
 
-#[path = "distill/easel.rs"]
 mod easel;
-#[path = "distill/pictures.rs"]
 mod pictures;
-#[path = "distill/start.rs"]
 mod start;
 
 use std::collections::HashMap;
@@ -79,7 +76,7 @@ fn main() -> Outcome<()> {
     let (options, files): (Vec<_>, Vec<_>) = arguments.iter().partition(|argument| argument.contains('='));
     let [pictures, result, teachers @ ..] = files.as_slice() else {
         let usage = "usage: distill PICTURES RESULT TEACHER... [NAME=VALUE ...]";
-        return Err(format!("{usage}; engine/examples/distill.rs describes the options").into());
+        return Err(format!("{usage}; tools/src/bin/distill/main.rs describes the options").into());
     };
     let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
     let settings = settings(&options)?;

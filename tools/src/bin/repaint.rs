@@ -19,7 +19,7 @@ use tch::{Kind, Tensor};
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [width, height, film, style_width, style_height, style, result, options @ ..] = arguments.as_slice() else {
-        return Err("usage: see the top of engine/examples/repaint.rs".into());
+        return Err("usage: see the top of tools/src/bin/repaint.rs".into());
     };
     let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
     let number = |name: &str| options.get(name).map(|text| text.parse::<f64>()).transpose();

@@ -42,7 +42,7 @@ const MAX_FEATURES: i64 = 8192;
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [width, height, painted, content, style_width, style_height, style, options @ ..] = arguments.as_slice() else {
-        return Err("usage: see the top of engine/examples/judge.rs".into());
+        return Err("usage: see the top of tools/src/bin/judge.rs".into());
     };
     let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
     let every = options.get("every").map_or(Ok(1), |every| every.parse())?;

@@ -17,7 +17,7 @@ use tch::Tensor;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [width, height, steps, repeats, options @ ..] = arguments.as_slice() else {
-        return Err("usage: see the top of engine/examples/steps.rs".into());
+        return Err("usage: see the top of tools/src/bin/steps.rs".into());
     };
     let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
     let (width, height, steps) = (width.parse()?, height.parse()?, steps.parse::<i32>()?);
