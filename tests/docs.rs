@@ -117,6 +117,11 @@ fn lines_on_the_pages_play() {
                 play(&folder, &line);
             } else if line.starts_with("examples/") {
                 play(&folder, &format!("SOURCE='{camera}' SINK=fakesink {line}"));
+            } else if let Some(name) = line.strip_prefix("cargo run --release --example ") {
+                let name = name.split_whitespace().next().expect("a name");
+                let line = format!("SOURCE='{camera}' SINK=fakesink {}", common::example(name).display());
+                let (text, success) = shell(&folder, &line);
+                assert!(success, "{line}\n{text}");
             } else {
                 // Recipes need real weights. Other tests run apps, scripts and Meson; gpu-check needs a GPU.
                 continue;

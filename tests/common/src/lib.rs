@@ -46,6 +46,15 @@ pub fn app(name: &str) -> PathBuf {
     path
 }
 
+/// The path of a program of examples/, which only a `cargo test` without `--test` builds.
+pub fn example(name: &str) -> PathBuf {
+    let program = built().join("examples").join(name);
+    let source = root().join(format!("examples/{name}.rs"));
+    let [built, written] = [&program, &source].map(|file| file.metadata().and_then(|file| file.modified()).ok());
+    assert!(built >= written, "{} is missing or outdated: run cargo build --release --examples", program.display());
+    program
+}
+
 /// Writes a small style picture, a colour gradient.
 pub fn write_style(path: &Path) {
     let picture = image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([(x * 8) as u8, (y * 8) as u8, 90]));
