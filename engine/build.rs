@@ -15,6 +15,8 @@ fn main() {
         && let Some(folder) = library.parent()
     {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.display());
+        // For tools/build.rs: link arguments are only for this package.
+        println!("cargo::metadata=libtorch={}", folder.display());
     }
     // -isystem suppresses warnings in libtorch's headers. -fopenmp: libtorch's threads are those of GCC's OpenMP.
     cc::Build::new()

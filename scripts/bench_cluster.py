@@ -46,7 +46,7 @@ def measure(workers: int) -> list[float]:
     begin = time.monotonic()
     if workers == 0:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
-        transcode = ROOT / "target/release/examples/transcode"
+        transcode = ROOT / "target/release/transcode"
         subprocess.run([transcode, *options], check=True, capture_output=True, env=environment)
         return [time.monotonic() - begin]
     command = [ROOT / "scripts/cluster", *options, "--workers", str(workers)]

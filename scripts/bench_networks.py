@@ -13,7 +13,7 @@ from bench_style import STEPS, run
 from painting import COMPACT, ROOT, SHARED, judge, picture, repaint, sheet
 
 OUT = ROOT / "target/bench-networks"
-DISTILL = ROOT / "target/release/examples/distill"
+DISTILL = ROOT / "target/release/distill"
 JUDGE = SHARED / "weights/vgg19-conv3_1.safetensors"
 # The built-in network was not trained with these pictures.
 PAIRS = [(content, style) for content in ["golden_gate.jpg", "chelsea.png", "tubingen.jpg"]

@@ -26,7 +26,7 @@ PAIRS = [
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench pictures")
     parser.add_argument("--quick", action="store_true", help="three pairs of smaller pictures")
-    parser.add_argument("options", nargs="*", help="NAME=VALUE: options of engine/examples/repaint.rs")
+    parser.add_argument("options", nargs="*", help="NAME=VALUE: options of tools/src/bin/repaint.rs")
     arguments = parser.parse_args()
     pairs = [(content, style, 256) for content, style, _ in PAIRS[:3]] if arguments.quick else PAIRS
     peer = StyleTransfer(device="cpu")

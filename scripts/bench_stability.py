@@ -150,7 +150,7 @@ def e_warp(film: np.ndarray, flow: Flow) -> float:
 
 
 def sharpness(frame: np.ndarray) -> float:
-    """The mean difference between neighbouring pixels."""
+    """The mean difference between neighboring pixels."""
     gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return float(np.abs(np.diff(gray, axis=0)).mean() + np.abs(np.diff(gray, axis=1)).mean())
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-EXAMPLES = ROOT / "target/release/examples"
+TOOLS = ROOT / "target/release"
 FILES = ROOT / "target/bench"
 COMPACT = SHARED / "weights/vgg19-compact16.safetensors"
 
@@ -45,7 +45,7 @@ def clip_by_opencv(path: Path, frames: int, width: int, height: int) -> np.ndarr
 
 class Result(NamedTuple):
     film: np.ndarray
-    lines: list[dict]  # the measurements, which engine/examples/repaint.rs describes
+    lines: list[dict]  # the measurements, which tools/src/bin/repaint.rs describes
 
     def mean(self, what: str) -> float:
         return float(np.mean([line[what] for line in self.lines[1:]]))
@@ -62,7 +62,7 @@ def repaint(film: np.ndarray, style: np.ndarray, *options: str, flow: np.ndarray
 
 def judge(painted: np.ndarray, content: np.ndarray, style: np.ndarray, *options: str,
           uncovered: np.ndarray | None = None) -> list[dict]:
-    """The measurements of engine/examples/judge.rs for painted frames. `uncovered`: a mask of the area to examine."""
+    """The measurements of tools/src/bin/judge.rs for painted frames. `uncovered`: a mask of the area to examine."""
     if uncovered is not None:
         options += (f"uncovered={written('uncovered', uncovered.astype(np.uint8))}",)
     files = [written("painted", painted), written("content", content)]
@@ -81,9 +81,9 @@ def written(name: str, values: np.ndarray) -> Path:
     return path
 
 
-def run(example: str, *arguments: object) -> list[dict]:
-    """Runs one of the engine's examples, which prints lines of JSON."""
-    command = [str(EXAMPLES / example), *map(str, arguments)]
+def run(tool: str, *arguments: object) -> list[dict]:
+    """Runs a program of tools/, which prints lines of JSON."""
+    command = [str(TOOLS / tool), *map(str, arguments)]
     return [json.loads(line) for line in subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.splitlines()]
 
 

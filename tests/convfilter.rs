@@ -1,7 +1,5 @@
 //! Tests convfilter in real pipelines.
 
-mod common;
-
 use common::random::Random;
 use common::{BACKENDS, Case, Frame, Line, pillow, start_error};
 use gst::prelude::*;

@@ -3,8 +3,6 @@
 //!
 //! `scripts/docs` regenerates the tables.
 
-mod common;
-
 use std::fmt::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -109,9 +107,6 @@ fn lines_on_the_pages_play() {
     let folder = scratch("docs-lines");
     painting(&folder);
     symlink(root().join("examples"), folder.join("examples")).expect("linked");
-    let film = "x264enc ! h264parse ! mp4mux ! filesink location=film.mp4";
-    play(&folder, &format!("gst-launch-1.0 {camera} ! {film}"));
-    let transcode = common::example("transcode");
     let mut count = 0;
     for page in ["README.md", "docs/convfilter.md", "docs/styletransfer.md", "docs/settings.md"] {
         let page = std::fs::read_to_string(root().join(page)).expect("the page exists");
@@ -122,12 +117,13 @@ fn lines_on_the_pages_play() {
                 play(&folder, &line);
             } else if line.starts_with("examples/") {
                 play(&folder, &format!("SOURCE='{camera}' SINK=fakesink {line}"));
-            } else if let Some(arguments) = line.strip_prefix("cargo run --release --example transcode --") {
-                let line = format!("{} {}", transcode.display(), arguments.replace("--preview", ""));
+            } else if let Some(name) = line.strip_prefix("cargo run --release --example ") {
+                let name = name.split_whitespace().next().expect("a name");
+                let line = format!("SOURCE='{camera}' SINK=fakesink {}", common::example(name).display());
                 let (text, success) = shell(&folder, &line);
                 assert!(success, "{line}\n{text}");
             } else {
-                // Recipes need real weights. scripts/test tests scripts and Meson; gpu-check needs a GPU.
+                // Recipes need real weights. Other tests run apps, scripts and Meson; gpu-check needs a GPU.
                 continue;
             }
             count += 1;

@@ -1,7 +1,5 @@
 //! Tests convfilter with every format: each component must be filtered by itself, for all sizes and strides.
 
-mod common;
-
 use common::random::Random;
 use common::{BACKENDS, Case, Frame, Line, pillow, sample};
 use gst_video::VideoFormat::{self, *};
@@ -66,7 +64,7 @@ fn case<'a>(frame: &Frame, index: u8, request: &str) -> Case<'a> {
     }
 }
 
-/// The expected components. A filter that does not keep levels, such as emboss, makes chroma grey.
+/// The expected components. A filter that does not keep levels, such as emboss, makes chroma gray.
 fn expected(frame: &Frame, request: &str, keeps_level: bool) -> Vec<Vec<u8>> {
     let info = frame.info();
     let cases: Vec<_> = (0..info.n_components() as u8).map(|index| case(frame, index, request)).collect();

@@ -1,8 +1,6 @@
 //! Tests live video: the scripts in examples/, and the pipelines in docs/obs.md for OBS, where the test takes the place
 //! of the plugin obs-gstreamer. Only the camera and the window are replaced.
 
-mod common;
-
 use std::path::PathBuf;
 use std::process::{Command, Output};
 

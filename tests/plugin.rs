@@ -1,7 +1,5 @@
 //! Tests the plugin with GStreamer's own programs.
 
-mod common;
-
 use std::os::unix::fs::symlink;
 use std::path::Path;
 

@@ -1,7 +1,5 @@
 //! Tests filter=shader, which runs the user's own WGSL.
 
-mod common;
-
 use common::random::Random;
 use common::{Frame, Line, root, start_error};
 use gst::prelude::*;
@@ -126,10 +124,10 @@ fn a_shader_set_while_playing_on_the_cpu_gives_a_warning() {
 #[test]
 fn errors_name_the_cause() {
     let error = start_error(
-        "convfilter filter=shader shader=\"fn shade(component: u32, x: i32, y: i32) -> f32 { return colour; }\"",
+        "convfilter filter=shader shader=\"fn shade(component: u32, x: i32, y: i32) -> f32 { return color; }\"",
     );
     assert!(error.matches(gst::ResourceError::Settings), "{error}");
-    assert!(error.message().contains("colour") && error.message().contains("shader:1:"), "{error}");
+    assert!(error.message().contains("color") && error.message().contains("shader:1:"), "{error}");
     let error = start_error("convfilter filter=shader shader-location=/nowhere.wgsl");
     assert!(error.message().contains("/nowhere.wgsl"), "{error}");
     let error = start_error("convfilter filter=shader");

@@ -1,7 +1,5 @@
 //! Tests styletransfer in real pipelines, with libtorch.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
 use common::random::Random;
@@ -15,7 +13,7 @@ fn frame(format: VideoFormat, width: u32, height: u32) -> Frame {
     let mut rgba = Frame { format: VideoFormat::Rgba, width, height, bytes: Vec::new() };
     for y in 0..height {
         for x in 0..width {
-            let noise = random.next() as u8 % 16;
+            let noise = random.number() as u8 % 16;
             let red = if (x / 16 + y / 16) % 2 == 0 { 200 } else { 60 };
             rgba.bytes.extend([red + noise, (x * 200 / width) as u8, (y * 200 / height) as u8, 255 - noise]);
         }
@@ -178,7 +176,7 @@ fn a_new_style_starts_from_the_last_result() {
     assert!(warning.error().message().contains("nowhere.png"), "{}", warning.error());
 }
 
-/// A style picture of one colour.
+/// A style picture of one color.
 fn plain_style(name: &str, color: [u8; 3]) -> String {
     let path = common::scratch(&format!("style-{name}")).join("style.png");
     image::RgbImage::from_pixel(64, 48, image::Rgb(color)).save(&path).expect("the style is written");
@@ -214,7 +212,7 @@ fn several_styles_are_blended_in_proportion_to_their_shares() {
 
 #[test]
 fn a_styles_file_name_may_contain_a_comma() {
-    let style = plain_style("red, of one colour", [220, 40, 30]);
+    let style = plain_style("red, of one color", [220, 40, 30]);
     Line::playing(&format!("styletransfer device=cpu first-iterations=1 style=\"{style}\"")).push_pull(&frame(
         VideoFormat::Rgb,
         32,
@@ -414,7 +412,7 @@ fn interlaced_frames_are_painted_as_their_first_field() {
         }
         for y in (2..30).filter(|y| y % 2 != first) {
             let mean = |x: usize| rows[y - 1][x].midpoint(rows[y + 1][x]);
-            assert!((0..row).all(|x| rows[y][x] == mean(x)), "{order}: row {y} is not the mean of its neighbours");
+            assert!((0..row).all(|x| rows[y][x] == mean(x)), "{order}: row {y} is not the mean of its neighbors");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 Reads base.npz and picture.raw (1 x 3 x 24 x 32) in FOLDER. Writes the same weights in each form that torch supports;
 hostile-*.pth, which would create FOLDER/ran if their code were run; and, as raw f32, the features of networks with
-batch normalisation and with Caffe's input.
+batch normalization and with Caffe's input.
 """
 
 import collections
@@ -22,7 +22,7 @@ picture = torch.from_numpy(np.fromfile(path("picture.raw"), np.float32).reshape(
 
 
 class Features(torch.nn.Module):
-    """The base network with torchvision's layers and a classifier, with batch normalisation or without."""
+    """The base network with torchvision's layers and a classifier, with batch normalization or without."""
 
     def __init__(self, norm=False):
         super().__init__()

@@ -57,7 +57,7 @@ fn inside(positions: &Tensor) -> Tensor {
     within(0, WIDTH).logical_and(&within(1, HEIGHT)).to_kind(Kind::Float)
 }
 
-/// Tests a linear motion about the picture's centre, `matrix * p + shift`. Returns the mean errors of the forward and
+/// Tests a linear motion about the picture's center, `matrix * p + shift`. Returns the mean errors of the forward and
 /// the backward flow over the area that both frames show.
 fn errors(matrix: [f64; 4], shift: [f64; 2]) -> [f64; 2] {
     let center = Tensor::from_slice(&[WIDTH as f32 / 2.0, HEIGHT as f32 / 2.0]).view([1, 2, 1, 1]);

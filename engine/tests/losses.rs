@@ -39,7 +39,7 @@ fn total_variations_have_the_right_values() {
     let of = |kind: TotalVariation, x: &Tensor| number(&kind.accumulate(x, 0.0, &x.zeros_like()).unwrap());
     assert!((of(TotalVariation::MeanSquare, &ramp) - 0.01).abs() < 1e-7);
     assert!((of(TotalVariation::HalfMeanAbsolute, &ramp) - 0.05).abs() < 1e-7);
-    // 3 channels of 4 x 3 positions that have both neighbours.
+    // 3 channels of 4 x 3 positions that have both neighbors.
     assert!((of(TotalVariation::Power, &ramp) / (36.0 * 0.01f64.powf(1.25)) - 1.0).abs() < 1e-5);
     for (height, width) in [(1, 1), (1, 5), (5, 1)] {
         let flat = Tensor::ones([1, 3, height, width], (Kind::Float, Device::Cpu));

@@ -5,7 +5,7 @@
 
 Request: "recipe": pytorch-tutorial | d2l | keras | torch-early-stop; "weights": a .safetensors file of f32
 features.N.weight/bias; "content", "style": raw little-endian f32, RGB in 0..1, shape (3, H, W); "size", "style_size":
-[H, W]; "start": a raw f32 file (3, H, W) in the space that the program optimises in, or null for the content picture;
+[H, W]; "start": a raw f32 file (3, H, W) in the space that the program optimizes in, or null for the content picture;
 "content_layers", "style_layers": null for the recipe's own or lists such as ["conv4_2", "relu1_1"] (conv: before the
 ReLU, relu: after it); "evaluations": the number of evaluations of loss and gradient to record; "double": whether to
 compute in f64. The original programs do not; the difference from f32 shows how far rounding errors affect the results.

@@ -1,4 +1,4 @@
-// A bilateral filter: it smooths noise and keeps edges, since neighbours with a different value have little weight
+// A bilateral filter: it smooths noise and keeps edges, since neighbors with a different value have little weight
 // (C. Tomasi, R. Manduchi, "Bilateral Filtering for Gray and Color Images", ICCV 1998).
 //
 //     convfilter filter=shader shader-location=examples/shaders/bilateral.wgsl

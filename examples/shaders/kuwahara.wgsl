@@ -1,5 +1,5 @@
 // A Kuwahara filter: each sample becomes the mean of that one of the four squares around it which has the smallest
-// variance. The result has patches of even colour, as if painted (M. Kuwahara et al., "Processing of
+// variance. The result has patches of even color, as if painted (M. Kuwahara et al., "Processing of
 // RI-Angiocardiographic Images", 1976).
 //
 //     convfilter filter=shader shader-location=examples/shaders/kuwahara.wgsl

@@ -1,4 +1,4 @@
-// Waves that spread over the picture from its centre.
+// Waves that spread over the picture from its center.
 //
 //     convfilter filter=shader shader-location=examples/shaders/ripple.wgsl
 

@@ -1,9 +1,9 @@
 //! Buffers with unusual or invalid layouts.
 
+use common::random::Random;
 use gst_video::prelude::*;
 use gst_video::{VideoFormat, VideoFrameFlags, VideoInfo, VideoInterlaceMode, VideoMeta};
 
-use crate::common::random::Random;
 use crate::{element, elements, info, noise, report, rows};
 
 const FORMATS: [VideoFormat; 6] = [
@@ -28,7 +28,7 @@ fn laid_out(info: &VideoInfo, frame: &gst::BufferRef, random: &mut Random) -> gs
     for plane in 0..info.n_planes() {
         bytes.extend(padding(random, 200));
         let stride = tight.plane_stride()[plane as usize] as usize;
-        let wider = stride + (random.next() % 100) as usize;
+        let wider = stride + (random.number() % 100) as usize;
         offsets.push(bytes.len());
         strides.push(wider as i32);
         for row in tight.plane_data(plane).expect("a plane").chunks(stride) {
@@ -47,7 +47,7 @@ fn laid_out(info: &VideoInfo, frame: &gst::BufferRef, random: &mut Random) -> gs
 
 /// A random number of random bytes, fewer than `below`.
 fn padding(random: &mut Random, below: u64) -> Vec<u8> {
-    let count = random.next() % below;
+    let count = random.number() % below;
     random.bytes(count as usize)
 }
 

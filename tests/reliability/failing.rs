@@ -1,11 +1,11 @@
-//! Missing or broken requirements: GPU drivers, the engine, libtorch, memory, disk space.
+//! Missing or broken requirements: GPU drivers, the engine, libtorch, memory.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::common::film::{Bench, H264};
-use crate::common::{example, program, scratch, stage};
+use common::{program, scratch, stage};
+
 use crate::report;
 
 /// A gst-launch-1.0 command with the plugin.
@@ -127,25 +127,6 @@ fn device_cuda_without_a_gpu_is_an_error() {
         assert_error(&mut launch(&folder, &line), &["device cuda"]);
     }
     report("device=cuda without a GPU or its driver", 2, "an error that names what is missing");
-}
-
-#[test]
-fn a_full_disk_ends_the_transcoder_with_one_error() {
-    let bench = Bench::new("reliability-disk");
-    bench.ffmpeg(&format!("-f lavfi -i testsrc2=size=320x240:rate=25:duration=8 {H264} film.mp4"));
-    let transcode = example("transcode");
-    let mut cases = 0;
-    for output in ["out.mp4", "out.mkv", "out.webm"] {
-        // With a limit on file sizes, here in KiB, a write fails as on a full disk.
-        let line = format!("trap '' XFSZ; ulimit -f 30; exec {} film.mp4 {output} --filter blur", transcode.display());
-        let mut command = bench.program(Path::new("bash"), "-c");
-        let (text, run) = run(command.arg(&line));
-        assert_eq!(run.status.code(), Some(1), "{output}: {text}");
-        let errors: Vec<_> = text.lines().filter(|line| line.starts_with("transcode: ")).collect();
-        assert_eq!(errors.len(), 1, "{output}: {text}");
-        cases += 1;
-    }
-    report("a full disk while a film is written", cases, "the transcoder ends with one error");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Leaks of objects, which GStreamer's own leaks tracer finds.
 
-use crate::common::scratch;
+use common::scratch;
+
 use crate::failing::{launch, run};
 use crate::{elements, report};
 

@@ -2,9 +2,6 @@
 //!
 //! `scripts/reliability` writes each test's description, number of cases and result to docs/reliability.md.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod buffers;
 mod caps;
 mod failing;

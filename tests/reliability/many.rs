@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use common::random::Random;
 use gst::prelude::*;
 
-use crate::common::random::Random;
 use crate::{elements, report};
 
 #[test]
@@ -77,9 +77,9 @@ fn properties_change_from_four_threads() {
 
 /// Sets or reads a random property that can be changed while playing.
 fn change(element: &gst::Element, random: &mut Random) {
-    let small = (random.next() % 5) as i32;
+    let small = (random.number() % 5) as i32;
     if element.find_property("radius").is_some() {
-        match random.next() % 8 {
+        match random.number() % 8 {
             0 => element
                 .set_property_from_str("filter", ["none", "median", "emboss", "unsharp-mask"][small as usize % 4]),
             1 => element.set_property("radius", f64::from(small)),
@@ -91,7 +91,7 @@ fn change(element: &gst::Element, random: &mut Random) {
             _ => drop(element.property::<Option<String>>("adapter-name")),
         }
     } else {
-        match random.next() % 7 {
+        match random.number() % 7 {
             0 => element.set_property("strength", f64::from(small) / 4.0),
             1 => element.set_property("style-weight", f64::from(small) * 50.0),
             2 => element.set_property_from_str("warm-start", ["flow", "previous", "none"][small as usize % 3]),

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use common::random::Random;
+use common::{Line, scratch};
 use gst::prelude::*;
 use gst::{ClockTime, SeekFlags, SeekType, State};
 
-use crate::common::random::Random;
-use crate::common::{Line, scratch};
 use crate::{element, elements, info, noise, report};
 
 const TIMES: usize = 50;
@@ -63,9 +63,9 @@ fn state_changes_need_not_be_waited_for() {
         for _ in 0..TIMES * 4 {
             let states = [State::Null, State::Ready, State::Paused, State::Playing];
             // The next state is set before this one is reached.
-            assert!(line.set_state(states[random.next() as usize % 4]).is_ok(), "{description}");
-            if random.next().is_multiple_of(4) {
-                std::thread::sleep(Duration::from_millis(random.next() % 20));
+            assert!(line.set_state(states[random.number() as usize % 4]).is_ok(), "{description}");
+            if random.number().is_multiple_of(4) {
+                std::thread::sleep(Duration::from_millis(random.number() % 20));
             }
         }
         // Through Null: after such changes, GStreamer 1.22 sometimes does not reach Playing, even with identity alone.
@@ -176,7 +176,7 @@ fn seeks_and_trick_modes_succeed() {
                 SeekFlags::TRICKMODE_KEY_UNITS,
                 SeekFlags::SEGMENT,
             ][round % 5];
-            let place = ClockTime::from_mseconds(random.next() % 4000);
+            let place = ClockTime::from_mseconds(random.number() % 4000);
             let (from, to) = if rate > 0.0 { (place, ClockTime::from_seconds(4)) } else { (ClockTime::ZERO, place) };
             assert!(
                 line.seek(rate, SeekFlags::FLUSH | flags, SeekType::Set, from, SeekType::Set, to).is_ok(),
@@ -185,7 +185,7 @@ fn seeks_and_trick_modes_succeed() {
             go(&line, State::Paused);
             if round % 3 == 0 {
                 go(&line, State::Playing);
-                std::thread::sleep(Duration::from_millis(random.next() % 30));
+                std::thread::sleep(Duration::from_millis(random.number() % 30));
             }
             cases += 1;
         }

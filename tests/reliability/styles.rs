@@ -5,10 +5,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use common::{Frame, Line, scratch};
 use gst::prelude::*;
 use image::{ImageBuffer, Luma, Rgb, Rgba};
 
-use crate::common::{Frame, Line, scratch};
 use crate::report;
 
 /// Paints a frame in the style of a file, or returns the element's error.
@@ -41,12 +41,12 @@ fn pictures_of_every_kind_can_be_styles() {
     ImageBuffer::from_fn(20, 20, |x, y| Rgb([x as u16 * 3000, y as u16 * 3000, 9]))
         .save(file("16-bit.png"))
         .expect("written");
-    ImageBuffer::from_fn(20, 20, |x, _| Luma([x as u8 * 9])).save(file("grey.png")).expect("written");
+    ImageBuffer::from_fn(20, 20, |x, _| Luma([x as u8 * 9])).save(file("gray.png")).expect("written");
     ImageBuffer::from_fn(20, 20, |x, y| Rgba([x as u8 * 9, 0, 0, y as u8 * 12]))
         .save(file("alpha.png"))
         .expect("written");
     // Kinds that the image crate cannot write, but Pillow can.
-    let python = crate::common::root().join(".deps/python/bin/python");
+    let python = common::root().join(".deps/python/bin/python");
     let script = "import sys; from PIL import Image; folder = sys.argv[1]; \
         picture = Image.linear_gradient('L').convert('RGB').resize((40, 20)); \
         picture.convert('CMYK').save(folder + '/cmyk.jpg'); \
@@ -59,14 +59,14 @@ fn pictures_of_every_kind_can_be_styles() {
     let written =
         Command::new(python).args(["-c", script]).arg(&folder).status().expect("scripts/setup --tests installs Pillow");
     assert!(written.success());
-    symlink(file("grey.png"), file("link.png")).expect("made");
+    symlink(file("gray.png"), file("link.png")).expect("made");
     let mut cases = 0;
     for entry in std::fs::read_dir(&folder).expect("a folder").flatten() {
         let painted = paint(&entry.path());
         assert!(painted.is_ok(), "{}: {painted:?}", entry.path().display(), painted = painted.err());
         cases += 1;
     }
-    let test = "style pictures of 1x1 and of 30,000 pixels, with 1, 8 and 16 bits, grey, CMYK, with alpha, palettes, \
+    let test = "style pictures of 1x1 and of 30,000 pixels, with 1, 8 and 16 bits, gray, CMYK, with alpha, palettes, \
                 rotated by EXIF, animated, behind a symbolic link";
     report(test, cases, "all can be used");
 }

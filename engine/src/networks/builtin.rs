@@ -1,5 +1,5 @@
 //! The built-in network, for users without a weight file: VGG19 up to conv3_1 with fewer channels, distilled from VGG19
-//! by `engine/examples/distill.rs`. docs/built-in-network.md explains how it was made.
+//! by `tools/src/bin/distill`. docs/built-in-network.md explains how it was made.
 
 use tch::Device;
 

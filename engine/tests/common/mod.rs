@@ -1,8 +1,11 @@
-//! Shared by the engine's tests.
+//! Shared by the tests of the engine and of tools/.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+use style_engine::networks::vgg::{FeatureLayer, Vgg};
+use style_engine::pooling::Pooling;
 use tch::{Device, Kind, Tensor};
 
 /// A folder for a test's files.
@@ -37,4 +40,27 @@ pub fn write_network(path: &Path, convs: &[(usize, i64)]) {
         input = channels;
     }
     Tensor::write_safetensors(&tensors, path).unwrap();
+}
+
+/// What the metadata of a safetensors file says about its origin.
+pub fn provenance(file: &[u8]) -> String {
+    let (length, rest) = file.split_first_chunk().unwrap();
+    let header: Value = serde_json::from_slice(&rest[..u64::from_le_bytes(*length) as usize]).unwrap();
+    header["__metadata__"]["provenance"].as_str().unwrap().to_owned()
+}
+
+/// The share of the teacher's features that a linear map of the student's features cannot explain.
+pub fn unexplained(student: &Vgg, teacher: &Vgg, picture: &Tensor, layer: &str) -> f64 {
+    let features = |vgg: &Vgg| -> Tensor {
+        let layers: [FeatureLayer; 1] = [vgg.feature_layer(layer).unwrap()];
+        let fed = vgg.input.on(Device::Cpu).unwrap().apply(picture).unwrap();
+        let features = vgg.features(&fed, &layers, Pooling::Max).unwrap().remove(0);
+        features.to_kind(Kind::Double).flatten(2, 3).squeeze_dim(0).transpose(0, 1)
+    };
+    let (own, taught) = (features(student), features(teacher));
+    let ridge = Tensor::eye(own.size()[1], (Kind::Double, Device::Cpu)) * 1e-6;
+    let products = own.transpose(0, 1).matmul(&own);
+    let map = (&products + ridge * products.trace()).inverse().matmul(&own.transpose(0, 1)).matmul(&taught);
+    let left = taught.copy() - own.matmul(&map);
+    f64::try_from(left.square().sum(Kind::Double) / taught.square().sum(Kind::Double)).unwrap()
 }

@@ -1,0 +1,280 @@
+//! Converts a film with one element: video goes through the element, sound and subtitles are copied.
+
+pub mod bar;
+mod branch;
+pub mod bus;
+mod container;
+mod earlier;
+mod last_picture;
+pub mod parts;
+pub mod shots;
+mod source;
+mod subtitles;
+
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use gst::ClockTime;
+use gst::prelude::*;
+
+use branch::Branches;
+use container::{Container, Encoder};
+use earlier::Earlier;
+use source::Source;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// The maximum time to close the output after an error or an interruption.
+const CLOSING: Duration = Duration::from_secs(20);
+
+/// A film that ends this much before the duration in its file is truncated.
+const MISSING: ClockTime = ClockTime::from_mseconds(500);
+
+/// A film to convert.
+pub struct Film {
+    /// The file to read.
+    pub input: PathBuf,
+    /// The file to write; the extension selects the container.
+    pub output: PathBuf,
+    /// The element for the video, not yet in a pipeline.
+    pub element: gst::Element,
+    /// The encoder's name; None: the container's default.
+    pub encoder: Option<String>,
+    /// The encoder's quality, smaller is better; None: the encoder's default.
+    pub quality: Option<u32>,
+    /// Where the part to convert begins; None: at the input's beginning.
+    pub start: Option<ClockTime>,
+    /// The length of the part to convert; None: to the input's end.
+    pub duration: Option<ClockTime>,
+    /// Whether to show the result in a window.
+    pub preview: bool,
+    /// Whether to continue an output that exists.
+    pub resume: bool,
+}
+
+/// The progress of a film.
+pub struct Progress<'a> {
+    /// Frames converted in this run.
+    pub frames: u64,
+    /// The length of the output so far.
+    pub reached: ClockTime,
+    /// The length of the finished output.
+    pub total: ClockTime,
+    /// The element's last progress message, which it posts during a slow frame.
+    pub message: &'a str,
+}
+
+/// A finished or interrupted film.
+pub struct Made {
+    /// Frames converted in this run.
+    pub frames: u64,
+    /// The duration of this run.
+    pub elapsed: Duration,
+    /// The length of the output.
+    pub length: ClockTime,
+    /// Whether the run was interrupted.
+    pub stopped: bool,
+    /// The types of the input's streams that the output cannot hold.
+    pub left_out: Vec<String>,
+}
+
+impl fmt::Display for Made {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (frames, elapsed) = (self.frames, self.elapsed.as_secs_f64());
+        let rate = frames as f64 / elapsed;
+        write!(f, "{frames} frames in {elapsed:.1} s, {rate:.2} frames/s, length {}", seconds(self.length))?;
+        if !self.left_out.is_empty() {
+            write!(f, "; not in the output, which cannot hold them: {}", self.left_out.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts frames, and measures how far the output's streams go.
+pub struct Meter {
+    frames: AtomicU64,
+    /// The running times, in nanoseconds, at which video ends, and sound and subtitles.
+    pictures_end: Arc<AtomicU64>,
+    others_end: Arc<AtomicU64>,
+}
+
+impl Meter {
+    /// A meter for an output that already has `existing` of its video.
+    fn new(existing: ClockTime) -> Self {
+        let ends = [existing, ClockTime::ZERO];
+        let [pictures_end, others_end] = ends.map(|end| Arc::new(AtomicU64::new(end.nseconds())));
+        Self { frames: AtomicU64::new(0), pictures_end, others_end }
+    }
+
+    /// Frames converted in this run.
+    fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    /// The end of the video.
+    fn length(&self) -> ClockTime {
+        ClockTime::from_nseconds(self.pictures_end.load(Ordering::Relaxed))
+    }
+
+    /// The end of the last stream.
+    fn end(&self) -> ClockTime {
+        self.length().max(ClockTime::from_nseconds(self.others_end.load(Ordering::Relaxed)))
+    }
+}
+
+impl Film {
+    /// Converts the whole of `input` with `element` to `output`.
+    pub fn new(input: &Path, output: PathBuf, element: &gst::Element) -> Self {
+        Self {
+            input: input.to_owned(),
+            output,
+            element: element.clone(),
+            encoder: None,
+            quality: None,
+            start: None,
+            duration: None,
+            preview: false,
+            resume: false,
+        }
+    }
+
+    /// Converts the film and calls `tick` with the progress. When `stop` is set, the output is closed; it can then be
+    /// played and resumed. The same holds after an error, if the output has any video.
+    pub fn make(&self, tick: impl Fn(&Progress), stop: &AtomicBool) -> Outcome<Made> {
+        let container = Container::of(&self.output)?;
+        let encoder = Encoder::new(self.encoder.as_deref().unwrap_or(container.encoder()), self.quality)?;
+        let earlier = if self.resume { Earlier::of(&self.output)? } else { None };
+        let existing = earlier.as_ref().map_or(ClockTime::ZERO, |earlier| earlier.length);
+
+        let meter = Arc::new(Meter::new(existing));
+        let made = run(&self.input, &meter, tick, stop, |pipeline| {
+            self.build(pipeline, container, &encoder, earlier.as_ref(), &meter)
+        });
+        let is_empty = meter.length() == ClockTime::ZERO;
+        if let Some(earlier) = earlier {
+            earlier.keep_the_longer(&self.output)?;
+        } else if is_empty && self.output.is_file() {
+            std::fs::remove_file(&self.output)?;
+        }
+        match made {
+            Ok(made) if is_empty && !made.stopped => {
+                Err(format!("{} has no video{}", self.input.display(), self.after_start()).into())
+            }
+            made => made,
+        }
+    }
+
+    /// Builds the pipeline; also returns the length of the finished output.
+    fn build(
+        &self,
+        pipeline: &gst::Pipeline,
+        container: &'static Container,
+        encoder: &Encoder,
+        earlier: Option<&Earlier>,
+        meter: &Arc<Meter>,
+    ) -> Outcome<(Branches, ClockTime)> {
+        let from = self.start.unwrap_or_default();
+        let to = self.duration.map(|duration| from + duration);
+        let source = Source::open(pipeline, &self.input, &container.wanted())?;
+        let whole = source.duration();
+        if self.start.is_some() || self.duration.is_some() {
+            source.take(from, to)?;
+        }
+        let mut branches = Branches::new(pipeline, container, &self.output, meter)?;
+        match earlier {
+            None => branches.add_all(source, self, encoder)?,
+            Some(earlier) => {
+                // Only the video continues where it ended: sound and subtitles are copied from the whole film.
+                let rest = Source::open(pipeline, &self.input, &container.wanted())?;
+                rest.take_after(from, earlier.length, to)?;
+                let made = Source::open(pipeline, &earlier.path, &container.stored())?;
+                branches.add_continued(source, made, rest, self, encoder)?;
+            }
+        }
+        let end = to.map_or(whole, |to| to.min(whole));
+        Ok((branches, end.saturating_sub(from)))
+    }
+
+    fn after_start(&self) -> String {
+        self.start.map_or_else(String::new, |start| format!(" after {}", seconds(start)))
+    }
+}
+
+/// Runs the pipeline that `build` fills. `build` also returns the length of the finished output.
+fn run(
+    input: &Path,
+    meter: &Meter,
+    tick: impl Fn(&Progress),
+    stop: &AtomicBool,
+    build: impl FnOnce(&gst::Pipeline) -> Outcome<(Branches, ClockTime)>,
+) -> Outcome<Made> {
+    let begin = Instant::now();
+    let pipeline = gst::Pipeline::new();
+    let made = build(&pipeline).and_then(|(branches, total)| {
+        let stopped = play(&pipeline, stop, &branches, |message| {
+            tick(&Progress { frames: meter.frames(), reached: meter.length(), total, message });
+        })?;
+        if !stopped && meter.end() + MISSING < total {
+            let [end, total] = [meter.end(), total].map(seconds);
+            let input = input.display();
+            return Err(format!("{input} is truncated: it ends at {end} of {total}; the output ends there, too").into());
+        }
+        let (frames, length) = (meter.frames(), meter.length());
+        Ok(Made { frames, elapsed: begin.elapsed(), length, stopped, left_out: branches.left_out })
+    });
+    // Errors were read from the bus.
+    let _ = pipeline.set_state(gst::State::Null);
+    made
+}
+
+/// Plays to the end, or until `stop` is set: then it closes the file and returns true.
+fn play(pipeline: &gst::Pipeline, stop: &AtomicBool, branches: &Branches, tick: impl Fn(&str)) -> Outcome<bool> {
+    pipeline.set_state(gst::State::Playing).map_err(|error| bus::error(pipeline).unwrap_or_else(|| error.into()))?;
+    let mut progress = String::new();
+    let mut reason = None;
+    let mut closes_by = None;
+    loop {
+        let message = bus::next(pipeline);
+        match message.as_ref().map(|message| message.view()) {
+            Some(gst::MessageView::Error(error)) => {
+                reason = reason.or_else(|| Some(bus::words(error)));
+            }
+            Some(gst::MessageView::Progress(message)) => message.get().2.clone_into(&mut progress),
+            Some(gst::MessageView::Eos(_)) => break,
+            _ => tick(&progress),
+        }
+        if closes_by.is_none() && (reason.is_some() || stop.load(Ordering::Relaxed)) {
+            if reason.is_some() {
+                // A file without video is not worth closing.
+                if branches.is_empty() {
+                    break;
+                }
+                branches.abort()
+            } else {
+                branches.stop()
+            }
+            closes_by = Some(Instant::now() + CLOSING);
+        }
+        if closes_by.is_some_and(|time| time < Instant::now()) {
+            break;
+        }
+    }
+    match reason {
+        Some(reason) => Err(reason.into()),
+        None => Ok(closes_by.is_some()),
+    }
+}
+
+/// A time in the form `1:02:03.4`.
+pub fn seconds(time: ClockTime) -> String {
+    let tenths = time.mseconds() / 100;
+    let (hours, minutes, seconds, tenths) = (tenths / 36_000, tenths / 600 % 60, tenths / 10 % 60, tenths % 10);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}.{tenths}"),
+        hours => format!("{hours}:{minutes:02}:{seconds:02}.{tenths}"),
+    }
+}

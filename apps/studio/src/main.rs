@@ -1,0 +1,94 @@
+//! A web page with the live picture and every property that can be set while playing: run
+//! `cargo run --release -p studio`, then open <http://localhost:8080>. `--help` lists the options.
+
+mod knobs;
+mod line;
+mod page;
+mod server;
+mod settings;
+mod source;
+mod stage;
+mod studio;
+mod styles;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use clap::Parser;
+use gst::glib;
+use studio::Studio;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// Serves a web page with the live picture and the settings of both elements.
+#[derive(Parser)]
+#[command(name = "studio")]
+struct Arguments {
+    /// A film to play in a loop; cameras are detected automatically
+    film: Option<PathBuf>,
+    /// Address to listen on; other machines can reach any address but 127.0.0.1, without a password
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Size to which all sources are scaled
+    #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x360", value_parser = size)]
+    size: (u32, u32),
+    /// Folder for styles, films and settings [default: stylefilter/studio in the user's data folder]
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+}
+
+/// How libtorch's threads wait. They read it when the program starts, so it must be set before.
+const WAIT: &str = "OMP_WAIT_POLICY";
+
+fn main() -> ExitCode {
+    // Threads that wait actively would take the cores from those that encode and send the picture.
+    if std::env::var_os(WAIT).is_none()
+        && let Ok(program) = std::env::current_exe()
+    {
+        // `exec` returns only if it failed; the program then continues with the default.
+        let _ = Command::new(program).args(std::env::args_os().skip(1)).env(WAIT, "passive").exec();
+    }
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("studio: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Outcome<()> {
+    gst::init()?;
+    let folder = arguments.folder.unwrap_or_else(|| glib::user_data_dir().join("stylefilter/studio"));
+    let studio = Studio::open(folder, arguments.film, arguments.size)?;
+    let (stop, mut stopped) = tokio::sync::watch::channel(false);
+    // A second Ctrl-C ends the program at once.
+    ctrlc::set_handler(move || {
+        if stop.send_replace(true) {
+            std::process::exit(130);
+        }
+    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(arguments.listen).await;
+        let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", arguments.listen))?;
+        println!("the studio is open at http://{}", listener.local_addr()?);
+        tokio::select! {
+            served = server::serve(studio.clone(), listener) => served?,
+            _ = stopped.changed() => (),
+        }
+        Outcome::Ok(())
+    })?;
+    studio.close();
+    Ok(())
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let sides = text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    sides
+        .filter(|(width, height)| (16..=7680).contains(width) && (16..=4320).contains(height))
+        .ok_or_else(|| format!("{text}: expected WIDTHxHEIGHT, from 16x16 to 7680x4320"))
+}

@@ -1,0 +1,124 @@
+//! The folder with the style pictures.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use image::{DynamicImage, ImageFormat, ImageReader, Limits};
+use serde::Serialize;
+
+/// The maximum width and height of an uploaded picture, and the maximum memory to decode it, in bytes.
+const MAX_SIDE: u32 = 12_000;
+const MAX_MEMORY: u64 = 512 << 20;
+
+/// The maximum width and height of a stored picture; a larger one is scaled down.
+const MAX_STORED_SIDE: u32 = 2048;
+
+/// The longer side of a thumbnail.
+const THUMBNAIL: u32 = 256;
+
+/// The pictures in a folder.
+pub struct Styles {
+    folder: PathBuf,
+    /// The pictures at the last scan.
+    found: Mutex<Vec<Style>>,
+}
+
+/// A picture: its file's name, its width and height.
+#[derive(Clone, Serialize)]
+pub struct Style {
+    name: String,
+    size: (u32, u32),
+}
+
+impl Styles {
+    /// Opens a folder. If it does not exist, it is created with one painting in it.
+    pub fn open(folder: PathBuf) -> image::ImageResult<Self> {
+        if !folder.exists() {
+            const SIZE: (u32, u32) = (640, 480);
+            std::fs::create_dir_all(&folder)?;
+            let pixels = painting::paint(SIZE.0 as usize, SIZE.1 as usize);
+            image::save_buffer(folder.join("wheat field.jpg"), &pixels, SIZE.0, SIZE.1, image::ColorType::Rgb8)?;
+        }
+        let styles = Self { folder, found: Mutex::default() };
+        styles.rescan();
+        Ok(styles)
+    }
+
+    /// All pictures at the last scan, sorted by name.
+    pub fn all(&self) -> Vec<Style> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the folder again: users may put files into it themselves.
+    pub fn rescan(&self) {
+        let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = files.filter_map(|file| file.file_name().into_string().ok());
+        let mut styles: Vec<_> = names
+            .filter_map(|name| Some(Style { size: image::image_dimensions(self.path(&name)?).ok()?, name }))
+            .collect();
+        styles.sort_by(|a, b| a.name.cmp(&b.name));
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = styles;
+    }
+
+    /// The path of a picture, if it exists. A name with a folder in it, or of a hidden file, is refused.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        let is_name = Path::new(name).file_name().is_some_and(|file| file == name) && !name.starts_with('.');
+        Some(self.folder.join(name)).filter(|path| is_name && path.is_file())
+    }
+
+    /// Stores an uploaded picture as JPEG under a free name similar to `name`, which is returned.
+    pub fn add(&self, name: &str, bytes: &[u8]) -> Result<String, String> {
+        let picture = read(bytes).map_err(|reason| format!("{name} cannot be used: {reason}"))?;
+        let is_large = picture.width().max(picture.height()) > MAX_STORED_SIDE;
+        let picture = if is_large { picture.thumbnail(MAX_STORED_SIDE, MAX_STORED_SIDE) } else { picture };
+        let stem: String = Path::new(name).file_stem().unwrap_or_default().to_string_lossy().chars().take(60).collect();
+        let stem = stem.replace(|c: char| !c.is_alphanumeric() && !"-_ ".contains(c), "-");
+        let stem = Some(stem.trim_matches(['-', ' '])).filter(|stem| !stem.is_empty()).unwrap_or("style");
+        let names =
+            (1..).map(|number| if number == 1 { format!("{stem}.jpg") } else { format!("{stem} {number}.jpg") });
+        let free = names.into_iter().find(|name| !self.folder.join(name).exists()).unwrap_or_default();
+        let bytes = jpeg(&picture).map_err(|error| error.to_string())?;
+        std::fs::write(self.folder.join(&free), bytes).map_err(|error| format!("cannot write {free}: {error}"))?;
+        self.rescan();
+        Ok(free)
+    }
+
+    /// Deletes a picture.
+    pub fn delete(&self, name: &str) -> Result<(), String> {
+        let path = self.path(name).ok_or_else(|| format!("no such style: {name}"))?;
+        std::fs::remove_file(path).map_err(|error| format!("cannot delete {name}: {error}"))?;
+        self.rescan();
+        Ok(())
+    }
+
+    /// A picture's thumbnail, as JPEG.
+    pub fn thumbnail(&self, name: &str) -> Option<Vec<u8>> {
+        let picture = image::open(self.path(name)?).ok()?;
+        jpeg(&picture.thumbnail(THUMBNAIL, THUMBNAIL)).ok()
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<DynamicImage, String> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
+    if reader.format().is_none() {
+        return Err("it is not a picture (PNG, JPEG, WebP, GIF, BMP or TIFF)".into());
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_MEMORY);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
+    let orientation =
+        image::ImageDecoder::orientation(&mut decoder).unwrap_or(image::metadata::Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
+    picture.apply_orientation(orientation);
+    Ok(picture)
+}
+
+fn jpeg(picture: &DynamicImage) -> image::ImageResult<Vec<u8>> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture.to_rgb8().write_to(&mut bytes, ImageFormat::Jpeg)?;
+    Ok(bytes.into_inner())
+}

@@ -1,0 +1,338 @@
+//! Tests the studio's page in headless Chromium.
+
+#[path = "../src/knobs.rs"]
+#[allow(dead_code, reason = "only the list of properties is tested here")]
+mod knobs;
+
+use std::future::Future;
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Frame, Line, program, scratch, stage};
+use fantoccini::wd::Capabilities;
+use fantoccini::{Client, ClientBuilder, Locator};
+use gst::prelude::*;
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+/// The maximum wait for any change of a page, also on a machine that is busy with libtorch.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Returns the mean and the standard deviation of a part of the picture, and the frame's number.
+const MEASURE: &str = "
+    const canvas = document.getElementById('picture');
+    if (!canvas.dataset.frame) return null;
+    const { data } = canvas.getContext('2d').getImageData(0, 100, canvas.width, 100);
+    let sum = 0, square = 0;
+    for (let i = 0; i < data.length; i += 4) { sum += data[i + 1]; square += data[i + 1] ** 2; }
+    const count = data.length / 4, mean = sum / count;
+    return [mean, Math.sqrt(square / count - mean * mean), Number(canvas.dataset.frame)];";
+
+/// Drops a file, given by its name and bytes, on the page.
+const DROP: &str = "
+    const [name, bytes] = arguments, data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(bytes)], name));
+    for (const type of ['dragenter', 'dragover', 'drop']) {
+        document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+    }";
+
+/// Sets a control as a user does: changes it and fires its events.
+const SET: &str = "
+    const [selector, value] = arguments, control = document.querySelector(selector);
+    if (control.type === 'checkbox') { if (control.checked !== value) control.click(); return; }
+    control.value = value;
+    for (const type of ['input', 'change']) control.dispatchEvent(new Event(type, { bubbles: true }));";
+
+/// Returns the ages of pictures when the page has drawn them, in milliseconds. The source draws the time into them.
+const DELAYS: &str = "
+    const done = arguments[0], canvas = document.getElementById('picture'), delays = [];
+    let last = canvas.dataset.frame;
+    const measure = () => {
+        if (canvas.dataset.frame !== last) {
+            last = canvas.dataset.frame;
+            const row = canvas.getContext('2d').getImageData(0, 8, 24 * 16, 1).data;
+            let time = 0;
+            for (let bit = 0; bit < 24; bit++) time = time * 2 + (row[4 * (16 * bit + 8) + 1] > 128 ? 1 : 0);
+            delays.push((Date.now() - time) & 0xffffff);
+        }
+        if (delays.length < 90) requestAnimationFrame(measure); else done(delays);
+    };
+    measure();";
+
+/// A program that is killed at the end of the test.
+struct Running(Child);
+
+impl Running {
+    /// Starts a program and reads its output until `find` returns something.
+    fn start<T>(command: &mut Command, find: impl Fn(&str) -> Option<T>) -> (Self, T) {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("scripts/setup --tests installs the program");
+        let mut output = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let found = output.by_ref().lines().find_map(|line| find(&line.expect("text"))).expect("the line is printed");
+        // The pipe must not fill up, or the program would block.
+        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        (Self(child), found)
+    }
+
+    /// Ends the program as Ctrl-C does.
+    fn interrupt(mut self) {
+        let sent = Command::new("kill").args(["-s", "INT", &self.0.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+        assert!(self.0.wait().expect("the program ends").success());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail if the program has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A studio with its files below `folder`, and the page's address.
+fn studio(folder: &Path) -> (Running, String) {
+    let studio = common::app("studio");
+    let studio = studio.to_str().expect("a path in UTF-8");
+    let mut command = program(studio, &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
+    // The element separates styles by commas, but a folder's name may have commas, too.
+    command.args(["--listen", "127.0.0.1:0", "--folder"]).arg(folder.join(r"kept, in a\folder"));
+    command.env("XDG_RUNTIME_DIR", folder);
+    Running::start(&mut command, |line| line.split_once(" at ").map(|(_, address)| address.to_owned()))
+}
+
+/// Chromium, controlled through chromedriver.
+async fn browser(folder: &Path) -> (Running, Client) {
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port is free").local_addr().expect("an address").port();
+    let mut driver = Command::new("chromedriver");
+    driver.arg(format!("--port={port}")).stderr(Stdio::null());
+    let (driver, ()) = Running::start(&mut driver, |line| line.contains("started successfully").then_some(()));
+    let profile = format!("--user-data-dir={}", folder.join("profile").display());
+    let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", &profile];
+    let capabilities = json!({ "goog:chromeOptions": { "args": arguments } });
+    let Value::Object(capabilities) = capabilities else { unreachable!("json! made an object") };
+    let client = ClientBuilder::new(HttpConnector::new())
+        .capabilities(Capabilities::from_iter(capabilities))
+        .connect(&format!("http://127.0.0.1:{port}"))
+        .await
+        .expect("Chromium starts");
+    (driver, client)
+}
+
+/// The page in the browser.
+struct Page<'a>(&'a Client);
+
+impl Page<'_> {
+    async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.0.execute(script, arguments).await.expect("the script runs")
+    }
+
+    /// Waits until `is_expected` accepts the result of `script`.
+    async fn until(&self, what: &str, script: &str, is_expected: impl Fn(&Value) -> bool) -> Value {
+        let begin = Instant::now();
+        loop {
+            let value = self.run(script, vec![]).await;
+            if is_expected(&value) {
+                return value;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{what}: {value}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until `is_expected` accepts the text of an element of the page.
+    async fn text(&self, what: &str, id: &str, is_expected: impl Fn(&str) -> bool) -> String {
+        let script = format!("return document.getElementById('{id}').textContent");
+        let text = self.until(what, &script, |text| is_expected(text.as_str().unwrap_or_default())).await;
+        text.as_str().expect("a text").to_owned()
+    }
+
+    /// Waits until `is_expected` accepts the picture's mean, deviation and number.
+    async fn picture(&self, what: &str, is_expected: impl Fn([f64; 3]) -> bool) -> [f64; 3] {
+        let numbers = |value: &Value| -> Option<[f64; 3]> { serde_json::from_value(value.clone()).ok() };
+        let measured = self.until(what, MEASURE, |value| numbers(value).is_some_and(&is_expected)).await;
+        numbers(&measured).expect("three numbers")
+    }
+
+    async fn set(&self, selector: &str, value: impl Into<Value>) {
+        self.run(SET, vec![selector.into(), value.into()]).await;
+    }
+
+    async fn press(&self, button: &str) {
+        let button = self.0.find(Locator::Css(button)).await.expect("the button exists");
+        button.click().await.expect("the button is pressed");
+    }
+
+    async fn drop_file(&self, name: &str, bytes: &[u8]) {
+        self.run(DROP, vec![name.into(), bytes.into()]).await;
+    }
+
+    /// Waits for several new pictures.
+    async fn new_pictures(&self, what: &str) {
+        let [_, _, number] = self.picture(what, |_| true).await;
+        self.picture(what, |[_, _, later]| later > number + 5.0).await;
+    }
+
+    /// Saves a screenshot for a person to check.
+    async fn save_screenshot(&self, path: PathBuf, width: u32, height: u32) {
+        self.0.set_window_size(width, height).await.expect("the window is resized");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        std::fs::write(path, self.0.screenshot().await.expect("a screenshot")).expect("the screenshot is written");
+    }
+}
+
+/// The number of a film's frames that can be decoded.
+fn frames(film: &Path) -> usize {
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe.args("-v error -count_frames -show_entries stream=nb_read_frames -of csv=p=0".split(' ')).arg(film);
+    let output = ffprobe.output().expect("scripts/setup --tests installs ffprobe").stdout;
+    String::from_utf8_lossy(&output).trim().parse().unwrap_or_default()
+}
+
+fn block_on(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(test);
+}
+
+fn style() -> Vec<u8> {
+    let picture = image::RgbImage::from_fn(96, 96, |x, y| {
+        let ring = ((f64::from(x) - 48.0).hypot(f64::from(y) - 40.0) / 5.0) as u32 % 2;
+        image::Rgb(if ring == 0 { [250, 180, 20] } else { [20, 30, 140] })
+    });
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).expect("the picture is encoded");
+    bytes.into_inner()
+}
+
+#[test]
+fn the_page_shows_the_picture_and_changes_settings() {
+    let folder = scratch("studio");
+    block_on(async {
+        let (running, address) = studio(&folder);
+        let (driver, client) = browser(&folder).await;
+        let page = Page(&client);
+        client.goto(&address).await.expect("the page opens");
+
+        page.new_pictures("the picture moves").await;
+        page.set("#source", "clock").await;
+        page.text("the command has the source", "line", |line| line.contains("videotestsrc")).await;
+        let delays = client.execute_async(DELAYS, vec![]).await.expect("pictures come");
+        let mut delays: Vec<i64> = serde_json::from_value(delays).expect("numbers");
+        // The first ones may be of the previous source, which has no time code.
+        let delays = &mut delays[20..];
+        delays.sort_unstable();
+        println!("640 x 360, from drawing to drawn: median {} ms, {delays:?}", delays[delays.len() / 2]);
+
+        // A large blur makes the bars nearly gray.
+        let [_, spread, _] = page.picture("the test picture has bars", |[_, spread, _]| spread > 40.0).await;
+        page.set("[data-switch=convfilter] input", true).await;
+        page.set("[data-element=convfilter][data-knob=filter] select", "box-blur").await;
+        page.set("[data-element=convfilter][data-knob=radius] input[type=number]", 300).await;
+        page.picture("a filter changes the picture", |[_, blurred, _]| blurred < spread / 2.0).await;
+        page.set("[data-element=convfilter][data-knob=mix] input[type=range]", 0).await;
+        page.picture("a slider changes the picture", |[_, mixed, _]| mixed > spread * 0.9).await;
+        page.text("the command has the properties", "line", |line| {
+            line.contains("convfilter filter=box-blur radius=300.0 mix=0.0")
+        })
+        .await;
+
+        page.press("#record").await;
+        let film = page.text("a film is written", "film", |text| !text.is_empty()).await;
+        page.new_pictures("the picture moves while recording").await;
+        page.press("#record").await;
+        page.text("the film is closed", "film", str::is_empty).await;
+        assert!(film.starts_with(folder.to_str().expect("a path in UTF-8")) && frames(Path::new(&film)) > 5, "{film}");
+
+        page.drop_file("holiday.png", b"no picture at all").await;
+        let reason = page.text("a bad file is refused", "toast", |text| !text.is_empty()).await;
+        assert!(reason.contains("holiday.png cannot be used: it is not a picture"), "{reason}");
+
+        page.set("[data-switch=convfilter] input", false).await;
+        page.set("[data-element=styletransfer][data-knob=size] input[type=number]", 96).await;
+        let [before, ..] = page.picture("the filter is off", |[_, spread, _]| spread > 40.0).await;
+        page.drop_file("rings of gold.png", &style()).await;
+        page.text("the style opens", "style-status", |text| text.contains("built-in")).await;
+        page.picture("a dropped style changes the picture", |[mean, ..]| (mean - before).abs() > 4.0).await;
+        client.find(Locator::Css("[data-style='rings of gold.jpg']")).await.expect("the gallery has the style");
+        page.save_screenshot(folder.join("phone.png"), 500, 844).await;
+        page.save_screenshot(folder.join("wide.png"), 1440, 900).await;
+
+        // A second page shows the same picture, and a page in the background, which does not draw, delays nobody.
+        let other = client.new_window(true).await.expect("another page");
+        let first = client.window().await.expect("this page");
+        client.switch_to_window(other.handle.clone()).await.expect("the other page is open");
+        client.goto(&address).await.expect("the page opens");
+        page.new_pictures("the picture moves on the second page").await;
+        page.text("both pages are counted", "viewers", |text| text == "2").await;
+        client.switch_to_window(first).await.expect("the first page is open");
+        page.new_pictures("the picture moves on the first page").await;
+
+        page.run("document.getElementById('look-name').value = 'golden'", vec![]).await;
+        page.press("#look-save").await;
+        let saved = client.wait().at_most(PATIENCE).for_element(Locator::Css("[data-look=golden]")).await;
+        saved.expect("the look is saved");
+        page.set("[data-switch=styletransfer] input", false).await;
+        page.text("the style is off", "style-status", str::is_empty).await;
+        running.interrupt();
+
+        let (_running, address) = studio(&folder);
+        client.goto(&address).await.expect("the page opens again");
+        page.new_pictures("the picture moves again").await;
+        page.text("the style is still off", "line", |line| !line.contains("styletransfer")).await;
+        let radius = "[data-element=convfilter][data-knob=radius] input[type=number]";
+        let radius = format!("return document.querySelector('{radius}').value");
+        page.until("the radius was saved", &radius, |value| *value == json!("300")).await;
+        page.press("[data-look=golden]").await;
+        page.text("the saved look is loaded", "style-status", |text| text.contains("built-in")).await;
+        page.picture("the loaded look changes the picture", |[mean, ..]| (mean - before).abs() > 4.0).await;
+
+        client.close().await.expect("Chromium ends");
+        drop(driver);
+    });
+}
+
+/// Values other than the defaults for the properties that a filter may use.
+const CHANGED: [(&str, &str); 12] = [
+    ("kernel", "1 0; 0 4"),
+    ("kernel-order", "bottom-up"),
+    ("offset", "9"),
+    ("percent", "40"),
+    ("radius", "4"),
+    ("radius-y", "7"),
+    ("rank", "5"),
+    ("rounding", "down"),
+    ("scale", "3"),
+    ("size", "5"),
+    ("threshold", "90"),
+    ("border", "zero"),
+];
+/// The kernel filter does not start without a kernel.
+const START: &str = "convfilter backend=cpu kernel=\"1 2; 3 5\"";
+
+#[test]
+fn a_property_is_shown_with_every_filter_that_it_changes() {
+    let mut frame = Frame { format: gst_video::VideoFormat::Gray8, width: 24, height: 24, bytes: Vec::new() };
+    frame.bytes = common::random::Random(5).bytes(24 * 24);
+    let mut line = Line::playing(START);
+    let shown = serde_json::to_value(knobs::all(&line.element)).expect("JSON");
+    let shown = shown.as_array().expect("a list");
+    let is_shown_for = |name: &str, filter: &str| {
+        let property = shown.iter().find(|property| property["name"] == name).expect("a property");
+        property["for"].as_array().is_none_or(|filters| filters.contains(&json!(filter)))
+    };
+    let filters =
+        gst::glib::EnumClass::with_type(line.element.property_value("filter").type_()).expect("an enumeration");
+    // The shader filter needs a GPU, and uses only the border of these.
+    for filter in filters.values().iter().map(|value| value.nick()).filter(|&filter| filter != "shader") {
+        line.element.set_property_from_str("filter", filter);
+        let before = line.push_pull(&frame).bytes;
+        for (name, value) in CHANGED {
+            let default = line.element.property_value(name);
+            line.element.set_property_from_str(name, value);
+            let changes = line.push_pull(&frame).bytes != before;
+            assert!(!changes || is_shown_for(name, filter), "{name} changes {filter} but is hidden");
+            line.element.set_property_from_value(name, &default);
+        }
+    }
+}

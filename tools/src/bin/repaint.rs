@@ -1,0 +1,115 @@
+//! Repaints a film of raw RGB frames and prints a line of JSON with measurements for each frame; for `scripts/bench`.
+//!
+//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE] [weights=FILE]
+//! [device=NAME] [NAME=VALUE ...]`: the files contain R, G, B bytes without headers. `flow` has the optical flow for
+//! each frame but the first, as 32-bit floats for [`style_engine::session::Session::stylize_along`]. The flow that the
+//! engine finds is written to `found` in the same form.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use style_engine::flow;
+use style_engine::session::Session;
+use style_engine_interface::{Parameters, original_colors, style_loss, warm_start};
+use tch::{Kind, Tensor};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [width, height, film, style_width, style_height, style, result, options @ ..] = arguments.as_slice() else {
+        return Err("usage: see the top of tools/src/bin/repaint.rs".into());
+    };
+    let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
+    let number = |name: &str| options.get(name).map(|text| text.parse::<f64>()).transpose();
+
+    let mut parameters = Parameters::default();
+    for (name, field) in [
+        ("content-weight", &mut parameters.content_weight),
+        ("style-weight", &mut parameters.style_weight),
+        ("temporal-weight", &mut parameters.temporal_weight),
+        ("scene-threshold", &mut parameters.scene_threshold),
+    ] {
+        *field = number(name)?.unwrap_or(*field);
+    }
+    for (name, field) in
+        [("iterations", &mut parameters.iterations), ("first-iterations", &mut parameters.first_iterations)]
+    {
+        *field = number(name)?.map_or(*field, |number| number as i32);
+    }
+    parameters.original_colors = match options.get("original-colors") {
+        Some(&"match") => original_colors::MATCH,
+        Some(&"luma") => original_colors::LUMA,
+        _ => original_colors::NONE,
+    };
+    parameters.style_loss = match options.get("style-loss") {
+        Some(&"gram") => style_loss::GRAM,
+        Some(&"sliced-wasserstein") => style_loss::SLICED_WASSERSTEIN,
+        _ => style_loss::AUTO,
+    };
+    parameters.warm_start = match options.get("warm-start") {
+        Some(&"none") => warm_start::NONE,
+        Some(&"previous") => warm_start::PREVIOUS,
+        _ => warm_start::FLOW,
+    };
+
+    let (width, height) = (width.parse::<i64>()?, height.parse::<i64>()?);
+    let film = fs::read(film)?;
+    let style = picture(&fs::read(style)?, style_height.parse()?, style_width.parse()?);
+    let flows = options.get("flow").map(fs::read).transpose()?;
+    let mut flows = flows.as_ref().map(|bytes| bytes.chunks_exact((16 * height * width) as usize));
+
+    let weights = options.get("weights").map(Path::new);
+    let mut session = Session::new(weights, options.get("device").unwrap_or(&"auto"))?;
+    session.set_parameters(parameters, "", "")?;
+    session.set_styles(&[(style.shallow_clone(), 1.0)])?;
+    let mut result = fs::File::create(result)?;
+    let mut found = options.get("found").map(fs::File::create).transpose()?;
+    let mut last: Option<flow::Frame> = None;
+    for (index, frame) in film.chunks_exact((3 * height * width) as usize).enumerate() {
+        let frame = picture(frame, height, width);
+        let flow =
+            flows.as_mut().filter(|_| index > 0).and_then(Iterator::next).map(|bytes| flow(bytes, height, width));
+        let levels = (session.stylize_along(&frame, flow, &mut |_| true)? * 255).round();
+        let bytes = levels.to_kind(Kind::Uint8).squeeze_dim(0).permute([1, 2, 0]).contiguous().flatten(0, -1);
+        result.write_all(&Vec::<u8>::try_from(bytes)?)?;
+
+        let stats = session.stats();
+        let line = format!(
+            "\"frame\": {}, \"device\": \"{}\", \"steps\": {}, \"ms\": {:.2}, \"style\": {:.6}, \"content\": {:.6}",
+            index + 1,
+            session.device(),
+            stats.steps,
+            stats.milliseconds,
+            stats.style_loss,
+            stats.content_loss
+        );
+        if let Some(file) = &mut found {
+            let frame = flow::Frame::new(&frame)?;
+            if let Some(last) = &last {
+                file.write_all(&flow_bytes(&flow::between(&frame, last)?)?)?;
+            }
+            last = Some(frame);
+        }
+        println!("{{{line}}}");
+    }
+    Ok(())
+}
+
+/// Converts bytes to a picture `(1, 3, H, W)` in 0..1.
+fn picture(bytes: &[u8], height: i64, width: i64) -> Tensor {
+    Tensor::from_slice(bytes).view([1, height, width, 3]).permute([0, 3, 1, 2]).to_kind(Kind::Float) / 255
+}
+
+/// The forward and the backward flow, `(1, 2, H, W)` each.
+fn flow(bytes: &[u8], height: i64, width: i64) -> [Tensor; 2] {
+    let values: Vec<f32> = bytes.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
+    let flows = Tensor::from_slice(&values).view([2, 2, height, width]);
+    [flows.narrow(0, 0, 1), flows.narrow(0, 1, 1)]
+}
+
+fn flow_bytes(flows: &[Tensor; 2]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let values = Vec::<f32>::try_from(Tensor::cat(flows, 0).flatten(0, -1))?;
+    Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
+}
