@@ -13,199 +13,33 @@
  *     ! x264enc ! mp4mux ! filesink location=painted.mp4
  * ]|
  */
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
-use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
-use gst_video::prelude::*;
 use gst_video::subclass::prelude::*;
 use gst_video::{VideoFrameRef, VideoInfo};
-use style_engine_interface::{Parameters, Progress};
+use style_engine_interface::Parameters;
 
-use super::engine::{Engine, EngineError, Number, Rgba, Statistic, TimeLimits};
-use super::latency::Latency;
+use super::engine::EngineError;
+use super::errors::{engine_message, style_message};
 use super::rgba::RgbaFrames;
-use super::style_image::{self, StyleError};
-use super::{Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
+use super::settings::Settings;
+use super::shown::Shown;
+use super::state::State;
+use super::{Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart, style_image};
 use crate::element;
 use crate::formats;
 use crate::guard::guarded;
 use crate::sync::lock;
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("styletransfer", gst::DebugColorFlags::empty(), Some("Style transfer on live video"))
 });
-
-/// After a jump in time of more than this, a frame does not continue the last one.
-const GAP: gst::ClockTime = gst::ClockTime::SECOND;
-
-/// The interval of progress messages for a first frame that takes long.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The time for the first frame of a live scene, if no other is set: painted in less, it would not show the style.
-const FIRST_FRAME_TIME: Duration = Duration::from_millis(500);
-
-/// If memory is short, frames are painted at a smaller size, whose longer side is at least this, in pixels.
-const MIN_SIDE: i32 = 64;
-
-/// The writable properties.
-#[derive(Clone, Debug, PartialEq)]
-struct Settings {
-    style: String,
-    style_blend: String,
-    weights: String,
-    device: String,
-    recipe: Recipe,
-    content_layers: String,
-    style_layers: String,
-    content_weight: f64,
-    style_weight: f64,
-    tv_weight: f64,
-    temporal_weight: f64,
-    style_loss: StyleLoss,
-    optimizer: Optimizer,
-    learning_rate: f64,
-    iterations: i32,
-    first_iterations: i32,
-    max_frame_time: f64,
-    warm_start: WarmStart,
-    scene_threshold: f64,
-    size: i32,
-    style_scale: f64,
-    pooling: Pooling,
-    precision: Precision,
-    original_colors: OriginalColors,
-    strength: f64,
-    seed: u64,
-    stats_interval: u32,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let engine = Parameters::default();
-        Self {
-            style: String::new(),
-            style_blend: String::new(),
-            weights: String::new(),
-            device: "auto".into(),
-            recipe: Recipe::default(),
-            content_layers: String::new(),
-            style_layers: String::new(),
-            content_weight: engine.content_weight,
-            style_weight: engine.style_weight,
-            tv_weight: engine.tv_weight,
-            temporal_weight: engine.temporal_weight,
-            style_loss: StyleLoss::default(),
-            optimizer: Optimizer::default(),
-            learning_rate: engine.learning_rate,
-            iterations: engine.iterations,
-            first_iterations: engine.first_iterations,
-            max_frame_time: -1.0,
-            warm_start: WarmStart::default(),
-            scene_threshold: engine.scene_threshold,
-            size: engine.size,
-            style_scale: engine.style_scale,
-            pooling: Pooling::default(),
-            precision: Precision::default(),
-            original_colors: OriginalColors::default(),
-            strength: engine.strength,
-            seed: engine.seed,
-            stats_interval: 0,
-        }
-    }
-}
-
-impl Settings {
-    fn parameters(&self) -> Parameters {
-        Parameters {
-            recipe: self.recipe as u32,
-            content_weight: self.content_weight,
-            style_weight: self.style_weight,
-            tv_weight: self.tv_weight,
-            temporal_weight: self.temporal_weight,
-            style_loss: self.style_loss as u32,
-            optimizer: self.optimizer as u32,
-            learning_rate: self.learning_rate,
-            first_iterations: self.first_iterations,
-            iterations: self.iterations,
-            warm_start: self.warm_start as u32,
-            scene_threshold: self.scene_threshold,
-            size: self.size,
-            style_scale: self.style_scale,
-            pooling: self.pooling as u32,
-            precision: self.precision as u32,
-            original_colors: self.original_colors as u32,
-            strength: self.strength,
-            seed: self.seed,
-        }
-    }
-
-    /// The maximum time for a frame; `duration` is that of frames, if it is known.
-    fn time_limit(&self, is_live: bool, duration: Option<gst::ClockTime>) -> Option<Duration> {
-        match self.max_frame_time {
-            ..0.0 => duration.filter(|_| is_live).map(Duration::from),
-            0.0 => None,
-            limit => Some(milliseconds(limit)),
-        }
-    }
-
-    /// The maximum times for frames, of which `other_work` is spent outside of the engine.
-    fn time_limits(&self, is_live: bool, duration: Option<gst::ClockTime>, other_work: Duration) -> TimeLimits {
-        let frame = self.time_limit(is_live, duration);
-        let first_frame =
-            frame.map(|limit| if self.max_frame_time < 0.0 { limit.max(FIRST_FRAME_TIME) } else { limit });
-        // One step is taken even if the time is over.
-        let within = |limit: Duration| limit.saturating_sub(other_work).max(Duration::from_micros(1));
-        TimeLimits { frame: frame.map(within), first_frame: first_frame.map(within) }
-    }
-
-    /// Passes the settings to the engine, with a size of at most `max_size`.
-    fn apply(&self, engine: &mut Engine, max_size: Option<i32>) -> Result<(), EngineError> {
-        let mut parameters = self.parameters();
-        if let Some(max) = max_size {
-            parameters.size = if parameters.size <= 0 { max } else { parameters.size.min(max) };
-        }
-        engine.set_parameters(&parameters, &self.content_layers, &self.style_layers)
-    }
-}
-
-/// The state while playing.
-#[derive(Default)]
-struct State {
-    engine: Option<Engine>,
-    /// The settings that the engine follows.
-    settings: Settings,
-    frames: Option<RgbaFrames>,
-    /// The longer side at which memory suffices, after it was short at the size that was set.
-    max_size: Option<i32>,
-    /// The duration of frames, if they have one.
-    duration: Option<gst::ClockTime>,
-    /// Whether the source is live, once it was queried.
-    is_live: Option<bool>,
-    /// The time that the last frame took.
-    took: Duration,
-    /// The part of it outside of the engine.
-    other_work: Duration,
-    /// Frames painted.
-    painted: u64,
-    /// The timestamp at which the next frame is due.
-    expected: Option<gst::ClockTime>,
-}
-
-/// The values of the read-only properties.
-#[derive(Default)]
-struct Shown {
-    network: Option<String>,
-    device: String,
-    statistics: Vec<Statistic>,
-    latency: Latency,
-}
 
 /// The element.
 #[derive(Default, glib::Properties)]
@@ -302,7 +136,7 @@ pub struct StyleTransfer {
     shown: Mutex<Shown>,
     state: Mutex<State>,
     /// Whether the current frame must be given up.
-    stopping: AtomicBool,
+    pub(super) stopping: AtomicBool,
 }
 
 #[glib::object_subclass]
@@ -333,7 +167,7 @@ impl ObjectImpl for StyleTransfer {
 
     fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         guarded(&*self.obj(), pspec.default_value().clone(), || match pspec.name() {
-            "stats" => self.stats().to_value(),
+            "stats" => self.shown().stats().to_value(),
             _ => self.derived_property(id, pspec),
         })
     }
@@ -475,239 +309,36 @@ impl VideoFilterImpl for StyleTransfer {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let begin = Instant::now();
         let mut state = self.state();
-        let State {
-            engine: Some(engine),
-            frames: Some(frames),
-            settings,
-            max_size,
-            duration,
-            is_live,
-            took,
-            other_work,
-            painted: count,
-            ..
-        } = &mut *state
-        else {
-            return Err(gst::FlowError::NotNegotiated);
-        };
-        if settings.strength == 0.0 {
+        if state.settings.strength == 0.0 {
             // Not converted: RGB cannot hold every sample of YUV.
-            engine.reset();
+            state.reset();
             input.copy(output).map_err(|_| gst::FlowError::Error)?;
             return Ok(gst::FlowSuccess::Ok);
         }
-        let is_live = is_live.unwrap_or(false);
-        let limits = settings.time_limits(is_live, *duration, *other_work);
-        let mut report = FirstFrame::default();
-        let mut on_progress = |progress: Progress| {
-            gst::debug!(CAT, imp = self, "step {} of {}, loss {:.6}", progress.step, progress.steps, progress.loss);
-            if progress.is_first {
-                report.update(self, &progress);
-            }
-            !self.stopping.load(Ordering::Relaxed)
-        };
-        let mut painted = frames.stylize(engine, limits, &mut on_progress, input, output);
-        while let Err(EngineError::OutOfMemory(reason)) = &painted
-            && let Some(smaller) = smaller(max_size.unwrap_or(settings.size), longer_side(input))
-        {
-            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{reason}; painting at {smaller} pixels"));
-            *max_size = Some(smaller);
-            painted = settings
-                .apply(engine, *max_size)
-                .and_then(|()| frames.stylize(engine, limits, &mut on_progress, input, output));
-        }
-        report.end(self);
-        let in_engine = match painted {
-            Ok(in_engine) => in_engine,
-            Err(EngineError::Stopped(_)) => return Err(gst::FlowError::Flushing),
-            Err(error) => {
-                self.post_error_message(engine_message(error));
-                return Err(gst::FlowError::Error);
-            }
-        };
-        *count = count.saturating_add(1);
-        *took = begin.elapsed();
-        *other_work = took.saturating_sub(in_engine);
-        let has_changed = {
-            let mut shown = self.shown();
-            shown.statistics = engine.statistics();
-            shown.latency.record(gst::ClockTime::try_from(*took).unwrap_or(gst::ClockTime::MAX))
-        };
-        if has_changed && is_live {
-            self.post_latency();
-        }
-        if settings.stats_interval > 0 && count.is_multiple_of(settings.stats_interval.into()) {
-            let message = gst::message::Element::builder(self.stats()).src(&*self.obj()).build();
-            // An element outside of a pipeline has no bus.
-            let _ = self.obj().post_message(message);
-        }
+        let in_engine = self.paint(&mut state, input, output)?;
+        self.record(&mut state, begin.elapsed(), in_engine);
         Ok(gst::FlowSuccess::Ok)
     }
 }
 
-/// The progress messages of a first frame that takes long.
-struct FirstFrame {
-    last_post: Instant,
-    is_posted: bool,
-}
-
-impl Default for FirstFrame {
-    fn default() -> Self {
-        Self { last_post: Instant::now(), is_posted: false }
-    }
-}
-
-impl FirstFrame {
-    fn update(&mut self, element: &StyleTransfer, progress: &Progress) {
-        if self.last_post.elapsed() < PROGRESS_INTERVAL {
-            return;
-        }
-        let kind = if self.is_posted { gst::ProgressType::Continue } else { gst::ProgressType::Start };
-        (self.last_post, self.is_posted) = (Instant::now(), true);
-        element.post_progress(kind, &format!("painting the first frame: step {} of {}", progress.step, progress.steps));
-    }
-
-    fn end(&self, element: &StyleTransfer) {
-        if self.is_posted {
-            element.post_progress(gst::ProgressType::Complete, "painted the first frame");
-        }
-    }
-}
-
-impl State {
-    /// Makes the next frame a first one.
-    fn reset(&mut self) {
-        self.expected = None;
-        if let Some(engine) = &mut self.engine {
-            engine.reset();
-        }
-    }
-
-    /// Returns to the size that was set, after memory was short for other frames.
-    fn reset_max_size(&mut self) -> Result<(), EngineError> {
-        match (self.max_size.take(), &mut self.engine) {
-            (Some(_), Some(engine)) => self.settings.apply(engine, None),
-            _ => Ok(()),
-        }
-    }
-
-    /// Forgets the last result if the stream jumps. Frames that were dropped while the last one was painted are no jump.
-    fn follow_time(&mut self, buffer: &gst::BufferRef) {
-        let Some(pts) = buffer.pts() else { return };
-        let gap = GAP.saturating_add(self.took.try_into().unwrap_or(gst::ClockTime::MAX));
-        if self.expected.is_some_and(|expected| pts.absdiff(expected) > gap) {
-            self.reset();
-        }
-        self.expected = Some(pts.saturating_add(buffer.duration().unwrap_or_default()));
-    }
-}
-
 impl StyleTransfer {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
-    fn settings(&self) -> Settings {
+    pub(super) fn settings(&self) -> Settings {
         lock(&self.settings).clone()
     }
 
-    fn shown(&self) -> MutexGuard<'_, Shown> {
+    pub(super) fn shown(&self) -> MutexGuard<'_, Shown> {
         lock(&self.shown)
     }
 
-    /// Queries whether the source is live, once, and reports the maximum time for a frame as latency.
-    fn follow_source(&self, state: &mut State) {
-        if state.is_live.is_some() {
-            return;
-        }
-        let mut query = gst::query::Latency::new();
-        let is_live = self.obj().sink_pad().peer_query(&mut query) && query.result().0;
-        state.is_live = Some(is_live);
-        if let Some(limit) = state.settings.time_limit(is_live, state.duration)
-            && let Ok(limit) = gst::ClockTime::try_from(limit)
-            && self.shown().latency.set(limit)
-            && is_live
-        {
-            self.post_latency();
-        }
-    }
-
-    fn post_latency(&self) {
+    /// Tells the pipeline that the latency has changed.
+    pub(super) fn post_latency(&self) {
         gst::debug!(CAT, imp = self, "frames take {}", self.shown().latency.reported());
         let _ = self.obj().post_message(gst::message::Latency::builder().src(&*self.obj()).build());
     }
-
-    fn post_progress(&self, kind: gst::ProgressType, text: &str) {
-        // An element outside of a pipeline has no bus.
-        let message = gst::message::Progress::builder(kind, "first-frame", text).src(&*self.obj()).build();
-        let _ = self.obj().post_message(message);
-    }
-
-    fn stats(&self) -> gst::Structure {
-        let shown = self.shown();
-        let mut structure = gst::Structure::builder("styletransfer-stats").field("device", &shown.device).build();
-        for Statistic { name, value } in &shown.statistics {
-            match *value {
-                Number::Whole(value) => structure.set(name.as_str(), value),
-                Number::Real(value) => structure.set(name.as_str(), value),
-            }
-        }
-        structure
-    }
-
-    fn open_engine(&self, settings: &Settings, styles: &[(image::RgbaImage, f64)]) -> Result<Engine, EngineError> {
-        let weights = Some(settings.weights.as_str()).filter(|path| !path.is_empty());
-        let mut engine = Engine::open(self.plugin_file(), weights, &settings.device)?;
-        engine.set_styles(&rgba(styles))?;
-        settings.apply(&mut engine, None)?;
-        Ok(engine)
-    }
-
-    /// The plugin's own file.
-    fn plugin_file(&self) -> Option<PathBuf> {
-        self.obj().factory()?.plugin()?.filename()
-    }
-
-    /// Applies settings that the user changed while playing. If that fails, a warning is posted and the last ones stay.
-    fn follow_settings(&self, state: &mut State) {
-        let settings = self.settings();
-        if settings == state.settings {
-            return;
-        }
-        let Some(engine) = &mut state.engine else { return };
-        let styles = |settings: &Settings| (settings.style.clone(), settings.style_blend.clone());
-        if styles(&settings) != styles(&state.settings) {
-            let message = match style_image::read_all(&settings.style, &settings.style_blend) {
-                Ok(styles) => engine.set_styles(&rgba(&styles)).err().map(|error| error.to_string()),
-                Err(error) => Some(error.to_string()),
-            };
-            if let Some(message) = message {
-                gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}; the style before it stays"));
-            }
-        }
-        if settings.size != state.settings.size {
-            state.max_size = None;
-        }
-        if let Err(error) = settings.apply(engine, state.max_size) {
-            let message = format!("{error}; the settings before stay");
-            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
-        }
-        state.settings = settings;
-    }
-}
-
-fn longer_side(frame: &VideoFrameRef<&gst::BufferRef>) -> i32 {
-    i32::try_from(frame.width().max(frame.height())).unwrap_or(i32::MAX)
-}
-
-/// Half the longer side at which a frame was painted, if that is not too small.
-fn smaller(size: i32, frame: i32) -> Option<i32> {
-    let painted = if size <= 0 { frame } else { size.min(frame) };
-    Some(painted / 2).filter(|&smaller| smaller >= MIN_SIDE)
-}
-
-fn milliseconds(milliseconds: f64) -> Duration {
-    Duration::try_from_secs_f64(milliseconds.max(0.0) / 1e3).unwrap_or(Duration::MAX)
 }
 
 /// The duration of each frame, if the stream has a frame rate.
@@ -716,82 +347,4 @@ fn frame_duration(info: &VideoInfo) -> Option<gst::ClockTime> {
     let (frames, seconds) = (u64::try_from(fps.numer()).ok()?, u64::try_from(fps.denom()).ok()?);
     // Still pictures and streams of changing rate say 0.
     if frames == 0 { None } else { gst::ClockTime::SECOND.mul_div_round(seconds, frames) }
-}
-
-fn rgba(styles: &[(image::RgbaImage, f64)]) -> Vec<(Rgba<'_>, f64)> {
-    let mut pictures = Vec::with_capacity(styles.len());
-    for (image, share) in styles {
-        let (width, height) = image.dimensions();
-        let stride = (width as usize).saturating_mul(4);
-        pictures.push((Rgba { data: image, width, height, stride, is_deep: false }, *share));
-    }
-    pictures
-}
-
-fn style_message(error: StyleError) -> gst::ErrorMessage {
-    match &error {
-        StyleError::NotSet | StyleError::Blend { .. } => gst::error_msg!(gst::ResourceError::Settings, ("{error}")),
-        StyleError::Open { error: cause, .. } if cause.kind() == std::io::ErrorKind::NotFound => {
-            gst::error_msg!(gst::ResourceError::NotFound, ("{error}"))
-        }
-        StyleError::Open { .. } => gst::error_msg!(gst::ResourceError::OpenRead, ("{error}")),
-        StyleError::NotAPicture { .. } => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
-    }
-}
-
-fn engine_message(error: EngineError) -> gst::ErrorMessage {
-    match &error {
-        EngineError::Missing(_) | EngineError::NotFound(_) => {
-            gst::error_msg!(gst::ResourceError::NotFound, ("{error}"))
-        }
-        EngineError::Unreadable(_) => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
-        EngineError::NoDevice(_) | EngineError::Settings(_) => {
-            gst::error_msg!(gst::ResourceError::Settings, ("{error}"))
-        }
-        EngineError::Stopped(_) | EngineError::OutOfMemory(_) | EngineError::Failed(_) => {
-            gst::error_msg!(gst::LibraryError::Failed, ("{error}"))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use gst_video::VideoFormat;
-
-    use super::super::engine::small;
-    use super::*;
-
-    /// Sets the size of frames.
-    fn set_caps(element: &StyleTransfer, width: u32, height: u32) -> VideoInfo {
-        let info = VideoInfo::builder(VideoFormat::Rgba, width, height).build().unwrap();
-        let caps = info.to_caps().unwrap();
-        element.set_info(&caps, &info, &caps, &info).unwrap();
-        info
-    }
-
-    /// Paints a frame; the size that the engine was given.
-    fn paint(element: &StyleTransfer, info: &VideoInfo) -> i32 {
-        element.follow_settings(&mut element.state());
-        let [input, mut output] = [(); 2].map(|()| gst::Buffer::with_size(info.size()).unwrap());
-        let input = VideoFrameRef::from_buffer_ref_readable(&input, info).unwrap();
-        let mut output = VideoFrameRef::from_buffer_ref_writable(output.get_mut().unwrap(), info).unwrap();
-        element.transform_frame(&input, &mut output).unwrap();
-        small::size(element.state().engine.as_ref().unwrap())
-    }
-
-    #[test]
-    fn after_out_of_memory_a_smaller_size_stays_until_new_caps_or_a_new_size() {
-        gst::init().unwrap();
-        let object = glib::Object::new::<super::super::StyleTransfer>();
-        let element = object.imp();
-        element.state().engine = Some(small::engine());
-        let large = set_caps(element, 400, 300);
-        assert_eq!(paint(element, &large), 100);
-        object.set_property("strength", 0.5);
-        assert_eq!(paint(element, &large), 100);
-        object.set_property("size", 300);
-        assert_eq!(paint(element, &large), 75);
-        let small = set_caps(element, 80, 60);
-        assert_eq!(paint(element, &small), 300);
-    }
 }

@@ -5,10 +5,15 @@ use gst::prelude::*;
 use style_engine_interface::{optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
 
 mod engine;
+mod errors;
 mod fields;
 mod imp;
 mod latency;
+mod paint;
 mod rgba;
+mod settings;
+mod shown;
+mod state;
 mod style_image;
 
 glib::wrapper! {

@@ -1,0 +1,30 @@
+//! The engine's and the style picture's errors as GStreamer error messages.
+
+use super::engine::EngineError;
+use super::style_image::StyleError;
+
+pub fn style_message(error: StyleError) -> gst::ErrorMessage {
+    match &error {
+        StyleError::NotSet | StyleError::Blend { .. } => gst::error_msg!(gst::ResourceError::Settings, ("{error}")),
+        StyleError::Open { error: cause, .. } if cause.kind() == std::io::ErrorKind::NotFound => {
+            gst::error_msg!(gst::ResourceError::NotFound, ("{error}"))
+        }
+        StyleError::Open { .. } => gst::error_msg!(gst::ResourceError::OpenRead, ("{error}")),
+        StyleError::NotAPicture { .. } => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
+    }
+}
+
+pub fn engine_message(error: EngineError) -> gst::ErrorMessage {
+    match &error {
+        EngineError::Missing(_) | EngineError::NotFound(_) => {
+            gst::error_msg!(gst::ResourceError::NotFound, ("{error}"))
+        }
+        EngineError::Unreadable(_) => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
+        EngineError::NoDevice(_) | EngineError::Settings(_) => {
+            gst::error_msg!(gst::ResourceError::Settings, ("{error}"))
+        }
+        EngineError::Stopped(_) | EngineError::OutOfMemory(_) | EngineError::Failed(_) => {
+            gst::error_msg!(gst::LibraryError::Failed, ("{error}"))
+        }
+    }
+}

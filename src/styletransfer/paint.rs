@@ -1,0 +1,172 @@
+//! Painting a frame: smaller if memory is short, with progress messages, and the figures afterwards.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_video::VideoFrameRef;
+use gst_video::prelude::*;
+use style_engine_interface::Progress;
+
+use super::engine::{Engine, EngineError};
+use super::errors::engine_message;
+use super::imp::{CAT, StyleTransfer};
+use super::state::State;
+
+/// The interval of progress messages for a first frame that takes long.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// If memory is short, frames are painted at a smaller size, whose longer side is at least this, in pixels.
+const MIN_SIDE: i32 = 64;
+
+impl StyleTransfer {
+    /// Paints a frame. Returns the time that it took in the engine.
+    pub(super) fn paint(
+        &self,
+        state: &mut State,
+        input: &VideoFrameRef<&gst::BufferRef>,
+        output: &mut VideoFrameRef<&mut gst::BufferRef>,
+    ) -> Result<Duration, gst::FlowError> {
+        let limits = state.time_limits();
+        let State { engine: Some(engine), frames: Some(frames), settings, max_size, .. } = state else {
+            return Err(gst::FlowError::NotNegotiated);
+        };
+        let mut report = FirstFrame::default();
+        let mut on_progress = |progress: Progress| {
+            gst::debug!(CAT, imp = self, "step {} of {}, loss {:.6}", progress.step, progress.steps, progress.loss);
+            if progress.is_first {
+                report.update(self, &progress);
+            }
+            !self.stopping.load(Ordering::Relaxed)
+        };
+        let mut painted = frames.stylize(engine, limits, &mut on_progress, input, output);
+        while let Err(EngineError::OutOfMemory(reason)) = &painted
+            && let Some(smaller) = smaller(max_size.unwrap_or(settings.size), longer_side(input))
+        {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{reason}; painting at {smaller} pixels"));
+            *max_size = Some(smaller);
+            painted = settings
+                .apply(engine, *max_size)
+                .and_then(|()| frames.stylize(engine, limits, &mut on_progress, input, output));
+        }
+        report.end(self);
+        painted.map_err(|error| match error {
+            EngineError::Stopped(_) => gst::FlowError::Flushing,
+            error => {
+                self.post_error_message(engine_message(error));
+                gst::FlowError::Error
+            }
+        })
+    }
+
+    /// Keeps the figures of a painted frame, which took `took`, and posts those that others wait for.
+    pub(super) fn record(&self, state: &mut State, took: Duration, in_engine: Duration) {
+        state.painted = state.painted.saturating_add(1);
+        state.took = took;
+        state.other_work = took.saturating_sub(in_engine);
+        let has_changed = {
+            let mut shown = self.shown();
+            shown.statistics = state.engine.as_mut().map(Engine::statistics).unwrap_or_default();
+            shown.latency.record(gst::ClockTime::try_from(took).unwrap_or(gst::ClockTime::MAX))
+        };
+        if has_changed && state.is_live == Some(true) {
+            self.post_latency();
+        }
+        let interval = u64::from(state.settings.stats_interval);
+        if interval > 0 && state.painted.is_multiple_of(interval) {
+            let message = gst::message::Element::builder(self.shown().stats()).src(&*self.obj()).build();
+            // An element outside of a pipeline has no bus.
+            let _ = self.obj().post_message(message);
+        }
+    }
+
+    fn post_progress(&self, kind: gst::ProgressType, text: &str) {
+        // An element outside of a pipeline has no bus.
+        let message = gst::message::Progress::builder(kind, "first-frame", text).src(&*self.obj()).build();
+        let _ = self.obj().post_message(message);
+    }
+}
+
+/// The progress messages of a first frame that takes long.
+struct FirstFrame {
+    last_post: Instant,
+    is_posted: bool,
+}
+
+impl Default for FirstFrame {
+    fn default() -> Self {
+        Self { last_post: Instant::now(), is_posted: false }
+    }
+}
+
+impl FirstFrame {
+    fn update(&mut self, element: &StyleTransfer, progress: &Progress) {
+        if self.last_post.elapsed() < PROGRESS_INTERVAL {
+            return;
+        }
+        let kind = if self.is_posted { gst::ProgressType::Continue } else { gst::ProgressType::Start };
+        (self.last_post, self.is_posted) = (Instant::now(), true);
+        element.post_progress(kind, &format!("painting the first frame: step {} of {}", progress.step, progress.steps));
+    }
+
+    fn end(&self, element: &StyleTransfer) {
+        if self.is_posted {
+            element.post_progress(gst::ProgressType::Complete, "painted the first frame");
+        }
+    }
+}
+
+fn longer_side(frame: &VideoFrameRef<&gst::BufferRef>) -> i32 {
+    i32::try_from(frame.width().max(frame.height())).unwrap_or(i32::MAX)
+}
+
+/// Half the longer side at which a frame was painted, if that is not too small.
+fn smaller(size: i32, frame: i32) -> Option<i32> {
+    let painted = if size <= 0 { frame } else { size.min(frame) };
+    Some(painted / 2).filter(|&smaller| smaller >= MIN_SIDE)
+}
+
+#[cfg(test)]
+mod tests {
+    use gst::glib;
+    use gst_video::subclass::prelude::*;
+    use gst_video::{VideoFormat, VideoInfo};
+
+    use super::super::engine::small;
+    use super::*;
+
+    /// Sets the size of frames.
+    fn set_caps(element: &StyleTransfer, width: u32, height: u32) -> VideoInfo {
+        let info = VideoInfo::builder(VideoFormat::Rgba, width, height).build().unwrap();
+        let caps = info.to_caps().unwrap();
+        element.set_info(&caps, &info, &caps, &info).unwrap();
+        info
+    }
+
+    /// Paints a frame; the size that the engine was given.
+    fn paint(element: &StyleTransfer, info: &VideoInfo) -> i32 {
+        element.follow_settings(&mut element.state());
+        let [input, mut output] = [(); 2].map(|()| gst::Buffer::with_size(info.size()).unwrap());
+        let input = VideoFrameRef::from_buffer_ref_readable(&input, info).unwrap();
+        let mut output = VideoFrameRef::from_buffer_ref_writable(output.get_mut().unwrap(), info).unwrap();
+        element.transform_frame(&input, &mut output).unwrap();
+        small::size(element.state().engine.as_ref().unwrap())
+    }
+
+    #[test]
+    fn after_out_of_memory_a_smaller_size_stays_until_new_caps_or_a_new_size() {
+        gst::init().unwrap();
+        let object = glib::Object::new::<super::super::StyleTransfer>();
+        let element = object.imp();
+        element.state().engine = Some(small::engine());
+        let large = set_caps(element, 400, 300);
+        assert_eq!(paint(element, &large), 100);
+        object.set_property("strength", 0.5);
+        assert_eq!(paint(element, &large), 100);
+        object.set_property("size", 300);
+        assert_eq!(paint(element, &large), 75);
+        let small = set_caps(element, 80, 60);
+        assert_eq!(paint(element, &small), 300);
+    }
+}

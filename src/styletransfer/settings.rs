@@ -1,0 +1,141 @@
+//! The values of the writable properties, and their conversion to the engine's parameters and time limits.
+
+use std::time::Duration;
+
+use style_engine_interface::Parameters;
+
+use super::engine::{Engine, EngineError, TimeLimits};
+use super::{Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
+
+/// The time for the first frame of a live scene, if no other is set: painted in less, it would not show the style.
+const FIRST_FRAME_TIME: Duration = Duration::from_millis(500);
+
+/// The writable properties.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub(super) style: String,
+    pub(super) style_blend: String,
+    pub(super) weights: String,
+    pub(super) device: String,
+    pub(super) recipe: Recipe,
+    pub(super) content_layers: String,
+    pub(super) style_layers: String,
+    pub(super) content_weight: f64,
+    pub(super) style_weight: f64,
+    pub(super) tv_weight: f64,
+    pub(super) temporal_weight: f64,
+    pub(super) style_loss: StyleLoss,
+    pub(super) optimizer: Optimizer,
+    pub(super) learning_rate: f64,
+    pub(super) iterations: i32,
+    pub(super) first_iterations: i32,
+    pub(super) max_frame_time: f64,
+    pub(super) warm_start: WarmStart,
+    pub(super) scene_threshold: f64,
+    pub(super) size: i32,
+    pub(super) style_scale: f64,
+    pub(super) pooling: Pooling,
+    pub(super) precision: Precision,
+    pub(super) original_colors: OriginalColors,
+    pub(super) strength: f64,
+    pub(super) seed: u64,
+    pub(super) stats_interval: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let engine = Parameters::default();
+        Self {
+            style: String::new(),
+            style_blend: String::new(),
+            weights: String::new(),
+            device: "auto".into(),
+            recipe: Recipe::default(),
+            content_layers: String::new(),
+            style_layers: String::new(),
+            content_weight: engine.content_weight,
+            style_weight: engine.style_weight,
+            tv_weight: engine.tv_weight,
+            temporal_weight: engine.temporal_weight,
+            style_loss: StyleLoss::default(),
+            optimizer: Optimizer::default(),
+            learning_rate: engine.learning_rate,
+            iterations: engine.iterations,
+            first_iterations: engine.first_iterations,
+            max_frame_time: -1.0,
+            warm_start: WarmStart::default(),
+            scene_threshold: engine.scene_threshold,
+            size: engine.size,
+            style_scale: engine.style_scale,
+            pooling: Pooling::default(),
+            precision: Precision::default(),
+            original_colors: OriginalColors::default(),
+            strength: engine.strength,
+            seed: engine.seed,
+            stats_interval: 0,
+        }
+    }
+}
+
+impl Settings {
+    fn parameters(&self) -> Parameters {
+        Parameters {
+            recipe: self.recipe as u32,
+            content_weight: self.content_weight,
+            style_weight: self.style_weight,
+            tv_weight: self.tv_weight,
+            temporal_weight: self.temporal_weight,
+            style_loss: self.style_loss as u32,
+            optimizer: self.optimizer as u32,
+            learning_rate: self.learning_rate,
+            first_iterations: self.first_iterations,
+            iterations: self.iterations,
+            warm_start: self.warm_start as u32,
+            scene_threshold: self.scene_threshold,
+            size: self.size,
+            style_scale: self.style_scale,
+            pooling: self.pooling as u32,
+            precision: self.precision as u32,
+            original_colors: self.original_colors as u32,
+            strength: self.strength,
+            seed: self.seed,
+        }
+    }
+
+    /// The maximum time for a frame; `duration` is that of frames, if it is known.
+    pub(super) fn time_limit(&self, is_live: bool, duration: Option<gst::ClockTime>) -> Option<Duration> {
+        match self.max_frame_time {
+            ..0.0 => duration.filter(|_| is_live).map(Duration::from),
+            0.0 => None,
+            limit => Some(milliseconds(limit)),
+        }
+    }
+
+    /// The maximum times for frames, of which `other_work` is spent outside of the engine.
+    pub(super) fn time_limits(
+        &self,
+        is_live: bool,
+        duration: Option<gst::ClockTime>,
+        other_work: Duration,
+    ) -> TimeLimits {
+        let frame = self.time_limit(is_live, duration);
+        let first_frame =
+            frame.map(|limit| if self.max_frame_time < 0.0 { limit.max(FIRST_FRAME_TIME) } else { limit });
+        // One step is taken even if the time is over.
+        let within = |limit: Duration| limit.saturating_sub(other_work).max(Duration::from_micros(1));
+        TimeLimits { frame: frame.map(within), first_frame: first_frame.map(within) }
+    }
+
+    /// Passes the settings to the engine, with a size of at most `max_size`.
+    pub(super) fn apply(&self, engine: &mut Engine, max_size: Option<i32>) -> Result<(), EngineError> {
+        let mut parameters = self.parameters();
+        if let Some(max) = max_size {
+            parameters.size = if parameters.size <= 0 { max } else { parameters.size.min(max) };
+        }
+        engine.set_parameters(&parameters, &self.content_layers, &self.style_layers)
+    }
+}
+
+fn milliseconds(milliseconds: f64) -> Duration {
+    Duration::try_from_secs_f64(milliseconds.max(0.0) / 1e3).unwrap_or(Duration::MAX)
+}

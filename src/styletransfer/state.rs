@@ -1,0 +1,148 @@
+//! The running element: the engine, and how it follows the settings, the source and the stream's time.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_base::prelude::*;
+
+use super::engine::{Engine, EngineError, Rgba, TimeLimits};
+use super::imp::StyleTransfer;
+use super::rgba::RgbaFrames;
+use super::settings::Settings;
+use super::style_image;
+
+/// After a jump in time of more than this, a frame does not continue the last one.
+const GAP: gst::ClockTime = gst::ClockTime::SECOND;
+
+/// The state of a started element.
+#[derive(Default)]
+pub struct State {
+    pub(super) engine: Option<Engine>,
+    /// The settings that the engine follows.
+    pub(super) settings: Settings,
+    pub(super) frames: Option<RgbaFrames>,
+    /// The longer side at which memory suffices, after it was short at the size that was set.
+    pub(super) max_size: Option<i32>,
+    /// The duration of frames, if they have one.
+    pub(super) duration: Option<gst::ClockTime>,
+    /// Whether the source is live, once it was queried.
+    pub(super) is_live: Option<bool>,
+    /// The time that the last frame took.
+    pub(super) took: Duration,
+    /// The part of it outside of the engine.
+    pub(super) other_work: Duration,
+    /// Frames painted.
+    pub(super) painted: u64,
+    /// The timestamp at which the next frame is due.
+    pub(super) expected: Option<gst::ClockTime>,
+}
+
+impl State {
+    /// Makes the next frame a first one.
+    pub(super) fn reset(&mut self) {
+        self.expected = None;
+        if let Some(engine) = &mut self.engine {
+            engine.reset();
+        }
+    }
+
+    /// Returns to the size that was set, after memory was short for other frames.
+    pub(super) fn reset_max_size(&mut self) -> Result<(), EngineError> {
+        match (self.max_size.take(), &mut self.engine) {
+            (Some(_), Some(engine)) => self.settings.apply(engine, None),
+            _ => Ok(()),
+        }
+    }
+
+    /// The maximum times for the next frame.
+    pub(super) fn time_limits(&self) -> TimeLimits {
+        self.settings.time_limits(self.is_live == Some(true), self.duration, self.other_work)
+    }
+
+    /// Forgets the last result if the stream jumps. Frames that were dropped while the last one was painted are no jump.
+    pub(super) fn follow_time(&mut self, buffer: &gst::BufferRef) {
+        let Some(pts) = buffer.pts() else { return };
+        let gap = GAP.saturating_add(self.took.try_into().unwrap_or(gst::ClockTime::MAX));
+        if self.expected.is_some_and(|expected| pts.absdiff(expected) > gap) {
+            self.reset();
+        }
+        self.expected = Some(pts.saturating_add(buffer.duration().unwrap_or_default()));
+    }
+}
+
+impl StyleTransfer {
+    /// An engine with these settings and styles.
+    pub(super) fn open_engine(
+        &self,
+        settings: &Settings,
+        styles: &[(image::RgbaImage, f64)],
+    ) -> Result<Engine, EngineError> {
+        let weights = Some(settings.weights.as_str()).filter(|path| !path.is_empty());
+        let mut engine = Engine::open(self.plugin_file(), weights, &settings.device)?;
+        engine.set_styles(&rgba(styles))?;
+        settings.apply(&mut engine, None)?;
+        Ok(engine)
+    }
+
+    /// The plugin's own file.
+    fn plugin_file(&self) -> Option<PathBuf> {
+        self.obj().factory()?.plugin()?.filename()
+    }
+
+    /// Queries whether the source is live, once, and reports the maximum time for a frame as latency.
+    pub(super) fn follow_source(&self, state: &mut State) {
+        if state.is_live.is_some() {
+            return;
+        }
+        let mut query = gst::query::Latency::new();
+        let is_live = self.obj().sink_pad().peer_query(&mut query) && query.result().0;
+        state.is_live = Some(is_live);
+        if let Some(limit) = state.settings.time_limit(is_live, state.duration)
+            && let Ok(limit) = gst::ClockTime::try_from(limit)
+            && self.shown().latency.set(limit)
+            && is_live
+        {
+            self.post_latency();
+        }
+    }
+
+    /// Applies settings that the user changed while playing. If that fails, a warning is posted and the last ones stay.
+    pub(super) fn follow_settings(&self, state: &mut State) {
+        let settings = self.settings();
+        if settings == state.settings {
+            return;
+        }
+        let Some(engine) = &mut state.engine else { return };
+        let styles = |settings: &Settings| (settings.style.clone(), settings.style_blend.clone());
+        if styles(&settings) != styles(&state.settings) {
+            let message = match style_image::read_all(&settings.style, &settings.style_blend) {
+                Ok(styles) => engine.set_styles(&rgba(&styles)).err().map(|error| error.to_string()),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(message) = message {
+                gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}; the style before it stays"));
+            }
+        }
+        if settings.size != state.settings.size {
+            state.max_size = None;
+        }
+        if let Err(error) = settings.apply(engine, state.max_size) {
+            let message = format!("{error}; the settings before stay");
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
+        }
+        state.settings = settings;
+    }
+}
+
+/// The styles as the engine takes them.
+fn rgba(styles: &[(image::RgbaImage, f64)]) -> Vec<(Rgba<'_>, f64)> {
+    let mut pictures = Vec::with_capacity(styles.len());
+    for (image, share) in styles {
+        let (width, height) = image.dimensions();
+        let stride = (width as usize).saturating_mul(4);
+        pictures.push((Rgba { data: image, width, height, stride, is_deep: false }, *share));
+    }
+    pictures
+}
