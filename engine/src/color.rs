@@ -1,4 +1,4 @@
-//! Color: keeping a frame's chroma, and matching a picture's color statistics.
+//! Color: brightness, and matching a picture's color statistics.
 
 use tch::{Kind, Tensor};
 
@@ -10,16 +10,15 @@ const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 /// Added to variances, so that a picture of a single color does not cause a division by zero.
 const MIN_VARIANCE: f64 = 1e-5;
 
-/// `painted` with the chroma of `content`, both `(1, 3, H, W)` in 0..1: only brightness is repainted.
-pub fn keep_chroma(painted: &Tensor, content: &Tensor) -> Result<Tensor> {
-    let brighter = gray(&painted.f_sub(content)?)?;
-    Ok(content.f_add(&brighter)?.f_clamp(0.0, 1.0)?)
-}
-
 /// The brightness of RGB values, `(N, 3, H, W) -> (N, 1, H, W)`.
 pub fn gray(colors: &Tensor) -> Result<Tensor> {
     let weights = Tensor::f_from_slice(&LUMA)?.f_view([1, 3, 1, 1])?.f_to_device(colors.device())?;
     Ok(colors.f_mul(&weights)?.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?)
+}
+
+/// The brightness of a color, in its own range.
+pub(crate) fn luma(color: [f32; 3]) -> f32 {
+    color.iter().zip(LUMA).map(|(value, weight)| value * weight).sum()
 }
 
 /// The mean, `(3, 1)`, and covariance, `(3, 3)`, of a picture's colors.

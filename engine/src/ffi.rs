@@ -9,9 +9,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use style_engine_interface::{self as interface, OnProgress, Parameters, Picture, Progress, Statistic, Status, Table};
-use tch::{Kind, Tensor};
+use tch::Device;
 
 use crate::error::tells_of_memory;
+use crate::frame::{Depth, Frame};
 use crate::parallel::WaitPolicy;
 use crate::session::{Session, Step};
 use crate::{Error, Result, memory};
@@ -99,8 +100,8 @@ unsafe extern "C" fn set_styles(
         };
         let style = |(picture, &weight): (&Picture, &f64)| {
             // SAFETY: the interface asks for pictures whose rows can be read.
-            let (rgb, _) = unsafe { tensors(picture) }?;
-            Ok((rgb, weight))
+            let picture = unsafe { frame(picture) }?;
+            Ok((picture.colors(picture.size(), Device::Cpu)?, weight))
         };
         let styles = pictures.iter().zip(weights).map(style).collect::<Result<Vec<_>>>()?;
         handle.session.set_styles(&styles)
@@ -124,7 +125,7 @@ unsafe extern "C" fn set_parameters(
 
 unsafe extern "C" fn stylize(
     session: *mut interface::Session,
-    frame: *const Picture,
+    picture: *const Picture,
     result: *mut u8,
     max_milliseconds: f64,
     max_first_milliseconds: f64,
@@ -132,8 +133,8 @@ unsafe extern "C" fn stylize(
     caller: *mut c_void,
 ) -> Status {
     guard(|| {
-        // SAFETY: the interface asks for a live session and picture.
-        let (Handle { session, wait_policy, .. }, frame) = unsafe { (handle(session), &*frame) };
+        // SAFETY: the interface asks for a live session.
+        let Handle { session, wait_policy, .. } = unsafe { handle(session) };
         let limit =
             |milliseconds: f64| Duration::try_from_secs_f64(milliseconds / 1e3).ok().filter(|limit| !limit.is_zero());
         session.set_time_limits(limit(max_milliseconds), limit(max_first_milliseconds));
@@ -147,13 +148,11 @@ unsafe extern "C" fn stylize(
             // SAFETY: the function that the caller gave, with the caller's pointer.
             unsafe { on_progress(caller, &progress) }
         };
-        let mut work = || {
-            // SAFETY: the interface asks for a picture whose rows can be read.
-            let (rgb, alpha) = unsafe { tensors(frame) }?;
-            let painted = session.stylize(&rgb, &mut report)?;
-            // SAFETY: the interface asks for a result with the frame's size and stride.
-            unsafe { write(&painted, &alpha, frame, result) }
-        };
+        // SAFETY: the interface asks for a picture whose rows can be read.
+        let frame = unsafe { frame(&*picture) }?;
+        // SAFETY: the interface asks for a result with the frame's size and stride.
+        let result = unsafe { std::slice::from_raw_parts_mut(result, frame.data().len()) };
+        let mut work = || session.stylize(&frame, result, &mut report);
         match wait_policy {
             Some(policy) => policy.frame(work),
             None => work(),
@@ -243,98 +242,20 @@ unsafe fn handle<'a>(session: *mut interface::Session) -> &'a mut Handle {
     unsafe { &mut *session.cast::<Handle>() }
 }
 
-/// How a picture's samples are stored.
-#[derive(Clone, Copy)]
-enum Samples {
-    Bits8,
-    Bits16,
-}
-
-impl Samples {
-    fn of(picture: &Picture) -> Result<Self> {
-        match picture.bits {
-            8 => Ok(Self::Bits8),
-            16 => Ok(Self::Bits16),
-            bits => Err(Error::Settings(format!("a picture's samples have 8 or 16 bits, not {bits}"))),
-        }
-    }
-
-    /// Bytes of a row's pixels.
-    fn row_bytes(self, picture: &Picture) -> usize {
-        let pixel = match self {
-            Self::Bits8 => 4,
-            Self::Bits16 => 8,
-        };
-        (picture.width as usize).saturating_mul(pixel)
-    }
-
-    /// The kind of a tensor that holds them: libtorch has few operations for unsigned 16 bits.
-    fn kind(self) -> Kind {
-        match self {
-            Self::Bits8 => Kind::Uint8,
-            Self::Bits16 => Kind::Int16,
-        }
-    }
-
-    /// Samples as numbers in 0..1.
-    fn to_unit(self, samples: &Tensor) -> Result<Tensor> {
-        Ok(match self {
-            Self::Bits8 => samples.f_to_kind(Kind::Float)?.f_div_scalar(255)?,
-            Self::Bits16 => {
-                samples.f_to_kind(Kind::Int)?.f_bitwise_and(0xffff)?.f_to_kind(Kind::Float)?.f_div_scalar(65535)?
-            }
-        })
-    }
-
-    /// Numbers in 0..1 as samples.
-    fn quantize(self, numbers: &Tensor) -> Result<Tensor> {
-        Ok(match self {
-            Self::Bits8 => numbers.f_mul_scalar(255)?.f_round()?.f_to_kind(Kind::Uint8)?,
-            Self::Bits16 => numbers.f_mul_scalar(65535)?.f_round()?.f_to_kind(Kind::Int)?.f_to_kind(Kind::Int16)?,
-        })
-    }
-}
-
-/// A picture's colors, `(1, 3, H, W)` in 0..1, and its alpha, `(H, W, 1)` in the samples' own kind.
+/// The pixels of a picture.
 ///
 /// # Safety
-/// Each of the picture's rows can be read.
-unsafe fn tensors(picture: &Picture) -> Result<(Tensor, Tensor)> {
-    let (width, height) = (picture.width as usize, picture.height as usize);
-    if width == 0 || height == 0 {
-        return Err(Error::EmptyPicture(picture.width, picture.height));
-    }
-    let samples = Samples::of(picture)?;
-    let row_bytes = samples.row_bytes(picture);
-    let mut bytes = Vec::with_capacity(row_bytes.saturating_mul(height));
-    for row in 0..height {
-        // SAFETY: by this function's contract.
-        bytes.extend_from_slice(unsafe {
-            std::slice::from_raw_parts(picture.data.add(row.saturating_mul(picture.stride)), row_bytes)
-        });
-    }
-    let rgba = Tensor::f_from_data_size(&bytes, &[height as i64, width as i64, 4], samples.kind())?;
-    let rgb = rgba.f_narrow(2, 0, 3)?.f_permute([2, 0, 1])?.f_unsqueeze(0)?;
-    Ok((samples.to_unit(&rgb)?.f_contiguous()?, rgba.f_narrow(2, 3, 1)?))
-}
-
-/// Writes colors and alpha, as from [`tensors`], as rows like those of `frame`.
-///
-/// # Safety
-/// `result` has room for the frame's rows at the frame's stride.
-unsafe fn write(rgb: &Tensor, alpha: &Tensor, frame: &Picture, result: *mut u8) -> Result<()> {
-    let samples = Samples::of(frame)?;
-    let rgb = samples.quantize(rgb)?.f_squeeze_dim(0)?.f_permute([1, 2, 0])?;
-    let rgba = Tensor::f_cat(&[&rgb, alpha], 2)?.f_contiguous()?;
-    let row_bytes = samples.row_bytes(frame);
-    let mut bytes = vec![0; row_bytes.saturating_mul(frame.height as usize)];
-    rgba.f_copy_data_u8(&mut bytes, rgba.numel())?;
-    for (row, pixels) in bytes.chunks_exact(row_bytes).enumerate() {
-        let begin = row.saturating_mul(frame.stride);
-        // SAFETY: by this function's contract.
-        unsafe { std::ptr::copy_nonoverlapping(pixels.as_ptr(), result.add(begin), pixels.len()) };
-    }
-    Ok(())
+/// Each of the picture's rows can be read, as long as the frame is in use.
+unsafe fn frame<'a>(picture: &Picture) -> Result<Frame<'a>> {
+    let depth = match picture.bits {
+        8 => Depth::Bits8,
+        16 => Depth::Bits16,
+        bits => return Err(Error::Settings(format!("a picture's samples have 8 or 16 bits, not {bits}"))),
+    };
+    let size = [picture.height, picture.width].map(|side| side as usize);
+    // SAFETY: by this function's contract.
+    let data = unsafe { std::slice::from_raw_parts(picture.data, Frame::bytes(size, picture.stride, depth)) };
+    Frame::new(data, size, picture.stride, depth)
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod device;
 mod error;
 mod ffi;
 pub mod flow;
+pub mod frame;
 pub mod losses;
 pub mod memory;
 pub mod networks;

@@ -7,6 +7,7 @@ use style_engine_interface::{Parameters, warm_start};
 use tch::{Device, Kind, Tensor};
 
 use crate::auto_size::AutoSize;
+use crate::frame::Frame;
 use crate::losses::TemporalConstraint;
 use crate::networks::builtin;
 use crate::networks::vgg::Vgg;
@@ -14,7 +15,7 @@ use crate::output::{finish, working_size};
 use crate::painters::OptimizingPainter;
 use crate::progress::ProgressReporter;
 pub use crate::progress::Step;
-use crate::size::{resize, size_of};
+use crate::size::size_of;
 pub use crate::statistics::FrameStatistics;
 use crate::warm_start::{Motion, Painted, STEPS_TO_CONVERGE, unchanged};
 use crate::{Error, Result, device, memory, weights};
@@ -145,48 +146,65 @@ impl Session {
         self.previous = None;
     }
 
-    /// Repaints a frame, `(1, 3, H, W)` in 0..1 as is the result. `report` hears of each step; if it returns false, the
-    /// frame is given up.
-    pub fn stylize(&mut self, frame: &Tensor, report: &mut dyn FnMut(&Step) -> bool) -> Result<Tensor> {
-        self.stylize_along(frame, None, report)
+    /// Repaints a frame into `result`, in rows like the frame's. `report` hears of each step; if it returns false, the frame
+    /// is given up.
+    pub fn stylize(&mut self, frame: &Frame, result: &mut [u8], report: &mut dyn FnMut(&Step) -> bool) -> Result<()> {
+        let begin = Instant::now();
+        let size = working_size(frame.size(), self.longer_side(frame.size()));
+        let content = frame.colors(size, self.vgg().device)?;
+        let mut progress = ProgressReporter::new(report);
+        let painted = self.paint_frame(&content, None, &mut progress)?;
+        finish(&painted.picture, &content, frame, &self.parameters, result)?;
+        self.end_frame(painted, &progress, begin)
     }
 
-    /// The same with a known motion: the flow from this frame to the one before, and back, as [`crate::flow::between`] gives
-    /// it, at the size that frames are optimized at.
-    pub fn stylize_along(
+    /// Repaints a picture, `(1, 3, H, W)` in 0..1 as is the result, at its own size: `size`, `strength` and
+    /// `original-colors=luma` do not apply. `flow` is the flow from this picture to the one before, and back, as
+    /// [`crate::flow::between`] gives it, if it is known. `report` as in [`Self::stylize`].
+    pub fn paint(
         &mut self,
-        frame: &Tensor,
+        picture: &Tensor,
         flow: Option<[Tensor; 2]>,
         report: &mut dyn FnMut(&Step) -> bool,
     ) -> Result<Tensor> {
         let begin = Instant::now();
+        let content = picture.f_to_device(self.vgg().device)?.f_contiguous()?;
+        let mut progress = ProgressReporter::new(report);
+        let painted = self.paint_frame(&content, flow, &mut progress)?;
+        let result = painted.picture.f_to_device(Device::Cpu)?;
+        self.end_frame(painted, &progress, begin)?;
+        Ok(result)
+    }
+
+    /// Paints a frame from its content.
+    fn paint_frame(
+        &mut self,
+        content: &Tensor,
+        flow: Option<[Tensor; 2]>,
+        progress: &mut ProgressReporter,
+    ) -> Result<Painted> {
         let _no_gradients = tch::no_grad_guard();
         if self.painter.styles.is_empty() {
             return Err(Error::NoStyle);
         }
-        // Planes: work on three interleaved channels is slow.
-        let frame = frame.f_to_device(self.vgg().device)?.f_contiguous()?;
-        let longest = self.longer_side(size_of(&frame)?);
-        let content = resize(&frame, working_size(size_of(&frame)?, longest))?;
-        let mut progress = ProgressReporter::new(report);
-
-        let painted = match self.follow(&content, flow)? {
-            Start::Finished(painted) => painted,
-            Start::Carried(painted, constraint) => {
-                self.painter.paint_next(painted, constraint.as_ref(), &mut progress)?
-            }
+        match self.follow(content, flow)? {
+            Start::Finished(painted) => Ok(painted),
+            Start::Carried(painted, constraint) => self.painter.paint_next(painted, constraint.as_ref(), progress),
             Start::FromScratch => {
                 progress.is_first = true;
                 self.begin_change();
-                self.painter.paint_first(&content, &mut progress)?
+                self.painter.paint_first(content, progress)
             }
-        };
-        let result = finish(&painted.picture, &content, &frame, &self.parameters)?;
-        self.previous = Some(painted);
+        }
+    }
+
+    /// Keeps a painted frame and its figures.
+    fn end_frame(&mut self, painted: Painted, progress: &ProgressReporter, begin: Instant) -> Result<()> {
         self.steps_since_change = self.steps_since_change.saturating_add(progress.step);
-        self.record(&progress, size_of(&content)?, begin.elapsed());
+        self.record(progress, size_of(&painted.picture)?, begin.elapsed());
+        self.previous = Some(painted);
         memory::next_frame();
-        Ok(result)
+        Ok(())
     }
 
     /// The longer side at which to paint a frame; 0: its own.

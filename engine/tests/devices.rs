@@ -130,7 +130,7 @@ fn the_losses_of_a_film_agree_with_the_cpu() {
         session.set_parameters(parameters, "", "").unwrap();
         session.set_styles(&[(picture(9, height, width), 1.0)]).unwrap();
         film.each_ref().map(|frame| {
-            let result = session.stylize(frame, &mut |_| true).unwrap();
+            let result = session.paint(frame, None, &mut |_| true).unwrap();
             assert_eq!(result.size(), frame.size());
             let stats = session.stats();
             [stats.style_loss, stats.content_loss, stats.tv_loss]

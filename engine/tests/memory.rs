@@ -12,7 +12,7 @@ fn following_frames_allocate_no_further_memory() {
     let mut session = Session::new(None, "cpu").unwrap();
     session.set_styles(&[(picture(9, 50, 70), 1.0)]).unwrap();
     let mut show = |frame: i64| {
-        let _painted = session.stylize(&scene.narrow(3, 3 * frame, 256), &mut |_| true).unwrap();
+        let _painted = session.paint(&scene.narrow(3, 3 * frame, 256), None, &mut |_| true).unwrap();
     };
     (0..20).for_each(&mut show);
     let before = memory::taken();

@@ -115,7 +115,7 @@ fn ours(program: &Program, network: &Network) -> (Vec<f64>, f64) {
         losses.push(step.loss.double_value(&[]));
         true
     };
-    let _ = session.stylize(&content(), &mut record).unwrap();
+    let _ = session.paint(&content(), None, &mut record).unwrap();
     let stats = session.stats();
     let [content, style, tv] = program.weights;
     (losses, content * stats.content_loss + style * stats.style_loss + tv * stats.tv_loss)

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use common::{picture, scratch, write_network};
 use style_engine::Error;
+use style_engine::frame::{Depth, Frame};
 use style_engine::session::Session;
 use style_engine_interface::{Parameters, original_colors, precision, recipe};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 const FIRST: i32 = 30;
 const NEXT: i32 = 5;
@@ -25,7 +26,20 @@ fn session() -> Session {
 }
 
 fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
-    session.stylize(frame, &mut |_| true).unwrap()
+    session.paint(frame, None, &mut |_| true).unwrap()
+}
+
+/// Repaints a picture as a frame of 8 bits: its colors, `(1, 3, H, W)` in 0..1.
+fn stylize(session: &mut Session, picture: &Tensor) -> Tensor {
+    let (_, _, height, width) = picture.size4().unwrap();
+    let alpha = Tensor::ones([1, 1, height, width], (Kind::Float, Device::Cpu));
+    let rgba = (Tensor::cat(&[picture, &alpha], 1) * 255).round().to_kind(Kind::Uint8).permute([0, 2, 3, 1]);
+    let rgba = Vec::<u8>::try_from(rgba.contiguous().flatten(0, -1)).unwrap();
+    let frame = Frame::new(&rgba, [height, width].map(|side| side as usize), 4 * width as usize, Depth::Bits8).unwrap();
+    let mut result = vec![0; rgba.len()];
+    session.stylize(&frame, &mut result, &mut |_| true).unwrap();
+    let result = Tensor::from_slice(&result).view([1, height, width, 4]).permute([0, 3, 1, 2]).narrow(1, 0, 3);
+    result.to_kind(Kind::Float) / 255
 }
 
 #[test]
@@ -41,13 +55,15 @@ fn results_are_reproducible() {
 }
 
 #[test]
-fn results_have_the_frames_size_and_values_in_range() {
+fn frames_are_painted_at_the_size_that_is_set() {
     for (size, (height, width)) in [(0, (33, 47)), (24, (33, 47)), (64, (33, 47)), (0, (1, 1)), (8, (100, 3))] {
         let mut session = session();
         session.set_parameters(Parameters { size, first_iterations: 3, ..parameters() }, "", "").unwrap();
-        let result = paint(&mut session, &picture(1, height, width));
-        assert_eq!(result.size(), [1, 3, height, width]);
-        assert!(result.min().double_value(&[]) >= 0.0 && result.max().double_value(&[]) <= 1.0);
+        let longest = if size == 0 { height.max(width) } else { i64::from(size).min(height.max(width)) };
+        let frame = picture(1, height, width);
+        assert!(!stylize(&mut session, &frame).allclose(&frame, 0.0, 0.05, false));
+        let stats = session.stats();
+        assert_eq!(i64::from(stats.width.max(stats.height)), longest);
     }
 }
 
@@ -55,7 +71,7 @@ fn results_have_the_frames_size_and_values_in_range() {
 fn a_still_picture_keeps_its_paint() {
     let still = picture(1, 48, 64);
     let mut session = session();
-    let difference = |a: &Tensor, b: &Tensor| (a - b).square().mean(tch::Kind::Float).double_value(&[]);
+    let difference = |a: &Tensor, b: &Tensor| (a - b).square().mean(Kind::Float).double_value(&[]);
     let first = paint(&mut session, &still);
     let mut last = first.shallow_clone();
     for _ in 0..20 {
@@ -103,15 +119,14 @@ fn the_time_limit_limits_the_number_of_steps() {
 fn another_size_continues_the_painting() {
     let mut session = session();
     let frame = picture(1, 48, 64);
-    let first = paint(&mut session, &frame);
+    let first = stylize(&mut session, &frame);
     for (size, painted) in [(32, (32, 24)), (0, (64, 48))] {
         session.set_parameters(Parameters { size, ..parameters() }, "", "").unwrap();
-        let result = paint(&mut session, &frame);
+        let result = stylize(&mut session, &frame);
         let stats = session.stats();
         assert_eq!((stats.width, stats.height), painted);
         assert!((stats.steps as i32) < FIRST, "not from scratch: {} steps", stats.steps);
-        let [change, paint] =
-            [&first, &frame].map(|other| (&result - other).abs().mean(tch::Kind::Float).double_value(&[]));
+        let [change, paint] = [&first, &frame].map(|other| (&result - other).abs().mean(Kind::Float).double_value(&[]));
         assert!(change < 0.75 * paint, "the paint stays: a change of {change}, {paint} from the frame");
     }
 }
@@ -155,7 +170,7 @@ fn recipes_make_as_many_steps_as_their_programs() {
 fn the_progress_callback_can_stop_a_frame() {
     let mut session = session();
     let mut reported = Vec::new();
-    let result = session.stylize(&picture(1, 24, 32), &mut |step| {
+    let result = session.paint(&picture(1, 24, 32), None, &mut |step| {
         reported.push((step.step, step.steps, step.is_first));
         step.step < 3
     });
@@ -171,7 +186,7 @@ fn a_large_first_frame_is_painted_small_at_first() {
     let frame = picture(1, 40, 800);
     let losses = |session: &mut Session| {
         let mut losses = Vec::new();
-        let painted = session.stylize(&frame, &mut |step| {
+        let painted = session.paint(&frame, None, &mut |step| {
             losses.push(step.loss.double_value(&[]));
             true
         });
@@ -236,7 +251,7 @@ fn numbers_out_of_their_ranges_are_refused() {
 #[test]
 fn without_a_style_nothing_is_painted() {
     let mut session = Session::new(None, "cpu").unwrap();
-    assert!(matches!(session.stylize(&picture(1, 8, 8), &mut |_| true), Err(Error::NoStyle)));
+    assert!(matches!(session.paint(&picture(1, 8, 8), None, &mut |_| true), Err(Error::NoStyle)));
 }
 
 #[test]
@@ -261,17 +276,17 @@ fn detail_that_is_lost_at_a_smaller_size_is_restored_from_the_frame() {
     let painted = |size: i32| {
         let mut session = session();
         session.set_parameters(Parameters { size, first_iterations: 10, ..Parameters::default() }, "", "").unwrap();
-        paint(&mut session, &frame)
+        stylize(&mut session, &frame)
     };
     // The part of the brightness that a picture of half the size cannot represent.
     let detail = |x: &Tensor| {
-        let gray = x.mean_dim([1].as_slice(), true, tch::Kind::Float);
+        let gray = x.mean_dim([1].as_slice(), true, Kind::Float);
         let small = gray.adaptive_avg_pool2d([height / 2, width / 2]);
         gray - small.upsample_bilinear2d([height, width], false, None, None)
     };
-    let length = |x: &Tensor| x.square().sum(tch::Kind::Float).sqrt().double_value(&[]);
+    let length = |x: &Tensor| x.square().sum(Kind::Float).sqrt().double_value(&[]);
     let (of_frame, of_small) = (detail(&frame), detail(&painted(64)));
-    let alike = (&of_frame * &of_small).sum(tch::Kind::Float).double_value(&[]) / length(&of_frame) / length(&of_small);
+    let alike = (&of_frame * &of_small).sum(Kind::Float).double_value(&[]) / length(&of_frame) / length(&of_small);
     assert!(alike > 0.8, "the detail is not the frame's: {alike}");
     assert!(length(&of_small) > 0.8 * length(&detail(&painted(0))), "there is less detail than at the full size");
 }

@@ -48,7 +48,7 @@ fn noisy(frame: &Tensor, seed: u64, sigma: f64) -> Tensor {
 }
 
 fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
-    session.stylize(frame, &mut |_| true).unwrap()
+    session.paint(frame, None, &mut |_| true).unwrap()
 }
 
 fn difference(a: &Tensor, b: &Tensor) -> f64 {

@@ -4,13 +4,14 @@
 use tch::{Kind, Tensor};
 
 use super::cache::{Cached, cached};
+use super::dense::{NOISE, misfit, sum_of_channels};
 use super::sampling::{Filter, inside, sample, targets_from};
 use super::smoothing::smooth;
-use super::{Frame, NOISE, cat, misfit, sum_of_channels};
+use super::{Frame, cat};
 use crate::Result;
 use crate::size::size_of;
 
-/// As [`NOISE_GRADIENT`](super::NOISE_GRADIENT), for samples: they are noisier, since they are not means of several
+/// As [`NOISE_GRADIENT`](super::dense::NOISE_GRADIENT), for samples: they are noisier, since they are not means of several
 /// pixels, and their noise would bias the motion towards no change.
 const SAMPLE_NOISE_GRADIENT: f64 = 0.08;
 

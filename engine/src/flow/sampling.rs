@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::cache::{Cached, cached};
-use super::sum_of_channels;
+use super::dense::sum_of_channels;
 use crate::Result;
 use crate::size::size_of;
 

@@ -2,7 +2,7 @@
 //!
 //! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE] [weights=FILE]
 //! [device=NAME] [NAME=VALUE ...]`: the files contain R, G, B bytes without headers. `flow` has the optical flow for
-//! each frame but the first, as 32-bit floats for [`style_engine::session::Session::stylize_along`]. The flow that the
+//! each frame but the first, as 32-bit floats for [`style_engine::session::Session::paint`]. The flow that the
 //! engine finds is written to `found` in the same form.
 
 use std::collections::HashMap;
@@ -71,7 +71,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let frame = picture(frame, height, width);
         let flow =
             flows.as_mut().filter(|_| index > 0).and_then(Iterator::next).map(|bytes| flow(bytes, height, width));
-        let levels = (session.stylize_along(&frame, flow, &mut |_| true)? * 255).round();
+        let levels = (session.paint(&frame, flow, &mut |_| true)? * 255).round();
         let bytes = levels.to_kind(Kind::Uint8).squeeze_dim(0).permute([1, 2, 0]).contiguous().flatten(0, -1);
         result.write_all(&Vec::<u8>::try_from(bytes)?)?;
 

@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let warm_start = warm_start::PREVIOUS;
         let parameters = Parameters { precision, warm_start, iterations, first_iterations: 1, ..Parameters::default() };
         session.set_parameters(parameters, "", "")?;
-        let _painted = session.stylize(&frame, &mut |_| true)?;
+        let _painted = session.paint(&frame, None, &mut |_| true)?;
         Ok(session.stats().milliseconds)
     };
     // Not measured: the first frame, and a warm-up that fills caches.
