@@ -10,6 +10,9 @@ use crate::step_budget::StepBudget;
 /// left out instead. The first frame is painted at this size, as nothing is known of the device's speed.
 const MIN_SIDE: i64 = 192;
 
+/// The share of the time limit that a frame's steps should take: a frame of which much is new takes more of them.
+const SHARE: f64 = 2.0 / 3.0;
+
 /// Sides are multiples of this, in pixels.
 const GRAIN: i64 = 32;
 
@@ -38,7 +41,7 @@ impl AutoSize {
         let Some(limit) = limit else { return max };
         self.frames += 1;
         if self.frames > FRAMES
-            && let Some(pixels) = budget.pixels(steps, limit)
+            && let Some(pixels) = budget.pixels(steps, limit.mul_f64(SHARE))
         {
             let fitting = frame as f64 * (pixels / (size[0] * size[1]) as f64).sqrt();
             let side = (fitting as i64 / GRAIN * GRAIN).min(max).max(MIN_SIDE);
@@ -69,7 +72,7 @@ mod tests {
 
     /// The sides of a second's frames.
     fn second(auto: &mut AutoSize, budget: &StepBudget) -> Vec<i64> {
-        let mut sides: Vec<_> = (0..30).map(|_| auto.longer_side(FRAME, 4, Some(33 * MILLISECOND), budget)).collect();
+        let mut sides: Vec<_> = (0..30).map(|_| auto.longer_side(FRAME, 4, Some(50 * MILLISECOND), budget)).collect();
         sides.dedup();
         sides
     }

@@ -152,10 +152,13 @@ unsafe extern "C" fn stylize(
         let frame = unsafe { frame(&*picture) }?;
         // SAFETY: the interface asks for a result with the frame's size and stride.
         let result = unsafe { std::slice::from_raw_parts_mut(result, frame.data().len()) };
-        let mut work = || session.stylize(&frame, result, &mut report);
+        let mut paint = || {
+            let outcome = session.stylize(&frame, result, &mut report);
+            (outcome, session.last_work())
+        };
         match wait_policy {
-            Some(policy) => policy.frame(work),
-            None => work(),
+            Some(policy) => policy.frame(paint),
+            None => paint().0,
         }
     })
 }

@@ -26,6 +26,14 @@ use crate::{Error, Result, device, memory, weights};
 const GROWN_STYLE_LOSS: f64 = 2.1;
 const MIN_HOLD: f64 = 0.3;
 
+/// Pictures whose longer side is shorter than this, in pixels, are held less: warping blurs their strokes, which are few pixels
+/// wide, and steps must be free to sharpen them.
+const FULL_HOLD_SIDE: f64 = 480.0;
+
+/// The first frame after a cut may take as long as this number of others: a film must not stand still for longer. What there
+/// was no time for is painted in the frames that follow.
+const CUT_FRAMES: u32 = 3;
+
 /// A frame of which less than this share has changed stands still.
 const MAX_MOVING: f64 = 0.1;
 
@@ -42,6 +50,7 @@ pub struct Session {
     /// The minimum of the style loss since then.
     min_style_loss: f64,
     stats: FrameStatistics,
+    last_work: Option<f64>,
 }
 
 /// What a frame is painted from.
@@ -77,6 +86,7 @@ impl Session {
             auto_size: AutoSize::default(),
             min_style_loss: f64::INFINITY,
             stats: FrameStatistics::default(),
+            last_work: None,
         })
     }
 
@@ -101,6 +111,12 @@ impl Session {
     /// What features are computed in, in words: `f32` or `bf16`.
     pub fn precision(&self) -> &'static str {
         if self.painter.kind() == Kind::Float { "f32" } else { "bf16" }
+    }
+
+    /// The amount of work on the last frame, in any unit; none if it differs in kind from other frames: a first one, or one
+    /// that took no steps.
+    pub(crate) fn last_work(&self) -> Option<f64> {
+        self.last_work
     }
 
     /// The statistics of the last frame.
@@ -184,16 +200,20 @@ impl Session {
         progress: &mut ProgressReporter,
     ) -> Result<Painted> {
         let _no_gradients = tch::no_grad_guard();
+        self.last_work = None;
         if self.painter.styles.is_empty() {
             return Err(Error::NoStyle);
         }
+        let is_cut = self.previous.is_some();
         match self.follow(content, flow)? {
             Start::Finished(painted) => Ok(painted),
             Start::Carried(painted, constraint) => self.painter.paint_next(painted, constraint.as_ref(), progress),
             Start::FromScratch => {
                 progress.is_first = true;
                 self.begin_change();
-                self.painter.paint_first(content, progress)
+                let OptimizingPainter { first_time_limit: first, time_limit: next, .. } = self.painter;
+                let limit = if is_cut { first.min(next.map(|limit| CUT_FRAMES * limit)) } else { first };
+                self.painter.paint_first(content, limit, progress)
             }
         }
     }
@@ -227,6 +247,9 @@ impl Session {
         (self.stats.width, self.stats.height) = (width as u32, height as u32);
         self.stats.steps = progress.step;
         self.stats.milliseconds = took.as_secs_f64() * 1e3;
+        // All other work on a frame takes about as long as a step.
+        let is_usual = progress.step > 0 && !progress.is_first;
+        self.last_work = is_usual.then(|| (height * width) as f64 * f64::from(progress.step + 1));
         if progress.step > 0 {
             self.painter.budget.learn_rest(height * width, took.saturating_sub(progress.stepping));
         }
@@ -272,7 +295,10 @@ impl Session {
 
     /// What holds a frame to the last result, warped by `motion`.
     fn constraint(&self, warped: &Painted, motion: Motion) -> Result<TemporalConstraint> {
-        let weight = self.painter.recipe().temporal_weight * held_share(self.stats.style_loss, self.min_style_loss);
+        let size = size_of(&warped.picture)?;
+        let weight = self.painter.recipe().temporal_weight
+            * (size[0].max(size[1]) as f64 / FULL_HOLD_SIDE).min(1.0)
+            * held_share(self.stats.style_loss, self.min_style_loss);
         let warped = self.painter.variable_of(&warped.picture)?;
         Ok(TemporalConstraint { warped, weight_map: motion.visible, fixed: motion.still, weight })
     }

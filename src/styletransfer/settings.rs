@@ -7,6 +7,10 @@ use style_engine_interface::Parameters;
 use super::engine::{Engine, EngineError, TimeLimits};
 use super::{Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
 
+/// The maximum time for a frame of a live source, if no other is set, in durations of a frame. The engine chooses a size at
+/// which most frames take less than one duration; where much is new, more steps are worth a frame that is left out.
+const LIVE_FRAME_TIME: f64 = 1.5;
+
 /// The time for the first frame of a live scene, if no other is set: painted in less, it would not show the style.
 const FIRST_FRAME_TIME: Duration = Duration::from_millis(500);
 
@@ -105,7 +109,7 @@ impl Settings {
     /// The maximum time for a frame; `duration` is that of frames, if it is known.
     pub(super) fn time_limit(&self, is_live: bool, duration: Option<gst::ClockTime>) -> Option<Duration> {
         match self.max_frame_time {
-            ..0.0 => duration.filter(|_| is_live).map(Duration::from),
+            ..0.0 => duration.filter(|_| is_live).map(|duration| Duration::from(duration).mul_f64(LIVE_FRAME_TIME)),
             0.0 => None,
             limit => Some(milliseconds(limit)),
         }

@@ -159,7 +159,12 @@ impl OptimizingPainter {
     }
 
     /// Paints from the content alone: small at first, then ever larger, as the recipe says and there is time.
-    pub fn paint_first(&mut self, content: &Tensor, progress: &mut ProgressReporter) -> Result<Painted> {
+    pub fn paint_first(
+        &mut self,
+        content: &Tensor,
+        time: Option<Duration>,
+        progress: &mut ProgressReporter,
+    ) -> Result<Painted> {
         self.match_colors(content, true)?;
         let begin = Instant::now();
         progress.steps = self.recipe.first_iterations;
@@ -168,7 +173,7 @@ impl OptimizingPainter {
         let method = self.recipe.method;
         let mut painted: Option<Painted> = None;
         for (size, share) in sizes.into_iter().zip(shares) {
-            let time = self.first_time_limit.map(|limit| limit.saturating_sub(begin.elapsed()));
+            let time = time.map(|limit| limit.saturating_sub(begin.elapsed()));
             let pixels = size.iter().product();
             let fitting = self.budget.fit(share, pixels, pixels, time);
             // At the smallest size a step is taken in any case.

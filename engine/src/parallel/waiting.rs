@@ -9,48 +9,71 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
 use tch::{Device, Kind, Tensor};
 
-/// The time between two frames whose context switches are counted.
+/// The time between trials of the other way to wait. While threads sleep it doubles with each trial in vain, up to the second
+/// value: a frame with threads that spin may take ten times as long.
 const INTERVAL: Duration = Duration::from_secs(1);
+const MAX_INTERVAL: Duration = Duration::from_secs(16);
 
-/// More involuntary context switches per second than this, of threads that sleep while they wait, mean that others need the
-/// processors. On an idle machine of two processors there were 50, beside one busy thread from 3000 to 8000.
-const CONTENTION: f64 = 500.0;
+/// The other way must take less than this share of a frame's time.
+const GAIN: f64 = 0.9;
 
 /// An operation on this number of values runs on all of libtorch's threads.
 const LARGE: i64 = 1 << 20;
 
-/// Makes threads spin on an idle machine and sleep on a busy one. Once per interval a frame is painted with threads that
-/// sleep: threads that spin are rarely interrupted, even on a busy machine.
-#[derive(Default)]
+/// Makes threads spin or sleep, whichever is faster. Now and then a frame is painted the other way, and its time compared.
 pub(crate) struct WaitPolicy {
     /// Teams of threads that make the others sleep, if they must.
     idle: Option<IdleTeams>,
-    /// When the last frame was measured.
-    measured: Option<Instant>,
+    /// The seconds per work of the last frame.
+    cost: Option<f64>,
+    next_trial: Instant,
+    interval: Duration,
 }
 
-impl WaitPolicy {
-    /// Runs a frame's work on the CPU.
-    pub fn frame<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        if self.measured.is_some_and(|last| last.elapsed() < INTERVAL) {
-            return work();
-        }
-        let idle = self.idle.take().unwrap_or_else(IdleTeams::new);
-        let (begin, before) = (Instant::now(), involuntary_switches());
-        let result = work();
-        let switches = (involuntary_switches() - before) as f64 / begin.elapsed().as_secs_f64();
-        self.idle = (switches > CONTENTION).then_some(idle);
-        self.measured = Some(Instant::now());
-        result
+impl Default for WaitPolicy {
+    fn default() -> Self {
+        Self { idle: None, cost: None, next_trial: Instant::now() + INTERVAL, interval: INTERVAL }
     }
 }
 
-/// The involuntary context switches of this process's threads until now.
-fn involuntary_switches() -> i64 {
-    getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| usage.involuntary_context_switches())
+impl WaitPolicy {
+    /// Paints a frame on the CPU. `paint` returns its result, and the amount of work if it is comparable to other frames'.
+    pub fn frame<T>(&mut self, paint: impl FnOnce() -> (T, Option<f64>)) -> T {
+        let is_trial = self.cost.is_some() && Instant::now() >= self.next_trial;
+        let before = is_trial.then(|| self.change());
+        let begin = Instant::now();
+        let (result, work) = paint();
+        let cost = work.map(|work| begin.elapsed().as_secs_f64() / work);
+        match before {
+            Some(before) => self.judge(before, cost),
+            None => self.cost = cost.or(self.cost),
+        }
+        result
+    }
+
+    /// Changes to the other way to wait. Returns the teams of the way before.
+    fn change(&mut self) -> Option<IdleTeams> {
+        let other = if self.idle.is_none() { Some(IdleTeams::new()) } else { None };
+        std::mem::replace(&mut self.idle, other)
+    }
+
+    /// Keeps the other way if its frame took less time.
+    fn judge(&mut self, before: Option<IdleTeams>, cost: Option<f64>) {
+        let (Some(cost), Some(last)) = (cost, self.cost) else {
+            // The next frame may be comparable.
+            self.idle = before;
+            return;
+        };
+        if cost < GAIN * last {
+            (self.cost, self.interval) = (Some(cost), INTERVAL);
+        } else {
+            self.interval = if before.is_some() { (2 * self.interval).min(MAX_INTERVAL) } else { INTERVAL };
+            self.idle = before;
+        }
+        self.next_trial = Instant::now() + self.interval;
+    }
 }
 
 /// Teams of libtorch's threads that sleep: together with the working team, more threads than processors.
@@ -82,30 +105,36 @@ fn idle_team() -> Option<Sender<()>> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use super::*;
 
+    /// Paints frames, every second one of which is a trial. One with threads that spin takes `spinning` milliseconds, another
+    /// one `sleeping`. Returns whether threads sleep at the end.
+    fn sleeps_after(policy: &mut WaitPolicy, spinning: u64, sleeping: u64) -> bool {
+        for is_trial in [false, true, false, true] {
+            policy.next_trial = Instant::now() + if is_trial { Duration::ZERO } else { INTERVAL };
+            let took = if policy.idle.is_some() == is_trial { spinning } else { sleeping };
+            policy.frame(|| (thread::sleep(Duration::from_millis(took)), Some(1.0)));
+        }
+        policy.idle.is_some()
+    }
+
     #[test]
-    fn threads_sleep_beside_busy_ones() {
-        let is_over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            for _ in 0..2 * thread::available_parallelism().map_or(1, usize::from) {
-                scope.spawn(|| {
-                    while !is_over.load(Ordering::Relaxed) {
-                        std::hint::spin_loop();
-                    }
-                });
-            }
-            let mut policy = WaitPolicy::default();
-            policy.frame(|| {
-                let begin = Instant::now();
-                while begin.elapsed() < Duration::from_millis(300) {
-                    let _values = Tensor::zeros([LARGE], (Kind::Float, Device::Cpu)).exp();
-                }
-            });
-            is_over.store(true, Ordering::Relaxed);
-            assert!(policy.idle.is_some());
-        });
+    fn the_faster_way_is_kept() {
+        let mut policy = WaitPolicy::default();
+        assert!(!sleeps_after(&mut policy, 5, 15));
+        assert_eq!(policy.interval, INTERVAL);
+        assert!(sleeps_after(&mut policy, 30, 10), "another program began to work");
+        assert!(policy.interval > INTERVAL, "threads that spin are tried less and less often");
+        assert!(!sleeps_after(&mut policy, 5, 15), "it has ended");
+    }
+
+    #[test]
+    fn frames_of_another_kind_are_not_compared() {
+        let mut policy = WaitPolicy::default();
+        for work in [Some(1.0), None] {
+            policy.next_trial = Instant::now();
+            policy.frame(|| (thread::sleep(Duration::from_millis(3)), work));
+        }
+        assert!(policy.idle.is_none() && policy.next_trial <= Instant::now());
     }
 }
