@@ -75,7 +75,7 @@ fn frames_are_painted_from_what_is_seen() {
         }
         assert!(black != original, "{format}: nothing is painted");
     }
-    let clear = Frame { bytes: vec![70, 80, 90, 0].repeat(64 * 48), ..cut_out([0; 3]) };
+    let clear = Frame { bytes: [70, 80, 90, 0].repeat(64 * 48), ..cut_out([0; 3]) };
     assert!(Line::playing(&element).push_pull(&clear).bytes == clear.bytes, "nothing is to be painted");
 }
 
@@ -114,7 +114,7 @@ fn premultiplied_colors_are_filtered_as_pillow_filters_them() {
     // Some transparent and some opaque places.
     frame.bytes.chunks_exact_mut(4).skip(100).take(400).for_each(|pixel| pixel[3] = 0);
     frame.bytes.chunks_exact_mut(4).skip(900).take(400).for_each(|pixel| pixel[3] = 255);
-    let divided = |value: u32, by: u32| if by == 0 { 0 } else { (value + by / 2) / by };
+    let divided = |value: u32, by: u32| (value + by / 2).checked_div(by).unwrap_or(0);
     let premultiplied = frame.bytes.chunks(4).flat_map(|pixel| {
         let color = |index: usize| divided(u32::from(pixel[index]) * u32::from(pixel[3]), 255) as u8;
         [color(0), color(1), color(2), pixel[3]]

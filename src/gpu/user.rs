@@ -184,18 +184,18 @@ mod tests {
         let shade = shading("return 0.0;");
         for (text, words) in [
             (&*format!("fn twice(a: f32) -> f32 {{\n return b * 2.0;\n}}\n{shade}"), "shader:2:9: no definition"),
-            (&shading("return brightness;"), "shader:1:67: no definition in scope for identifier: `brightness`"),
+            (&shading("return brightness;"), "shader:1:58: no definition in scope for identifier: `brightness`"),
             (&shading("return brightness;"), "in the line: fn shade(component: u32, x: i32, y: i32)"),
             (&format!("// a comment\n{shade}\n/* unterminated"), "shader:3:1: "),
             (&format!("{shade}\nfn width() {{}}"), "shader:2:4: redefinition of `width`"),
             (&format!("{shade}\nfn min(a: f32) -> f32 {{ return a; }}"), "is defined again"),
             (&format!("enable warp;\n{shade}"), "shader:1:8: "),
-            (&format!("enable f16;\n{shade}\nvar<private> half: f16;"), "shader:3:"),
+            (&format!("enable f16;\n{shade}\nvar<private> half: f16;"), "Using `f16` values"),
             (
                 &format!("{shade}\nfn endless(a: f32) -> f32 {{\n loop {{ return a; }}\n return a + 1;\n}}\nx"),
                 "shader:6:1: ",
             ),
-            (&format!("{shade}\noverride gain: f32;"), "shader:2:10: nothing sets an `override`"),
+            (&format!("{shade}\noverride gain: f32;"), "shader:2:1: nothing sets an `override`"),
             (&format!("{shade}\nconst half = 1 / 0;"), "shader:2:"),
             (&shading("let nothing = 0.0; return nothing / nothing;"), "a constant is invalid: Float literal is NaN"),
             ("\n\nfn shade() -> f32 { return 1.0; }", "shader:3:1: the function must be `fn shade(component: u32"),
@@ -218,7 +218,7 @@ mod tests {
             assert!(module(text).is_ok());
         }
         let wrong = error(&text.replace('\n', "\r\n").replace("/ 2", "/ two"));
-        assert!(wrong.contains("shader:8:76: ") && wrong.ends_with("return pair.a / two; }"), "{wrong}");
+        assert!(wrong.contains("shader:8:65: ") && wrong.ends_with("return pair.a / two; }"), "{wrong}");
     }
 
     #[test]

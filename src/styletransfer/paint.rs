@@ -141,7 +141,7 @@ mod tests {
 
     /// Sets the size of frames.
     fn set_caps(element: &StyleTransfer, width: u32, height: u32) -> VideoInfo {
-        let info = VideoInfo::builder(VideoFormat::Rgba, width, height).build().unwrap();
+        let info = VideoInfo::builder(VideoFormat::Rgbx, width, height).build().unwrap();
         let caps = info.to_caps().unwrap();
         element.set_info(&caps, &info, &caps, &info).unwrap();
         info
