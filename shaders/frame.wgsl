@@ -40,6 +40,9 @@ const CHANNEL_KEEP: u32 = 0u;
 const CHANNEL_NEUTRAL: u32 = 1u;
 const CHANNEL_FILTER: u32 = 2u;
 
+// The lane of alpha in unpack.wgsl and pack.wgsl if colors are not multiplied by it.
+const NO_ALPHA: u32 = 4u;
+
 struct Frame {
     components: array<Component, 4>,
     planes: array<Plane, 4>,
@@ -117,6 +120,11 @@ fn write_vec4(index: u32, values: vec4<u32>) {
 
 fn unpack_u16(words: vec2<u32>) -> vec4<u32> {
     return vec4(words & vec2(0xffffu), words >> vec2(16u)).xzyw;
+}
+
+// Colors multiplied by alpha, rounded.
+fn premultiplied(colors: vec4<u32>, alpha: vec4<u32>) -> vec4<u32> {
+    return (colors * alpha + vec4(frame.max_value / 2u)) / vec4(frame.max_value);
 }
 
 // Four of the eight samples of two neighboring vec4s, starting at `first`, 0 to 4.

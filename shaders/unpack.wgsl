@@ -3,6 +3,8 @@
 // params: the plane.
 
 override group_size: u32;
+// The sample of a group by which the others are multiplied, or NO_ALPHA.
+override alpha_lane: u32;
 
 // The samples of the four groups, one after the other.
 var<private> samples: array<vec4<u32>, 4>;
@@ -36,7 +38,10 @@ fn take_out(plane: Plane, lane: u32, at: vec2<u32>) {
         return;
     }
     let c = frame.components[channel - CHANNEL_FILTER];
-    let values = samples_at(lane);
+    var values = samples_at(lane);
+    if alpha_lane != NO_ALPHA && lane != alpha_lane {
+        values = premultiplied(values, samples_at(alpha_lane));
+    }
     if c.frame_step == group_size {
         write_inside(c, at.x, at.y, values);
     } else if lane < c.frame_step {

@@ -1,6 +1,6 @@
 //! The formats that both elements accept, and the conversion of GStreamer's description of a format to a layout.
 
-use gst_video::{VideoFormat, VideoInfo};
+use gst_video::{VideoColorRange, VideoFormat, VideoInfo};
 
 use crate::layout::{Component, ComponentKind, Depth, Layout, Plane};
 
@@ -50,7 +50,9 @@ impl Layout {
     pub fn new(info: &VideoInfo) -> Self {
         let format = info.format_info();
         let first = |values: &[u32]| values.first().copied().unwrap_or(0);
-        let depth = Depth { bits: first(format.depth()), shift: first(format.shift()) };
+        let bits = first(format.depth());
+        let is_limited = info.is_yuv() && bits > 8 && info.colorimetry().range() == VideoColorRange::Range16_235;
+        let depth = Depth { bits, shift: first(format.shift()), is_limited };
         let positions = format.plane().iter().zip(format.poffset()).zip(format.pixel_stride());
         let components: Vec<Component> = (0u8..)
             .zip(positions)
@@ -113,7 +115,7 @@ mod tests {
     #[test]
     fn deep_samples_are_two_bytes() {
         let layout = layout(VideoFormat::P01010le);
-        assert_eq!(layout.depth, Depth { bits: 10, shift: 6 });
+        assert_eq!(layout.depth, Depth { bits: 10, shift: 6, is_limited: true });
         assert_eq!(layout.planes, [Plane { row_bytes: 10, height: 3 }, Plane { row_bytes: 12, height: 2 }]);
         let grids: Vec<_> = layout.components.iter().map(|c| (c.offset, c.step, c.width)).collect();
         assert_eq!(grids, [(0, 1, 5), (0, 2, 3), (1, 2, 3)]);

@@ -21,6 +21,9 @@ pub struct Depth {
     pub bits: u32,
     /// The unused bits below the value.
     pub shift: u32,
+    /// Whether values of more than 8 bits are those of 8 bits times a power of two, as in YUV of limited range, whose black
+    /// and white are 16 and 235 of 8 bits. Else the largest values agree.
+    pub is_limited: bool,
 }
 
 impl Depth {
@@ -34,6 +37,13 @@ impl Depth {
         u32::MAX.checked_shr(u32::BITS.saturating_sub(self.bits)).unwrap_or(0)
     }
 
+    /// A number of 8-bit levels in this depth's own levels.
+    pub fn levels(self, of_8_bits: f64) -> f64 {
+        let largest = if self.is_limited { 256.0 } else { 255.0 };
+        let own_largest = if self.is_limited { self.max().saturating_add(1) } else { self.max() };
+        of_8_bits * f64::from(own_largest) / largest
+    }
+
     /// The chroma value of gray.
     pub fn gray(self) -> u32 {
         1u32.checked_shl(self.bits.saturating_sub(1)).unwrap_or(0)
@@ -42,7 +52,7 @@ impl Depth {
 
 impl Default for Depth {
     fn default() -> Self {
-        Self { bits: 8, shift: 0 }
+        Self { bits: 8, shift: 0, is_limited: false }
     }
 }
 

@@ -53,8 +53,12 @@ fn component(frame: &Frame, index: u8) -> Vec<u8> {
 /// One component as a case for Pillow or NumPy. `request` is a JSON object without its braces.
 fn case<'a>(frame: &Frame, index: u8, request: &str) -> Case<'a> {
     let largest = largest(frame);
-    let (mode, depth) =
-        if largest > 255 { ("I;16", format!(", \"largest\": {largest}")) } else { ("L", String::new()) };
+    // 10 bits are YUV of limited range here, whose levels are four to one of 8 bits; 16 bits have the full range.
+    let level = if largest == 1023 { 4 } else { 257 };
+    let (mode, depth) = match largest {
+        255 => ("L", String::new()),
+        _ => ("I;16", format!(", \"largest\": {largest}, \"level\": {level}")),
+    };
     Case {
         request: format!("{{{request}{depth}}}"),
         mode,

@@ -111,11 +111,11 @@ def mode(plane, size):
 
 
 def deep(plane, request):
-    """Filters a plane whose samples are up to request["largest"]."""
+    """Filters a plane whose samples are up to request["largest"], and whose 8-bit levels are request["level"]."""
     name, largest = request["filter"], request["largest"]
     if name in FIXED:
         size, scale, offset, kernel = filter_of(request).filterargs
-        offset = np.float32(offset * largest / 255)
+        offset = np.float32(offset * request["level"])
         picture = Image.fromarray(plane.astype(np.uint16)).filter(ImageFilter.Kernel(size, kernel, scale, offset))
         return np.minimum(np.asarray(picture), largest)
     if name == "gaussian-blur":

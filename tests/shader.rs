@@ -137,22 +137,67 @@ fn errors_name_the_cause() {
     assert!(error.message().contains("backend"), "{error}");
 }
 
+/// Bodies of `shade` that do not end.
+const ENDLESS: [&str; 2] = [
+    "loop { if x < -1 { break; } } return 0.5;",
+    "var a = 0.0; while a < 1.0 { for (var i = 0; i >= 0; i = (i + 1) % 1000) { a = 0.0; } } return a;",
+];
+
 #[test]
 fn a_shader_that_does_not_end_is_skipped_with_a_warning() {
     let gray = frame(VideoFormat::Gray8, 640, 480);
-    for body in [
-        "loop { if x < -1 { break; } } return 0.5;",
-        "var a = 0.0; while a < 1.0 { for (var i = 0; i >= 0; i = (i + 1) % 1000) { a = 0.0; } } return a;",
-    ] {
-        let mut line = shading("", body);
-        assert!(line.push_pull(&gray).bytes == gray.bytes, "{body}");
+    for body in ENDLESS {
+        let mut line = shading("", "return 1.0 - sample(component, x, y);");
+        let inverted = line.push_pull(&gray).bytes;
+        line.element.set_property("shader", format!("fn shade(component: u32, x: i32, y: i32) -> f32 {{ {body} }}"));
+        assert!(line.push_pull(&gray).bytes == inverted, "{body}");
         let warning = line.warning().expect("a warning");
         assert!(warning.message().contains("does not end"), "{warning}");
-        assert!(line.push_pull(&gray).bytes == gray.bytes, "{body}");
+        assert!(line.push_pull(&gray).bytes == inverted, "{body}");
         // A correct shader runs afterwards.
         line.element.set_property("shader", "fn shade(component: u32, x: i32, y: i32) -> f32 { return 1.0; }");
         assert!(line.push_pull(&gray).bytes.iter().all(|&sample| sample == 255));
     }
+}
+
+#[test]
+fn a_shader_that_does_not_end_from_the_start_ends_the_stream() {
+    let gray = frame(VideoFormat::Gray8, 640, 480);
+    for body in ENDLESS {
+        let line = shading("", body);
+        line.push(&gray);
+        let error = line.error().expect("an error");
+        assert!(error.message().contains("does not end"), "{error}");
+        assert!(line.sink.try_pull_sample(gst::ClockTime::ZERO).is_none(), "a frame passed unfiltered");
+    }
+}
+
+#[test]
+fn directives_and_texts_of_other_editors_run_or_are_refused_at_the_start() {
+    let shade = "fn shade(component: u32, x: i32, y: i32) -> f32 {\n return level;\n}\n";
+    let gray = frame(VideoFormat::Gray8, 16, 4);
+    for text in [
+        format!("enable f16;\nconst level = 0.2;\n{shade}"),
+        format!("// mine\ndiagnostic(off, derivative_uniformity);\nconst level = 0.2;\n{shade}"),
+        format!("\u{feff}const level = 0.2;\n{shade}").replace('\n', "\r\n"),
+    ] {
+        let mut line = Line::new("convfilter filter=shader");
+        line.element.set_property("shader", &text);
+        line.pipeline.set_state(gst::State::Playing).expect(&text);
+        assert!(line.push_pull(&gray).bytes.iter().all(|&sample| sample == 51), "{text}");
+    }
+    let refused = |text: String| {
+        let line = Line::new("convfilter filter=shader");
+        line.element.set_property("shader", &text);
+        assert!(line.pipeline.set_state(gst::State::Playing).is_err(), "{text} starts");
+        line.error().expect("an error").message().to_owned()
+    };
+    let error = refused(format!("enable warp;\n{shade}"));
+    assert!(error.contains("shader:1:8") && error.contains("enable warp;"), "{error}");
+    let error = refused(format!("enable f16;\n{shade}").replace("level", "f32(f16(sample(component, x, y)))"));
+    assert!(error.contains("shader:3:") && error.contains("return f32(f16("), "{error}");
+    let error = refused("\nfn shade() -> f32 { return 1.0; }".into());
+    assert!(error.contains("shader:2:1") && error.contains("must be `fn shade(component: u32"), "{error}");
 }
 
 #[test]
@@ -162,7 +207,7 @@ fn accesses_out_of_range_are_harmless() {
         "var few = array<f32, 3>(0.1, 0.2, 0.3); few[x * 100000] = 1.0; return few[y * 100000];",
         "return sample(4000000000u, -2000000000, 2000000000) + f32(width(99u));",
         "return f32(src[4000000000u] / u32(x - x));",
-        "let nothing = 0.0; return nothing / nothing;",
+        "let nothing = f32(x - x); return nothing / nothing;",
     ] {
         shading("", body).push_pull(&gray);
     }

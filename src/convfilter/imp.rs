@@ -90,6 +90,10 @@ pub struct ConvFilter {
         builder(Settings::default().rounding))]
     #[property(name = "alpha", get, set, type = bool, member = alpha, default = Settings::default().alpha,
         nick = "Alpha", blurb = "Filter the alpha channel too, as Pillow does", controllable, mutable_playing)]
+    #[property(name = "premultiply", get, set, type = bool, member = premultiply,
+        default = Settings::default().premultiply, nick = "Premultiply",
+        blurb = "alpha=true: filter colors multiplied by alpha, so that colors of transparent places do not show at the \
+        edges of cut-outs; Pillow does not", controllable, mutable_playing)]
     #[property(name = "planes", get, set, type = Planes, member = planes, nick = "Planes",
         blurb = "The planes of YUV frames to filter", controllable, mutable_playing,
         builder(Settings::default().planes))]
@@ -190,6 +194,17 @@ impl BaseTransformImpl for ConvFilter {
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.state() = State::default();
         Ok(())
+    }
+
+    fn transform_meta(
+        &self,
+        _outbuf: &mut gst::BufferRef,
+        _meta: gst::MetaRef<'_, gst::Meta>,
+        _inbuf: &gst::BufferRef,
+    ) -> bool {
+        // Frames keep their size, so regions of interest, crop rectangles and the like stay true. GStreamer itself leaves
+        // out what describes a buffer's memory.
+        true
     }
 
     fn before_transform(&self, inbuf: &gst::BufferRef) {

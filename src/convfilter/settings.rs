@@ -6,7 +6,7 @@ use gst::subclass::prelude::*;
 
 use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, chain};
 use crate::backend::Choice;
-use crate::filters::{self, BorderMode, Chroma, FilterError, Kernel, Plan};
+use crate::filters::{self, Alpha, BorderMode, Chroma, FilterError, Kernel, Plan};
 use crate::gpu::check_shader;
 use crate::recent::Recent;
 
@@ -27,6 +27,7 @@ pub struct Settings {
     pub(super) border: Border,
     pub(super) rounding: Rounding,
     pub(super) alpha: bool,
+    pub(super) premultiply: bool,
     pub(super) planes: Planes,
     pub(super) mix: f64,
     pub(super) chain: String,
@@ -53,6 +54,7 @@ impl Default for Settings {
             border: Border::Auto,
             rounding: Rounding::Auto,
             alpha: false,
+            premultiply: false,
             planes: Planes::Auto,
             mix: 1.0,
             chain: String::new(),
@@ -76,7 +78,12 @@ impl Settings {
             Planes::Auto if !filters.iter().all(|filter| filter.keeps_level) => Chroma::Neutral,
             _ => Chroma::Filter,
         };
-        Ok(Plan { filters, chroma, alpha: self.alpha, mix: (self.mix * 256.0).round() as u32 })
+        let alpha = match (self.alpha, self.premultiply) {
+            (false, _) => Alpha::Keep,
+            (true, false) => Alpha::Filter,
+            (true, true) => Alpha::Premultiply,
+        };
+        Ok(Plan { filters, chroma, alpha, mix: (self.mix * 256.0).round() as u32 })
     }
 
     /// The property that selects the filters, for messages: `filter=blur` or `chain`.

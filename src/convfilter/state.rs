@@ -31,6 +31,8 @@ pub struct State {
     pub(super) parse_cache: ParseCache,
     /// The plan of the last valid settings.
     pub(super) plan: Plan,
+    /// The plan before it, if settings were changed while playing.
+    previous: Option<Plan>,
     /// The plan, prepared for whole frames or for the fields of interlaced ones.
     pub(super) programs: BTreeMap<Rows, Program>,
     /// The number of frames since a lost GPU was last reopened, if one was.
@@ -127,6 +129,7 @@ impl ConvFilter {
             state.plan = before;
             return Err(error.to_string());
         }
+        state.previous = Some(before);
         let State { programs, plan, .. } = state;
         let set = programs.values_mut().try_for_each(|program| program.set_plan(plan));
         if let Err(error) = set {
@@ -138,17 +141,16 @@ impl ConvFilter {
     }
 
     /// Recovers from an error so that the stream continues: reopens a lost GPU, or switches to the CPU if the GPU fails
-    /// again soon. If a shader turns out to be invalid or endless, frames pass through.
+    /// again soon. If a shader turns out to be invalid or endless, the filter before it returns; if there was none, the
+    /// stream ends, since nobody would want the rest of it unfiltered.
     pub(super) fn recover(&self, state: &mut State, error: GpuError) -> Result<(), gst::FlowError> {
         state.programs.clear();
         if matches!(error, GpuError::Shader(_) | GpuError::Runaway { .. }) {
-            gst::element_imp_warning!(
-                self,
-                gst::ResourceError::Settings,
-                ("{error}; frames pass through until the shader changes")
-            );
-            state.plan = Plan::default();
-            return Ok(());
+            let Some(previous) = state.previous.take() else { return Err(self.fail(error)) };
+            let message = format!("{error}; the previous filter stays active");
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
+            state.plan = previous;
+            return self.open_backend(state).map_err(|error| self.fail(error));
         }
         if matches!(state.backend, None | Some(Backend::Cpu)) {
             return Err(self.fail(error));

@@ -6,8 +6,8 @@ use multiversion::multiversion;
 
 use super::sample::Sample;
 use super::strip::{BLOCK, RowsMut, Size};
-use crate::filters::{Plan, PlaneAction};
-use crate::layout::{Component, Depth, Layout};
+use crate::filters::{Alpha, Plan, PlaneAction};
+use crate::layout::{Component, ComponentKind, Depth, Layout};
 
 /// A type in which a frame stores samples.
 pub(super) trait Stored: Sample + bytemuck::Pod {
@@ -79,6 +79,8 @@ pub(super) struct ChannelView {
     step: usize,
     /// The action on each channel.
     actions: Vec<PlaneAction>,
+    /// The channel of alpha, if colors are filtered multiplied by it.
+    alpha: Option<usize>,
     /// The weight of the filtered frame in the result, 0 to 256.
     mix: u32,
 }
@@ -89,12 +91,15 @@ impl ChannelView {
         let components: Vec<_> = layout.components.iter().filter(|component| component.plane == plane).collect();
         let Some(first) = components.first() else { return Vec::new() };
         let have_same_step = components.iter().all(|component| component.step == first.step);
+        let is_alpha = |component: &&&Component| component.kind == ComponentKind::Alpha;
+        let alpha = components.iter().find(is_alpha).filter(|_| plan.alpha == Alpha::Premultiply);
         let view = |offset: usize, channels: usize, component: &Component, actions| Self {
             size: Size { width: component.width * channels, height: component.height, channels },
             depth: layout.depth,
             offset,
             step: component.step,
             actions,
+            alpha: alpha.map(|alpha| alpha.offset),
             mix: plan.mix,
         };
         let action = |component: &Component| plan.action(component.kind);
@@ -117,11 +122,23 @@ impl ChannelView {
     /// Reads a row.
     pub(super) fn unpack<T: Stored>(&self, bytes: &[u8], row: &mut [T]) {
         if self.is_contiguous() {
-            return T::read_all(bytes, self.depth, row);
+            T::read_all(bytes, self.depth, row);
+            return self.premultiply(row);
         }
         let samples = bytes[self.offset * size_of::<T>()..].chunks(size_of::<T>()).step_by(self.step);
         for (sample, bytes) in row[..self.size.width].iter_mut().zip(samples) {
             *sample = T::new((T::read(bytes).value() >> self.depth.shift).min(self.depth.max()));
+        }
+    }
+
+    /// Multiplies the colors of a row by alpha, if they are to be filtered so.
+    fn premultiply<T: Stored>(&self, row: &mut [T]) {
+        let Some(alpha) = self.alpha else { return };
+        for pixel in row[..self.size.width].chunks_exact_mut(self.size.channels) {
+            let opacity = pixel[alpha].value();
+            for (_, color) in pixel.iter_mut().enumerate().filter(|&(channel, _)| channel != alpha) {
+                *color = T::new(premultiplied(color.value(), opacity, self.depth.max()));
+            }
         }
     }
 
@@ -130,6 +147,8 @@ impl ChannelView {
         let every = |action| self.is_contiguous() && self.actions.iter().all(|&own| own == action);
         if every(PlaneAction::Keep) {
             Packer::Original
+        } else if let Some(alpha) = self.alpha {
+            Packer::Premultiplied(self, alpha)
         } else if every(PlaneAction::Filter) && self.mix == 256 {
             Packer::Filtered(self)
         } else if self.is_contiguous() && BLOCK.is_multiple_of(self.step) {
@@ -165,6 +184,41 @@ impl ChannelView {
             T::new(mixed(before, sample, weight) << shift).write(&mut result[at..]);
         }
     }
+
+    /// Writes a row of colors that were filtered multiplied by alpha.
+    fn pack_premultiplied<T: Stored>(&self, alpha: usize, before: &[u8], filtered: &[T], result: &mut [u8]) {
+        let (Depth { shift, .. }, max, bytes) = (self.depth, self.depth.max(), self.size.channels * size_of::<T>());
+        let pixels = before.chunks_exact(bytes).zip(filtered.chunks_exact(self.size.channels));
+        for ((before, filtered), result) in pixels.zip(result.chunks_exact_mut(bytes)) {
+            let before = |channel: usize| T::read(&before[channel * size_of::<T>()..]).value() >> shift;
+            let mixed_in = |channel: usize, before| mixed(before, filtered[channel].value(), self.mix);
+            let opacity = mixed_in(alpha, before(alpha));
+            for (channel, action) in self.actions.iter().enumerate() {
+                let sample = match action {
+                    PlaneAction::Keep => before(channel),
+                    PlaneAction::Neutral => mixed(before(channel), self.depth.gray(), self.mix),
+                    PlaneAction::Filter if channel == alpha => opacity,
+                    PlaneAction::Filter => {
+                        let color = premultiplied(before(channel), before(alpha), max);
+                        unpremultiplied(mixed_in(channel, color), opacity, max)
+                    }
+                };
+                T::new(sample << shift).write(&mut result[channel * size_of::<T>()..]);
+            }
+        }
+    }
+}
+
+/// A color multiplied by alpha, rounded.
+#[inline(always)]
+fn premultiplied(color: u32, alpha: u32, max: u32) -> u32 {
+    (color * alpha + max / 2) / max
+}
+
+/// A color divided by alpha, rounded; 0 if it is transparent.
+#[inline(always)]
+fn unpremultiplied(color: u32, alpha: u32, max: u32) -> u32 {
+    (color * max + alpha / 2).checked_div(alpha).map_or(0, |color| color.min(max))
 }
 
 /// Mixes `sample` with the original; `weight` is the weight of `sample`, 0 to 256.
@@ -183,6 +237,8 @@ pub(super) enum Packer<'a, T> {
     Blend(Blend<T>),
     /// Mixes sample by sample.
     Each(&'a ChannelView),
+    /// Mixes colors multiplied by alpha, which is this channel.
+    Premultiplied(&'a ChannelView, usize),
 }
 
 /// For each sample of a block, `(filtered & mask | gray)` is mixed with the original by `weight`, 0 to 256.
@@ -214,6 +270,7 @@ impl<T: Stored> Packer<'_, T> {
             Self::Filtered(view) => T::write_all(filtered, view.depth.shift, result),
             Self::Blend(blend) => pack_blended(blend, before, filtered, result),
             Self::Each(view) => view.pack_each(before, filtered, result),
+            Self::Premultiplied(view, alpha) => view.pack_premultiplied(*alpha, before, filtered, result),
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct Kernel {
     /// The divisor of the sum.
     scale: f32,
     order: KernelOrder,
-    /// Added to every sum, in 255ths of the largest value.
+    /// Added to every sum, in 8-bit levels.
     offset: f32,
     rounding: Rounding,
 }
@@ -139,7 +139,7 @@ impl Kernel {
     }
 
     fn offset_at(&self, depth: Depth) -> f32 {
-        (f64::from(self.offset) * f64::from(depth.max()) / 255.0) as f32
+        depth.levels(self.offset.into()) as f32
     }
 
     /// Integer weights, whose sum is exact and whose quotient is rounded once: the mathematical result. `None` if they

@@ -24,8 +24,8 @@ pub struct Plan {
     pub filters: Vec<Filter>,
     /// The action on the chroma planes of a YUV frame.
     pub chroma: Chroma,
-    /// Whether alpha is filtered like the colors.
-    pub alpha: bool,
+    /// The action on alpha.
+    pub alpha: Alpha,
     /// The weight of the filtered frame in the result, 0 to 256; the original has the rest.
     pub mix: u32,
 }
@@ -101,6 +101,18 @@ pub enum PlaneAction {
     Filter,
 }
 
+/// The action on alpha.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Alpha {
+    /// Copy it.
+    #[default]
+    Keep,
+    /// Filter it like the colors.
+    Filter,
+    /// Filter it, and the colors multiplied by it: the less of a color is seen, the less it counts.
+    Premultiply,
+}
+
 /// The action on a YUV frame's chroma.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Chroma {
@@ -148,7 +160,7 @@ impl Plan {
     /// The action on a component of this kind.
     pub fn action(&self, kind: ComponentKind) -> PlaneAction {
         match (kind, self.chroma) {
-            (ComponentKind::Alpha, _) if !self.alpha => PlaneAction::Keep,
+            (ComponentKind::Alpha, _) if self.alpha == Alpha::Keep => PlaneAction::Keep,
             (ComponentKind::Chroma, Chroma::Keep) => PlaneAction::Keep,
             (ComponentKind::Chroma, Chroma::Neutral) => PlaneAction::Neutral,
             _ => PlaneAction::Filter,
@@ -202,7 +214,10 @@ pub enum FilterError {
         expected: usize,
     },
     /// Sums could overflow f32.
-    #[error("the kernel's numbers divided by scale, or the offset, are too large: every sum must be below 3.4e38")]
+    #[error(
+        "the kernel's numbers divided by scale, or the offset, are too large, or their sum, which divides them, is too \
+        small: every sum must be below 3.4e38"
+    )]
     KernelOverflows,
     /// The kernel is too large.
     #[error("the kernel is {rows} x {cols}; the maximum is {max} x {max}", max = kernel::MAX_SIDE)]

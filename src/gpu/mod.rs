@@ -9,6 +9,7 @@ mod steps;
 mod tests;
 mod uniforms;
 mod user;
+mod user_source;
 
 pub use device::Gpu;
 pub use program::Program;

@@ -139,7 +139,7 @@ impl Program {
         let planes = self.geometry.planes().iter().zip(0..);
         planes.map(move |(plane, index)| {
             let grid = [plane.pitch.div_ceil(plane.group_size), plane.height, 1];
-            let stage = self.stage(shader, &[plane.group_size]);
+            let stage = self.stage(shader, &[plane.group_size, self.geometry.alpha_lane]);
             self.dispatch(stage, &[&[index], params].concat(), grid, buffers)
         })
     }

@@ -49,8 +49,8 @@ macro_rules! shader {
 /// The samples of a row, or of a column, that one invocation of box_blur.wgsl computes.
 pub(super) const SEGMENT: u32 = 32;
 
-pub(super) static UNPACK: Shader = shader!("unpack", "main", ["group_size"], [32, 4], [1, 1]);
-pub(super) static PACK: Shader = shader!("pack", "main", ["group_size"], [32, 4], [1, 1]);
+pub(super) static UNPACK: Shader = shader!("unpack", "main", ["group_size", "alpha_lane"], [32, 4], [1, 1]);
+pub(super) static PACK: Shader = shader!("pack", "main", ["group_size", "alpha_lane"], [32, 4], [1, 1]);
 pub(super) static EXTEND: Shader = shader!("extend", "main", [], [64, 1], [1, 1]);
 pub(super) static CONVOLVE: Shader = shader!("convolve", "main", ["cols", "rows"], [32, 4], [1, 1]);
 pub(super) static BOX_HORIZONTAL: Shader = shader!("box_blur", "horizontal", [], [8, 16], [SEGMENT / 4, 1]);
@@ -83,7 +83,7 @@ pub(super) struct Pipelines {
 /// The number of users' shaders that are cached.
 const MAX_CACHED: usize = 8;
 
-/// The vec4s and the rows that one workgroup of user.wgsl computes: one for each invocation.
+/// The vec4s and the rows that one workgroup of shade.wgsl computes: one for each invocation.
 pub(super) const USER_TILE: [u32; 2] = [32, 4];
 
 /// A shader's name and entry point, its constants, and whether samples take two bytes.

@@ -67,7 +67,7 @@ fn every_shader_is_valid() {
 fn every_file_is_checked() {
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders")).unwrap();
     let files: BTreeSet<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-    let checked = SHADERS.iter().map(|shader| shader.name).chain(["frame", "user"]);
+    let checked = SHADERS.iter().map(|shader| shader.name).chain(["frame", "shade", "user"]);
     assert_eq!(files, checked.map(|name| format!("{name}.wgsl")).collect());
 }
 
@@ -138,6 +138,7 @@ fn constants_agree() {
     };
     let module = user_module();
     for (name, expected) in [
+        ("NO_ALPHA", NO_ALPHA),
         ("CHANNEL_KEEP", CHANNEL_KEEP),
         ("CHANNEL_NEUTRAL", CHANNEL_NEUTRAL),
         ("CHANNEL_FILTER", CHANNEL_FILTER),

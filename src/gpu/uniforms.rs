@@ -5,12 +5,13 @@ use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::filters::{Margins, Plan, PlaneAction};
-use crate::layout::{Depth, Layout};
+use crate::filters::{Alpha, Margins, Plan, PlaneAction};
+use crate::layout::{ComponentKind, Depth, Layout};
 
 /// The maximum number of components, and of planes, of a frame.
 const MAX: usize = 4;
 
+pub(super) const NO_ALPHA: u32 = 4;
 pub(super) const CHANNEL_KEEP: u32 = 0;
 pub(super) const CHANNEL_NEUTRAL: u32 = 1;
 pub(super) const CHANNEL_FILTER: u32 = 2;
@@ -71,6 +72,8 @@ pub(super) struct Geometry {
     pub(super) planar: bool,
     /// The bytes of a planar frame that are not filtered.
     pub(super) unfiltered: Vec<Range<u64>>,
+    /// The sample of a pixel group that is alpha, if colors are filtered multiplied by it, or [`NO_ALPHA`].
+    pub(super) alpha_lane: u32,
 }
 
 impl Geometry {
@@ -150,8 +153,14 @@ impl Geometry {
             component_bytes: bytes(in_components.vec4s),
             planar,
             unfiltered: if planar { unfiltered } else { Vec::new() },
+            alpha_lane: alpha_lane(layout, plan),
         }
     }
+}
+
+fn alpha_lane(layout: &Layout, plan: &Plan) -> u32 {
+    let alpha = layout.components.iter().find(|component| component.kind == ComponentKind::Alpha);
+    alpha.filter(|_| plan.alpha == Alpha::Premultiply).map_or(NO_ALPHA, |alpha| alpha.offset as u32)
 }
 
 /// Whether each component has its own plane, and filtered samples simply replace it.

@@ -2,24 +2,31 @@
 
 use std::sync::Mutex;
 
+use wgpu::naga::back::pipeline_constants::{PipelineConstantError, process_overrides};
 use wgpu::naga::front::wgsl;
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
-use wgpu::naga::{Block, Expression, Function, Handle, Module, Span, Statement};
+use wgpu::naga::{Block, Expression, Function, Handle, Module, Scalar, ShaderStage, Span, Statement, TypeInner};
 
 use super::shaders::BINDINGS;
+use super::user_source::Source;
 use crate::recent::Recent;
 use crate::sync::lock;
 
-/// The text that is concatenated with the user's.
-const FRAME: &str = include_str!("../../shaders/frame.wgsl");
+/// The texts that are joined with the user's. `loop_guard` is the first function of user.wgsl, as naga requires a function
+/// to precede its callers.
 const USER: &str = include_str!("../../shaders/user.wgsl");
+const FRAME: &str = include_str!("../../shaders/frame.wgsl");
+const SHADE: &str = include_str!("../../shaders/shade.wgsl");
+
+/// The function that the user's text must have.
+const SIGNATURE: &str = "fn shade(component: u32, x: i32, y: i32) -> f32";
 
 /// The maximum number of iterations of all loops together for one sample, as in user.wgsl.
 pub(super) const MAX_LOOP_ITERATIONS: u32 = 32_768;
 
 /// Validates a user's shader.
 ///
-/// The error is naga's message, with the line, or names the construct that is not allowed.
+/// The error has the line and its text, and naga's message or the name of what is not allowed.
 pub fn check(text: &str) -> Result<(), String> {
     // Cached, since settings are checked again whenever one of them changes.
     static CHECKED: Mutex<Recent<String, Result<(), String>>> = Mutex::new(Recent::new(MAX_CACHED));
@@ -30,47 +37,83 @@ pub fn check(text: &str) -> Result<(), String> {
 const MAX_CACHED: usize = 16;
 
 fn check_uncached(text: &str) -> Result<(), String> {
-    // The user's text comes first, so that line numbers in messages are those of the text.
-    let source = [text, "\n", FRAME, USER].concat();
-    if !has_shade(text) {
-        return Err("`fn shade(component: u32, x: i32, y: i32) -> f32` is missing".into());
-    }
-    let module = wgsl::parse_str(&source).map_err(|error| error.emit_to_string_with_path(&source, "shader"))?;
-    if module.entry_points.len() > 1 {
-        return Err("an entry point is not allowed; write `fn shade(component: u32, x: i32, y: i32) -> f32`".into());
-    }
-    if module.global_variables.iter().filter(|(_, global)| global.binding.is_some()).count() > BINDINGS.len() {
-        return Err("a variable with a @binding is not allowed".into());
-    }
-    // A barrier could hang, since other invocations may have returned already.
-    if module.functions.iter().any(|(_, function)| synchronizes(&function.body)) {
-        return Err("barriers and subgroup operations are not allowed".into());
-    }
-    Validator::new(ValidationFlags::all(), Capabilities::empty())
+    check_declarations(text)?;
+    let (source, module) = joined(text)?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
         .validate(&module)
-        .map_err(|error| error.emit_to_string_with_path(&source, "shader"))?;
+        .map_err(|error| source.validation_error(&error))?;
+    // wgpu evaluates constants that depend on the samples' width when it makes a pipeline.
+    for wide in [0.0, 1.0] {
+        let constants = [("wide".to_owned(), wide)].into_iter().collect();
+        process_overrides(&module, &info, Some((ShaderStage::Compute, "main")), &constants).map_err(
+            |error| match error {
+                PipelineConstantError::ValidationError(error) => source.validation_error(&error),
+                error => format!("a constant is invalid: {error}"),
+            },
+        )?;
+    }
     Ok(())
 }
 
-/// A rough check for `fn shade`. Without it, naga's error would refer to text that the user does not see.
-fn has_shade(text: &str) -> bool {
-    text.split("fn").skip(1).any(|rest| rest.trim_start().starts_with("shade"))
+/// Fails if the user's text declares what it must not, or lacks `shade`.
+fn check_declarations(text: &str) -> Result<(), String> {
+    let source = Source::new(text, &[USER, FRAME]);
+    let module = wgsl::parse_str(&source.joined).map_err(|error| source.parse_error(&error))?;
+    let refused =
+        |span: Span, message: &str| Err(source.message([span].into_iter(), message).unwrap_or(message.into()));
+    let Some((shade, function)) = module.functions.iter().find(|(_, function)| has_name(function, "shade")) else {
+        return Err(format!("`{SIGNATURE}` is missing"));
+    };
+    let scalar = |ty| match module.types.get_handle(ty).map(|ty| &ty.inner) {
+        Ok(TypeInner::Scalar(scalar)) => Some(*scalar),
+        _ => None,
+    };
+    let arguments: Vec<_> = function.arguments.iter().map(|argument| scalar(argument.ty)).collect();
+    let result = function.result.as_ref().and_then(|result| scalar(result.ty));
+    if arguments != [Scalar::U32, Scalar::I32, Scalar::I32].map(Some) || result != Some(Scalar::F32) {
+        return refused(module.functions.get_span(shade), &format!("the function must be `{SIGNATURE}`"));
+    }
+    if !module.entry_points.is_empty() {
+        return Err(format!("an entry point is not allowed; write `{SIGNATURE}`"));
+    }
+    let mut bound = module.global_variables.iter().filter(|(_, global)| global.binding.is_some());
+    if let Some((variable, _)) = bound.nth(BINDINGS.len()) {
+        return refused(module.global_variables.get_span(variable), "a variable with a @binding is not allowed");
+    }
+    // The first one is that of frame.wgsl.
+    if let Some((constant, _)) = module.overrides.iter().nth(1) {
+        return refused(module.overrides.get_span(constant), "nothing sets an `override`; write `const`");
+    }
+    // A barrier could hang, since other invocations may have returned already.
+    match module.functions.iter().find(|(_, function)| synchronizes(&function.body)) {
+        Some((function, _)) => {
+            refused(module.functions.get_span(function), "barriers and subgroup operations are not allowed")
+        }
+        None => Ok(()),
+    }
+}
+
+fn has_name(function: &Function, name: &str) -> bool {
+    function.name.as_deref() == Some(name)
 }
 
 /// The module of a validated text. Each of its loops calls the loop guard before every iteration.
 pub(super) fn module(text: &str) -> Result<Module, String> {
-    // naga requires a function to precede its callers: `loop_guard` is the first function of user.wgsl.
-    let source = [USER, FRAME, text].concat();
-    let mut module = wgsl::parse_str(&source).map_err(|error| error.emit_to_string(&source))?;
-    let named = |function: &Function, name| function.name.as_deref() == Some(name);
-    let loop_guard = module.functions.iter().find(|(_, function)| named(function, "loop_guard"));
+    joined(text).map(|(_, module)| module)
+}
+
+/// The whole source of a text, and its module.
+fn joined(text: &str) -> Result<(Source, Module), String> {
+    let source = Source::new(text, &[USER, FRAME, SHADE]);
+    let mut module = wgsl::parse_str(&source.joined).map_err(|error| source.parse_error(&error))?;
+    let loop_guard = module.functions.iter().find(|(_, function)| has_name(function, "loop_guard"));
     let loop_guard = loop_guard.map(|(handle, _)| handle).ok_or("user.wgsl has no function loop_guard")?;
     for (_, function) in module.functions.iter_mut() {
         let mut body = std::mem::take(&mut function.body);
         limit_loops(&mut body, function, loop_guard);
         function.body = body;
     }
-    Ok(module)
+    Ok((source, module))
 }
 
 /// Inserts a call of the loop guard, and a break if it returns false, at the start of each loop's body.
@@ -131,15 +174,51 @@ mod tests {
         assert!(module(text).is_ok());
     }
 
+    /// A shader whose function `shade` has this body.
+    fn shading(body: &str) -> String {
+        format!("fn shade(component: u32, x: i32, y: i32) -> f32 {{ {body} }}")
+    }
+
     #[test]
     fn errors_have_the_line_of_the_users_text() {
-        let wrong = error(
-            "fn twice(a: f32) -> f32 {\n return b * 2.0;\n}\nfn shade(component: u32, x: i32, y: i32) -> f32 { return 0.0; }",
-        );
-        assert!(wrong.contains("shader:2:"), "{wrong}");
-        let wrong = error("fn shade(component: u32, x: i32, y: i32) -> f32 { return brightness; }");
-        assert!(wrong.contains("brightness") && wrong.contains("shader:1:"), "{wrong}");
-        assert!(error("fn shadow() {}").contains("fn shade("));
+        let shade = shading("return 0.0;");
+        for (text, words) in [
+            (&*format!("fn twice(a: f32) -> f32 {{\n return b * 2.0;\n}}\n{shade}"), "shader:2:9: no definition"),
+            (&shading("return brightness;"), "shader:1:58: no definition in scope for identifier: `brightness`"),
+            (&shading("return brightness;"), "in the line: fn shade(component: u32, x: i32, y: i32)"),
+            (&format!("// a comment\n{shade}\n/* unterminated"), "shader:3:1: "),
+            (&format!("{shade}\nfn width() {{}}"), "shader:2:4: redefinition of `width`"),
+            (&format!("{shade}\nfn min(a: f32) -> f32 {{ return a; }}"), "is defined again"),
+            (&format!("enable warp;\n{shade}"), "shader:1:8: "),
+            (&format!("enable f16;\n{shade}\nvar<private> half: f16;"), "Using `f16` values"),
+            (
+                &format!("{shade}\nfn endless(a: f32) -> f32 {{\n loop {{ return a; }}\n return a + 1;\n}}\nx"),
+                "shader:6:1: ",
+            ),
+            (&format!("{shade}\noverride gain: f32;"), "shader:2:1: nothing sets an `override`"),
+            (&format!("{shade}\nconst half = 1 / 0;"), "shader:2:"),
+            (&shading("let nothing = 0.0; return nothing / nothing;"), "a constant is invalid: Float literal is NaN"),
+            ("\n\nfn shade() -> f32 { return 1.0; }", "shader:3:1: the function must be `fn shade(component: u32"),
+            ("fn shade(component: u32, x: i32, y: i32) {}", "shader:1:1: the function must be"),
+            ("fn shadow() {}", "`fn shade(component: u32, x: i32, y: i32) -> f32` is missing"),
+            ("// fn shade() is still to come", "is missing"),
+        ] {
+            assert!(error(text).contains(words), "{text}:\n{}", error(text));
+        }
+    }
+
+    #[test]
+    fn texts_of_any_editor_and_every_declaration_are_taken() {
+        let shade = shading("return half(gain);");
+        let declarations = "const gain = 0.5;\nalias number = f32;\nstruct Pair { a: f32, b: f32 }\nvar<private> pair: Pair;\n\
+            const_assert gain < 1;\nfn half(value: number) -> f32 { pair.a = value; return pair.a / 2; }\n";
+        let text = format!("diagnostic(off, derivative_uniformity);\nenable f16;\n{declarations}{shade}");
+        for text in [&text, &text.replace('\n', "\r\n"), &format!("\u{feff}{text}"), &text.replace("off, ", "off ,")] {
+            assert_eq!(check(text), Ok(()), "{text:?}");
+            assert!(module(text).is_ok());
+        }
+        let wrong = error(&text.replace('\n', "\r\n").replace("/ 2", "/ two"));
+        assert!(wrong.contains("shader:8:65: ") && wrong.ends_with("return pair.a / two; }"), "{wrong}");
     }
 
     #[test]

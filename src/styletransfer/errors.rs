@@ -1,16 +1,22 @@
 //! The engine's and the style picture's errors as GStreamer error messages.
 
+use std::io;
+
+use picture::PictureError;
+
 use super::engine::EngineError;
 use super::style_image::StyleError;
 
 pub fn style_message(error: StyleError) -> gst::ErrorMessage {
     match &error {
         StyleError::NotSet | StyleError::Blend { .. } => gst::error_msg!(gst::ResourceError::Settings, ("{error}")),
-        StyleError::Open { error: cause, .. } if cause.kind() == std::io::ErrorKind::NotFound => {
+        StyleError::Picture { error: PictureError::Io(cause), .. } if cause.kind() == io::ErrorKind::NotFound => {
             gst::error_msg!(gst::ResourceError::NotFound, ("{error}"))
         }
-        StyleError::Open { .. } => gst::error_msg!(gst::ResourceError::OpenRead, ("{error}")),
-        StyleError::NotAPicture { .. } => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
+        StyleError::Picture { error: PictureError::Io(_), .. } => {
+            gst::error_msg!(gst::ResourceError::OpenRead, ("{error}"))
+        }
+        StyleError::Picture { .. } => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
     }
 }
 

@@ -262,6 +262,17 @@ impl BaseTransformImpl for StyleTransfer {
         true
     }
 
+    fn transform_meta(
+        &self,
+        _outbuf: &mut gst::BufferRef,
+        _meta: gst::MetaRef<'_, gst::Meta>,
+        _inbuf: &gst::BufferRef,
+    ) -> bool {
+        // Frames keep their size, so regions of interest, crop rectangles and the like stay true. GStreamer itself leaves
+        // out what describes a buffer's memory.
+        true
+    }
+
     fn before_transform(&self, inbuf: &gst::BufferRef) {
         element::sync_values(self.obj().upcast_ref(), *CAT, inbuf);
         let mut state = self.state();

@@ -4,6 +4,7 @@ use gst::glib;
 use gst::prelude::*;
 use style_engine_interface::{optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
 
+mod blend;
 mod engine;
 mod errors;
 mod fields;
@@ -15,6 +16,7 @@ mod settings;
 mod shown;
 mod state;
 mod style_image;
+mod transparency;
 
 glib::wrapper! {
     /// Repaints every frame in the style of an image.

@@ -9,6 +9,7 @@ use gst_video::VideoFrameRef;
 use gst_video::prelude::*;
 use style_engine_interface::Progress;
 
+use super::blend::blend;
 use super::engine::{Engine, EngineError};
 use super::errors::engine_message;
 use super::imp::{CAT, StyleTransfer};
@@ -51,13 +52,15 @@ impl StyleTransfer {
                 .and_then(|()| frames.stylize(engine, limits, &mut on_progress, input, output));
         }
         report.end(self);
-        painted.map_err(|error| match error {
+        let in_engine = painted.map_err(|error| match error {
             EngineError::Stopped(_) => gst::FlowError::Flushing,
             error => {
                 self.post_error_message(engine_message(error));
                 gst::FlowError::Error
             }
-        })
+        })?;
+        blend(frames.layout(), settings.strength, input, output);
+        Ok(in_engine)
     }
 
     /// Keeps the figures of a painted frame, which took `took`, and posts those that others wait for.
@@ -138,7 +141,7 @@ mod tests {
 
     /// Sets the size of frames.
     fn set_caps(element: &StyleTransfer, width: u32, height: u32) -> VideoInfo {
-        let info = VideoInfo::builder(VideoFormat::Rgba, width, height).build().unwrap();
+        let info = VideoInfo::builder(VideoFormat::Rgbx, width, height).build().unwrap();
         let caps = info.to_caps().unwrap();
         element.set_info(&caps, &info, &caps, &info).unwrap();
         info

@@ -11,6 +11,7 @@ use style_engine_interface::Progress;
 
 use super::engine::{Engine, EngineError, Rgba, TimeLimits};
 use super::fields::keep_first_field;
+use super::transparency::fill_hidden;
 use crate::layout::Layout;
 
 /// Converts frames of one format and size.
@@ -57,7 +58,8 @@ impl RgbaFrames {
     }
 
     /// Repaints `input` into `output`; `limits` and `on_progress` as in [`Engine::stylize`]. Interlaced frames are painted as
-    /// their first field shows them: two fields would be painted differently, and flicker.
+    /// their first field shows them: two fields would be painted differently, and flicker. A frame of which nothing is
+    /// visible is copied.
     pub fn stylize(
         &mut self,
         engine: &mut Engine,
@@ -77,8 +79,13 @@ impl RgbaFrames {
         let stride = self.content.plane_stride().first().map_or(0, |&stride| stride as usize);
         let (width, height) = (self.content.width(), self.content.height());
         let is_deep = self.content.format() == VideoFormat::Rgba64Le;
+        let [rows, ..] = self.content.planes_data_mut();
+        if input.format_info().has_alpha() && !fill_hidden(rows, width as usize, stride, is_deep) {
+            engine.reset();
+            input.copy(output).map_err(no_copy)?;
+            return Ok(Duration::ZERO);
+        }
         if input.is_interlaced() {
-            let [rows, ..] = self.content.planes_data_mut();
             keep_first_field(rows, stride, is_deep, input.is_tff());
         }
         let [data, ..] = self.content.planes_data();

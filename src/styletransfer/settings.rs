@@ -101,7 +101,8 @@ impl Settings {
             pooling: self.pooling as u32,
             precision: self.precision as u32,
             original_colors: self.original_colors as u32,
-            strength: self.strength,
+            // Frames are blended in their own format.
+            strength: 1.0,
             seed: self.seed,
         }
     }

@@ -6,12 +6,14 @@ use std::time::Duration;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
+use style_engine_interface::Parameters;
 
 use super::engine::{Engine, EngineError, Rgba, TimeLimits};
 use super::imp::StyleTransfer;
 use super::rgba::RgbaFrames;
 use super::settings::Settings;
 use super::style_image;
+use crate::layout::Layout;
 
 /// After a jump in time of more than this, a frame does not continue the last one.
 const GAP: gst::ClockTime = gst::ClockTime::SECOND;
@@ -91,7 +93,8 @@ impl StyleTransfer {
         self.obj().factory()?.plugin()?.filename()
     }
 
-    /// Queries whether the source is live, once, and reports the maximum time for a frame as latency.
+    /// Queries whether the source is live, once, and reports the maximum time for a frame as latency. Without one, tells
+    /// that large frames are painted smaller.
     pub(super) fn follow_source(&self, state: &mut State) {
         if state.is_live.is_some() {
             return;
@@ -99,12 +102,29 @@ impl StyleTransfer {
         let mut query = gst::query::Latency::new();
         let is_live = self.obj().sink_pad().peer_query(&mut query) && query.result().0;
         state.is_live = Some(is_live);
-        if let Some(limit) = state.settings.time_limit(is_live, state.duration)
+        let limit = state.settings.time_limit(is_live, state.duration);
+        if limit.is_none() && state.settings.size < 0 {
+            self.tell_size(state);
+        }
+        if let Some(limit) = limit
             && let Ok(limit) = gst::ClockTime::try_from(limit)
             && self.shown().latency.set(limit)
             && is_live
         {
             self.post_latency();
+        }
+    }
+
+    /// Tells that frames are painted smaller than they are, if they are large.
+    fn tell_size(&self, state: &State) {
+        const MAX: usize = Parameters::MAX_AUTO_SIZE as usize;
+        let Some(Layout { width, height, .. }) = state.frames.as_ref().map(RgbaFrames::layout) else { return };
+        if *width.max(height) > MAX {
+            let message = format!(
+                "frames of {width}x{height} are painted with a longer side of {MAX} pixels, to save memory and time; size=0 \
+                 paints them at their own size"
+            );
+            gst::element_imp_info!(self, gst::ResourceError::Settings, ("{message}"));
         }
     }
 

@@ -1,9 +1,9 @@
 //! The files of style pictures, and their weights.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbaImage};
+use image::RgbaImage;
+use picture::PictureError;
 
 /// Why styles cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -22,21 +22,13 @@ pub enum StyleError {
         /// The fault.
         reason: String,
     },
-    /// The file cannot be opened.
+    /// The file cannot be used.
     #[error("style {}: {error}", .path.display())]
-    Open {
+    Picture {
         /// The file.
         path: PathBuf,
         /// The cause.
-        error: io::Error,
-    },
-    /// The file is not a picture of a known format.
-    #[error("style {}: not a readable picture (PNG, JPEG, WebP, GIF, BMP or TIFF): {error}", .path.display())]
-    NotAPicture {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        error: ImageError,
+        error: PictureError,
     },
 }
 
@@ -71,22 +63,6 @@ fn weights(blend: &str, count: usize) -> Result<Vec<f64>, String> {
     }
 }
 
-/// Reads a picture and turns it upright by its EXIF orientation.
 fn read(path: &Path) -> Result<RgbaImage, StyleError> {
-    let open_error = |error| StyleError::Open { path: path.to_owned(), error };
-    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format).map_err(open_error)?;
-    decode(reader).map(DynamicImage::into_rgba8).map_err(|error| match error {
-        ImageError::IoError(error) if error.kind() == io::ErrorKind::IsADirectory => open_error(error),
-        error => StyleError::NotAPicture { path: path.to_owned(), error },
-    })
-}
-
-fn decode(reader: ImageReader<io::BufReader<std::fs::File>>) -> Result<DynamicImage, ImageError> {
-    let mut decoder = reader.into_decoder()?;
-    // A damaged header may claim more than there is memory.
-    Limits::default().reserve(decoder.total_bytes())?;
-    let orientation = decoder.orientation()?;
-    let mut image = DynamicImage::from_decoder(decoder)?;
-    image.apply_orientation(orientation);
-    Ok(image)
+    picture::read(path).map_err(|error| StyleError::Picture { path: path.to_owned(), error })
 }

@@ -65,10 +65,10 @@ fn run(arguments: Arguments) -> Outcome<()> {
     let folder = arguments.folder.unwrap_or_else(|| glib::user_data_dir().join("stylefilter/studio"));
     let studio = Studio::open(folder, arguments.film, arguments.size)?;
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
-    // A second Ctrl-C ends the program at once.
+    // A second Ctrl-C ends the program at once, without the destructors of libtorch, whose threads are still painting.
     ctrlc::set_handler(move || {
         if stop.send_replace(true) {
-            std::process::exit(130);
+            signal_hook::low_level::exit(130);
         }
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;

@@ -106,6 +106,9 @@ impl Effect {
 impl Studio {
     /// Opens a studio with its files in `folder` and pictures of this size.
     pub fn open(folder: PathBuf, film: Option<PathBuf>, size: (u32, u32)) -> Result<Arc<Self>, String> {
+        if folder.to_str().is_none() {
+            return Err(format!("{}: the folder's name is not UTF-8, which GStreamer requires", folder.display()));
+        }
         let styles = Styles::open(folder.join("styles"))
             .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
         let pictures = watch::Sender::new(Picture::default());
@@ -456,7 +459,7 @@ impl Studio {
             "line": state.line(&self.sources),
             "status": {
                 "running": state.source_problem.is_none(),
-                "problem": state.source_problem.as_ref().or(state.problem.as_ref()),
+                "problem": state.source_problem.clone().or(state.problem.clone()).or(self.styles.unusable()),
                 "size": [self.size.0, self.size.1],
                 "fps": state.frames_per_second,
                 "viewers": self.viewers.load(Ordering::Relaxed),

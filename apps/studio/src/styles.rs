@@ -4,12 +4,8 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use image::{DynamicImage, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageFormat};
 use serde::Serialize;
-
-/// The maximum width and height of an uploaded picture, and the maximum memory to decode it, in bytes.
-const MAX_SIDE: u32 = 12_000;
-const MAX_MEMORY: u64 = 512 << 20;
 
 /// The maximum width and height of a stored picture; a larger one is scaled down.
 const MAX_STORED_SIDE: u32 = 2048;
@@ -22,6 +18,8 @@ pub struct Styles {
     folder: PathBuf,
     /// The pictures at the last scan.
     found: Mutex<Vec<Style>>,
+    /// The first file at the last scan that cannot be used, and the reason.
+    unusable: Mutex<Option<String>>,
 }
 
 /// A picture: its file's name, its width and height.
@@ -40,7 +38,7 @@ impl Styles {
             let pixels = painting::paint(SIZE.0 as usize, SIZE.1 as usize);
             image::save_buffer(folder.join("wheat field.jpg"), &pixels, SIZE.0, SIZE.1, image::ColorType::Rgb8)?;
         }
-        let styles = Self { folder, found: Mutex::default() };
+        let styles = Self { folder, found: Mutex::default(), unusable: Mutex::default() };
         styles.rescan();
         Ok(styles)
     }
@@ -50,15 +48,32 @@ impl Styles {
         self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A file of the folder that cannot be used, and the reason.
+    pub fn unusable(&self) -> Option<String> {
+        self.unusable.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Reads the folder again: users may put files into it themselves.
     pub fn rescan(&self) {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let names = files.filter_map(|file| file.file_name().into_string().ok());
-        let mut styles: Vec<_> = names
-            .filter_map(|name| Some(Style { size: image::image_dimensions(self.path(&name)?).ok()?, name }))
-            .collect();
-        styles.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut names: Vec<_> = files.map(|file| file.file_name()).collect();
+        names.sort();
+        let (mut styles, mut unusable) = (Vec::new(), None);
+        for name in names {
+            let Some(path) = name.to_str().map_or(Some(self.folder.join(&name)), |name| self.path(name)) else {
+                continue;
+            };
+            let size = image::image_dimensions(&path).map_err(|_| reason(&path));
+            let style = name.clone().into_string().map_err(|_| "its name is not UTF-8".to_owned());
+            match style.and_then(|name| Ok(Style { name, size: size? })) {
+                Ok(style) => styles.push(style),
+                Err(reason) => {
+                    unusable.get_or_insert(format!("{} is not used: {reason}", name.to_string_lossy()));
+                }
+            }
+        }
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = styles;
+        *self.unusable.lock().unwrap_or_else(PoisonError::into_inner) = unusable;
     }
 
     /// The path of a picture, if it exists. A name with a folder in it, or of a hidden file, is refused.
@@ -69,7 +84,9 @@ impl Styles {
 
     /// Stores an uploaded picture as JPEG under a free name similar to `name`, which is returned.
     pub fn add(&self, name: &str, bytes: &[u8]) -> Result<String, String> {
-        let picture = read(bytes).map_err(|reason| format!("{name} cannot be used: {reason}"))?;
+        let picture =
+            picture::decode(Cursor::new(bytes)).map_err(|reason| format!("{name} cannot be used: {reason}"))?;
+        let picture = DynamicImage::from(picture);
         let is_large = picture.width().max(picture.height()) > MAX_STORED_SIDE;
         let picture = if is_large { picture.thumbnail(MAX_STORED_SIDE, MAX_STORED_SIDE) } else { picture };
         let stem: String = Path::new(name).file_stem().unwrap_or_default().to_string_lossy().chars().take(60).collect();
@@ -94,27 +111,14 @@ impl Styles {
 
     /// A picture's thumbnail, as JPEG.
     pub fn thumbnail(&self, name: &str) -> Option<Vec<u8>> {
-        let picture = image::open(self.path(name)?).ok()?;
+        let picture = DynamicImage::from(picture::read(&self.path(name)?).ok()?);
         jpeg(&picture.thumbnail(THUMBNAIL, THUMBNAIL)).ok()
     }
 }
 
-fn read(bytes: &[u8]) -> Result<DynamicImage, String> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
-    if reader.format().is_none() {
-        return Err("it is not a picture (PNG, JPEG, WebP, GIF, BMP or TIFF)".into());
-    }
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_MEMORY);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
-    let orientation =
-        image::ImageDecoder::orientation(&mut decoder).unwrap_or(image::metadata::Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
+/// Why a file cannot be a style.
+fn reason(path: &Path) -> String {
+    picture::read(path).map_or_else(|error| error.to_string(), |_| "it has no size".into())
 }
 
 fn jpeg(picture: &DynamicImage) -> image::ImageResult<Vec<u8>> {

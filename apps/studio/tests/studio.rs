@@ -246,7 +246,7 @@ fn the_page_shows_the_picture_and_changes_settings() {
 
         page.drop_file("holiday.png", b"no picture at all").await;
         let reason = page.text("a bad file is refused", "toast", |text| !text.is_empty()).await;
-        assert!(reason.contains("holiday.png cannot be used: it is not a picture"), "{reason}");
+        assert!(reason.contains("holiday.png cannot be used: not a readable picture"), "{reason}");
 
         page.set("[data-switch=convfilter] input", false).await;
         page.set("[data-element=styletransfer][data-knob=size] input[type=number]", 96).await;

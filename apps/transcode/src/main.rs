@@ -99,9 +99,10 @@ fn transcode(arguments: Arguments) -> Result<Made, Box<dyn Error>> {
     let stop = Arc::new(AtomicBool::new(false));
     let interrupted = stop.clone();
     ctrlc::set_handler(move || {
-        // A second Ctrl-C ends the program at once, without closing the file.
+        // A second Ctrl-C ends the program at once, without closing the file, and without the destructors of libraries that
+        // other threads are still in.
         if interrupted.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED.into());
+            signal_hook::low_level::exit(INTERRUPTED.into());
         }
     })?;
     let bar = Bar::new(&arguments.output)?;

@@ -1,0 +1,139 @@
+//! The source of a user's shader: the user's text joined with the project's own, and errors in the user's own lines.
+
+use std::error::Error;
+
+use wgpu::naga::front::wgsl::ParseError;
+use wgpu::naga::{Span, WithSpan};
+
+/// A user's text joined with the project's own.
+pub(super) struct Source {
+    /// The whole source.
+    pub(super) joined: String,
+    /// The user's text, without a byte order mark and with line feeds alone.
+    text: String,
+    /// The end of the directives in the user's text. WGSL wants them before everything else, so they come first.
+    directives: usize,
+    /// The bytes of the project's own text, which lies between the user's directives and the rest.
+    own: usize,
+}
+
+impl Source {
+    /// Joins `text` with the project's own texts, in which a function precedes its callers.
+    pub(super) fn new(text: &str, own: &[&str]) -> Self {
+        let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n").replace('\r', "\n");
+        let directives = directives_end(&text);
+        let (first, rest) = text.split_at(directives);
+        let own = ["\n", &own.concat(), "\n"].concat();
+        Self { joined: [first, &own, rest].concat(), directives, own: own.len(), text }
+    }
+
+    /// The message for an error of naga's parser.
+    pub(super) fn parse_error(&self, error: &ParseError) -> String {
+        let notes = error.notes().map(|note| format!(" ({note})")).collect::<String>();
+        let message = format!("{}{notes}", error.message());
+        self.message(error.labels().map(|(span, _)| span), &message).unwrap_or_else(|| {
+            format!("a name of WGSL itself, of user.wgsl or of frame.wgsl is defined again: {message}")
+        })
+    }
+
+    /// The message for an error of naga's validator.
+    pub(super) fn validation_error<E: Error>(&self, error: &WithSpan<E>) -> String {
+        let mut message = error.as_inner().to_string();
+        let mut cause = error.as_inner().source();
+        while let Some(error) = cause {
+            message.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        // The last span is the innermost one: a function's expression, after the function.
+        let spans: Vec<_> = error.spans().map(|&(span, _)| span).collect();
+        self.message(spans.into_iter().rev(), &message).unwrap_or(message)
+    }
+
+    /// The message with the line of the first span that lies in the user's text; `None` if there is none.
+    pub(super) fn message(&self, spans: impl Iterator<Item = Span>, message: &str) -> Option<String> {
+        let at = spans.filter_map(|span| self.place(span)).next()?;
+        let (before, after) = self.text.split_at_checked(at)?;
+        let line = before.matches('\n').count().saturating_add(1);
+        let start = before.rsplit('\n').next().unwrap_or_default();
+        let column = start.chars().count().saturating_add(1);
+        let text = [start, after.split('\n').next().unwrap_or_default()].concat();
+        Some(format!("shader:{line}:{column}: {message}, in the line: {}", text.trim()))
+    }
+
+    /// The place in the user's text at which a span begins.
+    fn place(&self, span: Span) -> Option<usize> {
+        let begin = span.to_range()?.start;
+        if begin < self.directives {
+            return Some(begin);
+        }
+        begin.checked_sub(self.own).filter(|&place| place >= self.directives)
+    }
+}
+
+/// The end of WGSL's directives, which precede all declarations.
+fn directives_end(text: &str) -> usize {
+    let mut end = 0;
+    loop {
+        let rest = text.get(end..).unwrap_or_default();
+        let directive = without_comments(rest);
+        let word = directive.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next();
+        let is_directive = word.is_some_and(|word| ["diagnostic", "enable", "requires"].contains(&word));
+        let Some((_, after)) = directive.split_once(';').filter(|_| is_directive) else { return end };
+        end = text.len().saturating_sub(after.len());
+    }
+}
+
+/// The text without the spaces and comments at its start.
+fn without_comments(text: &str) -> &str {
+    let mut text = text.trim_start();
+    loop {
+        text = match text.get(..2) {
+            Some("//") => text.split_once('\n').map_or("", |(_, rest)| rest).trim_start(),
+            Some("/*") => without_block_comment(text).trim_start(),
+            _ => return text,
+        };
+    }
+}
+
+/// The text behind the block comment at its start, which may have others in it.
+fn without_block_comment(text: &str) -> &str {
+    let (mut rest, mut depth) = (text, 0_usize);
+    loop {
+        let Some(at) = rest.find("/*").into_iter().chain(rest.find("*/")).min() else { return "" };
+        let mark;
+        (mark, rest) = rest.get(at..).and_then(|from| from.split_at_checked(2)).unwrap_or_default();
+        depth = if mark == "/*" { depth.saturating_add(1) } else { depth.saturating_sub(1) };
+        if depth == 0 {
+            return rest;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directives_come_first_and_keep_their_places() {
+        let text = "\u{feff}// a; /* b\r\n/* enable c; /* d */ ; */ enable f16;\n diagnostic(off, e);\rfn enabled() {} enable g;";
+        let source = Source::new(text, &["own"]);
+        let (first, rest) = source.joined.split_once("\nown\n").unwrap();
+        assert!(first.ends_with("enable f16;\n diagnostic(off, e);"), "{first}");
+        assert_eq!(rest, "\nfn enabled() {} enable g;");
+        let message_at = |part: &str| {
+            let begin = source.joined.find(part).unwrap() as u32;
+            source.message([Span::new(begin, begin + 1)].into_iter(), "wrong").unwrap()
+        };
+        assert_eq!(message_at("diagnostic"), "shader:3:2: wrong, in the line: diagnostic(off, e);");
+        assert_eq!(message_at("enabled"), "shader:4:4: wrong, in the line: fn enabled() {} enable g;");
+        let own = source.joined.find("own").unwrap() as u32;
+        assert_eq!(source.message([Span::new(own, own + 1)].into_iter(), "wrong"), None);
+    }
+
+    #[test]
+    fn text_without_an_end_has_no_directives() {
+        for text in ["", "enable f16", "/* enable f16;", "//", "/", "fn a() {}", "enabled;"] {
+            assert_eq!(directives_end(text), 0, "{text}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Tests of convfilter's numbers: their limits, offsets in every range, the middle of even kernels, quotes in chains.
+
+use common::{BACKENDS, Frame, Line, start_error};
+use gst::prelude::*;
+use gst_video::VideoFormat;
+
+/// A gray frame that is black but for one sample.
+fn dot(x: usize, y: usize) -> Frame {
+    let mut frame = Frame { format: VideoFormat::Gray8, width: 8, height: 8, bytes: vec![0; 64] };
+    frame.bytes[y * 8 + x] = 10;
+    frame
+}
+
+/// The positions and values of the samples that are not black.
+fn bright(frame: &Frame) -> Vec<(usize, usize, u8)> {
+    let samples = frame.bytes.iter().enumerate().filter(|&(_, &sample)| sample > 0);
+    samples.map(|(index, &sample)| (index % 8, index / 8, sample)).collect()
+}
+
+#[test]
+fn the_middle_of_an_even_side_is_its_second_half_s_first_number() {
+    common::init();
+    for backend in BACKENDS {
+        let run = |settings: &str| {
+            let line = format!("convfilter backend={backend} filter=kernel scale=1 border=zero {settings}");
+            bright(&Line::playing(&line).push_pull(&dot(4, 4)))
+        };
+        // The number 4 weighs the sample itself, 1 the one above on the left; so the dot comes out at the lower right, too.
+        assert_eq!(run("kernel=\"1 2; 3 4\""), [(4, 4, 40), (5, 4, 30), (4, 5, 20), (5, 5, 10)], "{backend}");
+        let upside_down = run("kernel=\"1 2; 3 4\" kernel-order=bottom-up");
+        assert_eq!(upside_down, [(4, 3, 20), (5, 3, 10), (4, 4, 40), (5, 4, 30)], "{backend}");
+        assert_eq!(run("kernel=\"1 2 3 4\""), [(3, 4, 40), (4, 4, 30), (5, 4, 20), (6, 4, 10)], "{backend}");
+    }
+}
+
+#[test]
+fn numbers_that_32_bits_cannot_hold_are_refused() {
+    common::init();
+    for kernel in ["1e39", "1e-46 1e-46", "1e999", "nan", "-inf"] {
+        let error = start_error(&format!("convfilter filter=kernel kernel=\"{kernel}\""));
+        assert!(error.matches(gst::ResourceError::Settings), "{kernel}: {error:?}");
+    }
+}
+
+/// A frame of 10 bits, of this luma.
+fn deep(luma: u16) -> Frame {
+    let mut frame = Frame { format: VideoFormat::I42010le, width: 16, height: 16, bytes: Vec::new() };
+    frame.bytes = [luma.to_le_bytes().repeat(256), 512u16.to_le_bytes().repeat(128)].concat();
+    assert_eq!(frame.bytes.len(), frame.info().size());
+    frame
+}
+
+#[test]
+fn offsets_are_8_bit_levels_in_10_bits_too() {
+    common::init();
+    for backend in BACKENDS {
+        for range in ["bt709", "1:3:5:1"] {
+            let luma = |luma: u16, settings: &str| {
+                let frame = deep(luma);
+                let mut caps = frame.info().to_caps().expect("valid caps");
+                caps.make_mut().set("colorimetry", range);
+                let buffer = gst::Buffer::from_slice(frame.bytes.clone());
+                let sample = gst::Sample::builder().buffer(&buffer).caps(&caps).build();
+                let line = format!("convfilter backend={backend} filter=kernel scale=1 {settings}");
+                let result = Line::playing(&line).push_pull_sample(&sample);
+                u16::from_le_bytes([result.bytes[0], result.bytes[1]])
+            };
+            if range == "bt709" {
+                // A negative: black becomes white, white black.
+                assert_eq!(luma(64, "kernel=-1 offset=251"), 940, "{backend}");
+                assert_eq!(luma(940, "kernel=-1 offset=251"), 64, "{backend}");
+                assert_eq!(luma(500, "kernel=1 offset=-25"), 400, "{backend}");
+            } else {
+                assert_eq!(luma(0, "kernel=-1 offset=255"), 1023, "{backend}");
+                assert_eq!(luma(1023, "kernel=-1 offset=255"), 0, "{backend}");
+            }
+        }
+    }
+}
+
+#[test]
+fn quoted_values_in_a_chain_mean_what_they_mean_outside() {
+    common::init();
+    let mut frame = dot(4, 4);
+    frame.bytes.iter_mut().zip(0..).for_each(|(sample, index)| *sample += index);
+    let expected = Line::playing("convfilter filter=kernel kernel=\"1 1; 1 -2\" scale=2").push_pull(&frame).bytes;
+    for chain in [
+        r#"kernel, kernel="1 1; 1 -2", scale=2"#,
+        r#"kernel, kernel=(string)"1 1; 1 -2", scale=2.0;"#,
+        r#"  kernel , kernel = "1,1;1,-2" , scale = 2 ; none"#,
+        r#"kernel, kernel="1 1\; 1 -2", scale=2"#,
+    ] {
+        let mut line = Line::new("convfilter");
+        line.element.set_property("chain", chain);
+        line.pipeline.set_state(gst::State::Playing).unwrap_or_else(|_| panic!("{chain}: {:?}", line.error()));
+        assert_eq!(line.push_pull(&frame).bytes, expected, "{chain}");
+    }
+    // As a shell passes it to gst-launch-1.0.
+    let launched = Line::playing(r#"convfilter chain="kernel,\ kernel=\"1\ 1;\ 1\ -2\",\ scale=2""#).push_pull(&frame);
+    assert_eq!(launched.bytes, expected);
+    for chain in ["kernel, kernel=\"1 1; 1 -2", "kernel, kernel='1 1; 1 -2'", "kernel, kernel=1 1; 1 -2"] {
+        let line = Line::new("convfilter");
+        line.element.set_property("chain", chain);
+        assert!(line.pipeline.set_state(gst::State::Playing).is_err(), "{chain} starts");
+        assert!(line.error().expect("an error").message().contains("chain: "), "{chain}");
+    }
+}
