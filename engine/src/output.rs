@@ -29,7 +29,6 @@ pub(crate) fn finish(
     let look = Look {
         restores_detail: size_of(content)? != frame.size(),
         keeps_chroma: parameters.original_colors == original_colors::LUMA,
-        strength: parameters.strength as f32,
     };
     let painted = Tensor::f_cat(&[picture, &gray(content)?], 1)?;
     match frame.depth() {
@@ -63,8 +62,6 @@ struct Look {
     restores_detail: bool,
     /// Whether only brightness is painted.
     keeps_chroma: bool,
-    /// The opacity of the paint.
-    strength: f32,
 }
 
 impl Look {
@@ -99,9 +96,6 @@ impl Look {
             if self.keeps_chroma {
                 let brighter = luma(color) - luma(own);
                 color = own.map(|value| (value + brighter).clamp(0.0, 1.0));
-            }
-            for (value, own) in color.iter_mut().zip(own) {
-                *value = own + self.strength * (*value - own);
             }
             let [r, g, b] = color;
             *result = F::from_unit([r, g, b, alpha]);
@@ -212,13 +206,11 @@ mod tests {
         if parameters.original_colors == original_colors::LUMA {
             result = (frame + gray(&(&result - frame)).unwrap()).clamp(0.0, 1.0);
         }
-        frame.lerp(&result, parameters.strength)
+        result
     }
 
     #[test]
     fn frames_are_finished_as_by_tensors() {
-        let (plain, luma) = (original_colors::NONE, original_colors::LUMA);
-        let looks = [(plain, 1.0), (luma, 1.0), (plain, 0.3), (luma, 0.6)];
         // In 8 bits, paint and brightness are rounded before they are enlarged, along rows, and along columns.
         for (depth, levels, tolerance) in [(Depth::Bits8, 255, 3.1), (Depth::Bits16, 65535, 1.1)] {
             let (bytes, stride, samples) = frame(depth);
@@ -227,15 +219,15 @@ mod tests {
             for size in [frame.size(), [19, 25]] {
                 let (picture, content) = (noise(2, 3, size), frame.colors(size, Device::Cpu).unwrap());
                 assert!(content.allclose(&resize(&colors, size).unwrap(), 0.0, tolerance / f64::from(levels), false));
-                for (original_colors, strength) in looks {
-                    let parameters = Parameters { original_colors, strength, ..Parameters::default() };
+                for original_colors in [original_colors::NONE, original_colors::LUMA] {
+                    let parameters = Parameters { original_colors, ..Parameters::default() };
                     let mut result = bytes.iter().map(|byte| byte ^ 85).collect::<Vec<_>>();
                     finish(&picture, &content, &frame, &parameters, &mut result).unwrap();
                     let (own, result) = (frame, Frame::new(&result, SIZE, stride, depth).unwrap());
                     let expected = expected(&picture, &content, &colors, &parameters);
                     let error = (result.colors(own.size(), Device::Cpu).unwrap() - expected).abs().max();
                     let error = error.double_value(&[]) * f64::from(levels);
-                    assert!(error < tolerance, "{depth:?} {size:?} {original_colors} {strength}: {error}");
+                    assert!(error < tolerance, "{depth:?} {size:?} {original_colors}: {error}");
                     let pixel = if depth == Depth::Bits8 { 4 } else { 8 };
                     let alpha = |bytes: &[u8]| -> Vec<u8> {
                         bytes.chunks(pixel).flat_map(|pixel| pixel[3 * pixel.len() / 4..].to_vec()).collect()

@@ -174,7 +174,7 @@ impl Session {
         self.end_frame(painted, &progress, begin)
     }
 
-    /// Repaints a picture, `(1, 3, H, W)` in 0..1 as is the result, at its own size: `size`, `strength` and
+    /// Repaints a picture, `(1, 3, H, W)` in 0..1 as is the result, at its own size: `size` and
     /// `original-colors=luma` do not apply. `flow` is the flow from this picture to the one before, and back, as
     /// [`crate::flow::between`] gives it, if it is known. `report` as in [`Self::stylize`].
     pub fn paint(

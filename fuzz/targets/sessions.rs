@@ -54,7 +54,6 @@ fn parameters(input: &mut Unstructured) -> Result<Parameters> {
         size: input.int_in_range(-1..=40)?,
         style_scale: input.arbitrary::<f64>()?.clamp(-1.0, 3.0),
         scene_threshold: input.arbitrary()?,
-        strength: input.arbitrary()?,
         seed: input.arbitrary()?,
     })
 }

@@ -74,7 +74,7 @@ impl Default for Settings {
             pooling: Pooling::default(),
             precision: Precision::default(),
             original_colors: OriginalColors::default(),
-            strength: engine.strength,
+            strength: 1.0,
             seed: engine.seed,
             stats_interval: 0,
         }
@@ -101,8 +101,6 @@ impl Settings {
             pooling: self.pooling as u32,
             precision: self.precision as u32,
             original_colors: self.original_colors as u32,
-            // Frames are blended in their own format.
-            strength: 1.0,
             seed: self.seed,
         }
     }

@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_char, c_void};
 
 /// The interface version: raised with every change that an older engine or plugin would misread.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
@@ -179,8 +179,6 @@ pub struct Parameters {
     pub precision: u32,
     /// One of [`original_colors`].
     pub original_colors: u32,
-    /// The opacity of the paint: 0 is the original, 1 the painted frame.
-    pub strength: f64,
     /// The seed of the noise that some recipes start with.
     pub seed: u64,
 }
@@ -205,7 +203,6 @@ impl Default for Parameters {
             pooling: pooling::AUTO,
             precision: precision::AUTO,
             original_colors: original_colors::NONE,
-            strength: 1.0,
             seed: 0,
         }
     }
@@ -237,7 +234,6 @@ impl Parameters {
             ("scene_threshold", self.scene_threshold, 0.0..=1.0),
             ("size", f64::from(self.size), f64::MIN..=f64::from(Self::MAX_SIZE)),
             ("style_scale", self.style_scale, Self::MIN_STYLE_SCALE..=Self::MAX_STYLE_SCALE),
-            ("strength", self.strength, 0.0..=1.0),
         ];
         ranges.into_iter().find(|(_, value, range)| !range.contains(value)).map(|(name, ..)| name)
     }
