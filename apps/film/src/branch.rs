@@ -12,7 +12,7 @@ use super::earlier::Earlier;
 use super::matroska::{Extras, Marks};
 use super::picture::Picture;
 use super::source::{self, Source, Stream, measure, span};
-use super::{Film, Meter, Outcome, chapters, continued, cut, last_picture, order, sound, subtitles};
+use super::{Film, Meter, Outcome, chapters, colors, continued, cut, last_picture, order, sound, subtitles};
 
 /// Sound and subtitles wait here for the slower video. No limit is needed: the source limits how far it reads ahead.
 const WAIT: &str = "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0";
@@ -101,6 +101,7 @@ impl Branches {
         let made = made.only(&earlier.path, |stream| container::name(&stream.caps).starts_with("video/"))?;
         let rest = rest.only(&film.input, is_picture)?;
         continued::limit(&made.pad, earlier.pictures);
+        made.pad.set_offset(i64::try_from(earlier.shift.nseconds())?);
         // The muxer needs one layout: the caps of the existing video also hold for the rest.
         let parser = self.bin(&parser(&made.caps).unwrap_or_else(|| "identity".into()))?;
         let layout = continued::layout(&made.caps);
@@ -237,6 +238,11 @@ impl Branches {
         chapters::drop_events(&input);
         if template == PICTURES {
             order::increase(&input);
+        }
+        if template == PICTURES && self.container.extension == "mp4" {
+            colors::note_luminance(&input, &self.meter.notes);
+        } else if template == PICTURES {
+            colors::correct_luminance(&input);
         }
         // MP4 only. The default timescale comes from the frame rate in the caps, which may differ from the actual one.
         if template == PICTURES && input.has_property_with_type("trak-timescale", u32::static_type()) {

@@ -9,6 +9,9 @@ use gst_video::{VideoColorMatrix, VideoColorRange, VideoColorimetry, VideoInfo};
 
 use super::notes::Notes;
 
+/// The field of caps with the luminance and colors of the display on which a film was mastered.
+const MASTERING_DISPLAY: &str = "mastering-display-info";
+
 /// Makes a parser take the colors from the stream in place of the container, which may not give the range, if the
 /// stream describes them.
 pub fn prefer_stream(parser: &gst::Element) {
@@ -43,6 +46,33 @@ pub fn change_caps(pad: &gst::Pad, change: impl Fn(&mut gst::CapsRef) + Send + S
             *event = gst::event::Caps::builder(&changed).seqnum(event.seqnum()).build();
         }
         PadProbeReturn::Ok
+    });
+}
+
+/// Corrects the luminance of the mastering display for GStreamer 1.22's Matroska muxer, which writes a fifth of it.
+pub fn correct_luminance(pad: &gst::Pad) {
+    change_caps(pad, |caps| {
+        let Some(structure) = caps.structure_mut(0) else { return };
+        let Ok(display) = structure.get::<String>(MASTERING_DISPLAY) else { return };
+        let mut numbers: Vec<u64> = display.split(':').filter_map(|number| number.parse().ok()).collect();
+        if let [.., max, min] = numbers.as_mut_slice() {
+            *max *= 5;
+            *min *= 5;
+            let numbers: Vec<_> = numbers.iter().map(u64::to_string).collect();
+            structure.set(MASTERING_DISPLAY, numbers.join(":"));
+        }
+    });
+}
+
+/// Notes that an MP4 file, into which GStreamer 1.22 does not write it, lacks the mastering display of video that does not
+/// describe it itself.
+pub fn note_luminance(pad: &gst::Pad, notes: &Arc<Notes>) {
+    let notes = notes.clone();
+    change_caps(pad, move |caps| {
+        let is_described = |structure: &gst::StructureRef| structure.name() == "video/x-h265";
+        if caps.structure(0).is_some_and(|video| video.has_field(MASTERING_DISPLAY) && !is_described(video)) {
+            notes.left_out("HDR10 metadata");
+        }
     });
 }
 

@@ -10,16 +10,18 @@ use gst::{ClockTime, PadProbeReturn, PadProbeType};
 
 use super::container::{self, Container};
 use super::draft::{self, Draft, EBML};
-use super::source::{Source, span};
-use super::{Outcome, bus};
+use super::source::{Source, Stream, span};
+use super::{Outcome, branch, bus};
 
 /// A film that this program has made before, and which a run continues.
 pub struct Earlier {
     pub path: PathBuf,
     /// The number of its pictures that are taken over, in the order of the file.
     pub pictures: usize,
-    /// The time of the last of them.
+    /// The time in the film of the last of them.
     pub last: ClockTime,
+    /// How much later its pictures are in the film than in the file: MP4 begins with the first picture.
+    pub shift: ClockTime,
 }
 
 /// So far apart in the order of the file are pictures that are shown in another order.
@@ -54,8 +56,45 @@ impl Earlier {
         let _ = pipeline.set_state(gst::State::Null);
         let pictures = if is_closed(path) { times.len() } else { complete(&times) };
         let last = times[..pictures].iter().max().copied()?;
-        Some(Self { path: path.to_owned(), pictures, last })
+        Some(Self { path: path.to_owned(), pictures, last, shift: ClockTime::ZERO })
     }
+
+    /// Compares the film with its source, which begins at `from`.
+    pub fn compare(&mut self, input: &Path, from: ClockTime) -> Outcome<()> {
+        let [first, source] = [
+            first_picture(&self.path, None, |stream| container::name(&stream.caps).starts_with("video/"))?,
+            first_picture(input, Some(from), branch::is_picture)?,
+        ];
+        self.shift = source.saturating_sub(first);
+        self.last += self.shift;
+        Ok(())
+    }
+}
+
+/// The time of the first picture of a film after `from`, decoded or not as `is_wanted` says.
+fn first_picture(path: &Path, from: Option<ClockTime>, is_wanted: impl Fn(&Stream) -> bool) -> Outcome<ClockTime> {
+    let pipeline = gst::Pipeline::new();
+    let find = || {
+        let container = Container::of(&path.with_extension("mkv"))?;
+        let wanted = if from.is_some() { container.wanted() } else { container.stored() };
+        let source = Source::open(&pipeline, path, &wanted)?;
+        if let Some(from) = from {
+            source.take(from, None)?;
+        }
+        let sink = gst_app::AppSink::builder().sync(false).build();
+        pipeline.add(&sink)?;
+        sink.sync_state_with_parent()?;
+        source.only(path, is_wanted)?.connect(&branch::pad(sink.upcast_ref(), "sink")?)?;
+        pipeline.set_state(gst::State::Playing)?;
+        let sample = sink.pull_sample().map_err(|_| format!("{} has no video", path.display()))?;
+        let segment = sample.segment().and_then(|segment| segment.downcast_ref::<ClockTime>());
+        let time = segment.zip(sample.buffer()).and_then(|(segment, buffer)| segment.to_running_time(buffer.pts()?));
+        Ok(time.unwrap_or_default())
+    };
+    let found = find();
+    // A failure loses nothing: the pipeline only reads.
+    let _ = pipeline.set_state(gst::State::Null);
+    found
 }
 
 /// The times of a film's pictures, in the order of the file.

@@ -175,7 +175,10 @@ impl Film {
         let container = Container::of(&self.output)?;
         let encoder = Encoder::new(self.encoder.as_deref().unwrap_or(container.encoder()), self.quality)?;
         let draft = Draft::new(&self.input, &self.output)?;
-        let earlier = if self.resume { Earlier::of(&draft)? } else { None };
+        let mut earlier = if self.resume { Earlier::of(&draft)? } else { None };
+        if let Some(earlier) = &mut earlier {
+            earlier.compare(&self.input, self.start.unwrap_or_default())?;
+        }
         if !self.resume && !self.overwrite {
             draft.must_be_free()?;
         }

@@ -19,12 +19,12 @@ pub fn increase(pad: &gst::Pad) {
         let (Some(segment), Some(decoded)) = (segment, buffer.dts()) else { return PadProbeReturn::Ok };
         let Some(running) = segment.to_running_time_full(decoded).map(signed) else { return PadProbeReturn::Ok };
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        let later = last.saturating_add(TICK.nseconds() as i64);
-        if running < later {
-            let by = ClockTime::from_nseconds(later.abs_diff(running));
-            buffer.make_mut().set_dts(decoded + by);
+        // The last picture passes twice: it is held back and pushed again.
+        let later = if running < *last { *last + TICK.nseconds() as i64 } else { running };
+        if later > running {
+            buffer.make_mut().set_dts(decoded + ClockTime::from_nseconds(later.abs_diff(running)));
         }
-        *last = running.max(later);
+        *last = later;
         PadProbeReturn::Ok
     });
 }

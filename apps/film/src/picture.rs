@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::prelude::*;
 use gst::{ClockTime, PadProbeData, PadProbeReturn, PadProbeType};
+use gst_video::prelude::*;
 use gst_video::{VideoBufferFlags, VideoColorimetry, VideoInfo, VideoInterlaceMode};
 
 use super::notes::Notes;
@@ -124,7 +125,7 @@ fn choose_fields(pad: &gst::Pad) {
     pad.add_probe(PadProbeType::BUFFER, move |pad, info| {
         let video = pad.current_caps().and_then(|caps| Some((VideoInfo::from_caps(&caps).ok()?, caps)));
         let (Some((video, caps)), Some(buffer)) = (video, info.buffer()) else { return PadProbeReturn::Ok };
-        let flags = VideoBufferFlags::from_bits_truncate(buffer.flags().bits());
+        let flags = buffer.video_flags();
         let is_interlaced = match video.interlace_mode() {
             VideoInterlaceMode::Progressive => false,
             VideoInterlaceMode::Mixed => flags.contains(VideoBufferFlags::INTERLACED),

@@ -65,6 +65,7 @@ impl Source {
             .property("caps", wanted)
             .build()?;
         pipeline.add(&element)?;
+        avoid_a52dec();
         let movie = movie::Duration::of(path);
         let duration = movie.as_ref().map(|movie| movie.time);
         let has_times = Arc::new(AtomicBool::new(true));
@@ -260,12 +261,21 @@ pub fn main_picture(streams: &[Stream], is_wanted: impl Fn(&Stream) -> bool) -> 
     first(&|stream| is_wanted(stream) && !stream.is_of_stills()).or_else(|| first(&is_wanted))
 }
 
+/// Prefers the other decoder for AC-3: in GStreamer 1.22, a52dec crashes where channels become fewer.
+fn avoid_a52dec() {
+    let registry = gst::Registry::get();
+    if let (Some(_), Some(a52dec)) = (registry.lookup_feature("avdec_ac3"), registry.lookup_feature("a52dec")) {
+        a52dec.set_rank(gst::Rank::NONE);
+    }
+}
+
 /// Corrects what an element inside of the source makes of its input.
 fn correct(element: &gst::Element, has_times: &Arc<AtomicBool>) {
     let Some(factory) = element.factory() else { return };
     let name = factory.name();
     if WITHOUT_TIMES.contains(&name.as_str()) {
         has_times.store(false, Ordering::Relaxed);
+        element.connect_pad_added(|_, pad| begin_at_zero(pad));
     } else if name == "matroskademux" {
         element.connect_pad_added(|_, pad| keep_times(pad));
     } else if ["h264parse", "h265parse"].contains(&name.as_str()) {
@@ -278,15 +288,27 @@ fn correct(element: &gst::Element, has_times: &Arc<AtomicBool>) {
 /// Makes the running times of a Matroska file's stream those in the file. GStreamer's begin at the first data, which it
 /// corrects too late if a second stream begins earlier.
 fn keep_times(pad: &gst::Pad) {
-    pad.add_probe(PadProbeType::EVENT_DOWNSTREAM, |_, info| {
+    change_segments(pad, |segment| {
+        let begin = segment.start();
+        segment.set_time(begin);
+        segment.set_base(begin);
+    });
+}
+
+/// Makes a stream's film begin at the stream time 0. No seek follows, since the file has no times.
+fn begin_at_zero(pad: &gst::Pad) {
+    change_segments(pad, |segment| segment.set_time(ClockTime::ZERO));
+}
+
+/// Calls `change` with all segments that pass a pad.
+fn change_segments(pad: &gst::Pad, change: impl Fn(&mut gst::FormattedSegment<ClockTime>) + Send + Sync + 'static) {
+    pad.add_probe(PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if let Some(PadProbeData::Event(event)) = &mut info.data
             && let gst::EventView::Segment(segment) = event.view()
-            && let Some(mut as_stored) = segment.segment().downcast_ref::<ClockTime>().cloned()
-            && let Some(begin) = as_stored.start()
+            && let Some(mut changed) = segment.segment().downcast_ref::<ClockTime>().cloned()
         {
-            as_stored.set_time(begin);
-            as_stored.set_base(begin);
-            *event = gst::event::Segment::builder(&as_stored).seqnum(event.seqnum()).build();
+            change(&mut changed);
+            *event = gst::event::Segment::builder(&changed).seqnum(event.seqnum()).build();
         }
         PadProbeReturn::Ok
     });

@@ -18,7 +18,10 @@ fn lines(bench: &Bench, film: &str) -> Vec<(f64, f64, String)> {
     let line = |block: &str| {
         let mut rows = block.lines().skip(1);
         let (begin, end) = rows.next().and_then(|row| row.split_once("-->")).expect("times");
-        (seconds(begin), seconds(end), rows.collect::<Vec<_>>().join(" "))
+        // ffmpeg adds a font to texts of MP4.
+        let text = rows.collect::<Vec<_>>().join(" ");
+        let text = text.rsplit_once("\">").map_or(text.as_str(), |(_, text)| text).replace("</font>", "");
+        (seconds(begin), seconds(end), text)
     };
     blocks.map(line).filter(|(_, _, text)| !text.trim().is_empty()).collect()
 }
@@ -98,4 +101,66 @@ fn chapters_move_with_the_beginning() {
         let run = bench.run(&format!("film.mkv {output} --filter none"));
         assert!(String::from_utf8_lossy(&run.stdout).contains("left out: chapters"), "{output}: {run:?}");
     }
+}
+
+#[test]
+fn hdr10_metadata_is_kept_or_left_out_with_a_word() {
+    let bench = Bench::new("details-hdr10");
+    bench.ffmpeg(
+        "-f lavfi -i testsrc2=size=160x120:rate=25:duration=0.4 -pix_fmt yuv420p10le -c:v libx265 -x265-params \
+         log-level=none:hdr10=1:repeat-headers=1:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:\
+         master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400 \
+         -color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc -tag:v hvc1 film.mp4",
+    );
+    for (output, encoder) in [("x264.mkv", "x264"), ("x265.mkv", "x265"), ("vp9.webm", "vp9")] {
+        bench.transcode(&format!("film.mp4 {output} --filter none --encoder {encoder}"));
+        let mut ffprobe = std::process::Command::new("ffprobe");
+        let entries = "stream_side_data=min_luminance,max_luminance,max_content,max_average";
+        ffprobe.args(["-loglevel", "error", "-show_entries", entries, "-of", "default=nw=1", output]);
+        let run = ffprobe.current_dir(&bench.folder).output().expect("ffprobe runs");
+        let text = String::from_utf8_lossy(&run.stdout).into_owned();
+        let value = |name: &str| {
+            let text = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).expect(&text);
+            let (number, of) = text.split_once('/').unwrap_or((text, "1"));
+            number.parse::<f64>().expect("a number") / of.parse::<f64>().expect("a number")
+        };
+        assert!((value("max_luminance") - 1000.0).abs() < 0.1, "{output}: {text}");
+        assert!((value("min_luminance") - 0.0001).abs() < 1e-6, "{output}: {text}");
+        assert_eq!((value("max_content"), value("max_average")), (1000.0, 400.0), "{output}");
+    }
+    let run = bench.run("film.mp4 x264.mp4 --filter none");
+    assert!(String::from_utf8_lossy(&run.stdout).contains("left out: HDR10 metadata"), "{run:?}");
+}
+
+#[test]
+fn tracks_keep_their_marks_and_texts_their_spaces() {
+    let bench = Bench::new("details-marks");
+    std::fs::write(bench.path("lines.srt"), LINES).expect("written");
+    std::fs::write(bench.path("font.ttf"), vec![7; 1000]).expect("written");
+    let sound = "-f lavfi -i sine=440:duration=4";
+    let mut ffmpeg = std::process::Command::new("ffmpeg");
+    ffmpeg
+        .args(["-nostdin", "-loglevel", "error"])
+        .args(PICTURES.split(' '))
+        .args(sound.split(' '))
+        .args(sound.split(' '));
+    ffmpeg
+        .args("-i lines.srt -i lines.srt -map 0 -map 1 -map 2 -map 3 -map 4 -c:v libx264 -c:a aac -c:s srt".split(' '));
+    ffmpeg.args("-disposition:a:0 default -disposition:a:1 0 -disposition:s:0 forced -disposition:s:1 0".split(' '));
+    ffmpeg.args(["-metadata", "title=A film: it's \"quoted\"", "-metadata", "artist=Jöhn Doe"]);
+    ffmpeg.args("-attach font.ttf -metadata:s:t mimetype=font/ttf marks.mkv".split(' '));
+    assert!(ffmpeg.current_dir(&bench.folder).status().expect("ffmpeg runs").success());
+    let marks = |film: &str| {
+        let streams = bench.probe(film).streams;
+        let tracks = streams.iter().filter(|stream| stream["codec_type"] != "attachment");
+        tracks
+            .map(|track| (track["DISPOSITION:default"].clone(), track["DISPOSITION:forced"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let run = bench.run("marks.mkv out.mkv --filter none");
+    assert!(String::from_utf8_lossy(&run.stdout).contains("left out: attachments"), "{run:?}");
+    assert_eq!(marks("out.mkv"), marks("marks.mkv"));
+    let film = bench.probe("out.mkv");
+    assert_eq!((film.tag("title"), film.tag("artist")), (Some("A film: it's \"quoted\""), Some("Jöhn Doe")));
+    assert_eq!(film.frames(), 100);
 }
