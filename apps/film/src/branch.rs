@@ -160,6 +160,8 @@ impl Branches {
             self.meter.notes.left_out("attachments");
         }
         for stream in streams {
+            // Also those that are left out: a film may end with one of them.
+            measure(&stream.pad, &self.meter.others_end);
             if is_picture(&stream) || !self.container.holds(&stream.caps) {
                 self.meter.notes.left_out(match is_picture(&stream) {
                     true => "a further video track",
@@ -192,7 +194,6 @@ impl Branches {
             } else {
                 self.ends.push(end);
             }
-            measure(&stream.pad, &self.meter.others_end);
             waiting.push((stream, pad(&branch, "sink")?));
         }
         Ok(waiting)

@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_torn_film_is_complete_up_to_the_pictures_that_may_be_missing() {
         let complete =
-            |times: &[u64]| super::complete(&times.iter().copied().map(ClockTime::from_mseconds).collect::<Vec<_>>());
+            |times: &[u64]| complete(&times.iter().copied().map(ClockTime::from_mseconds).collect::<Vec<_>>());
         assert_eq!(complete(&[]), 0);
         assert_eq!(complete(&[0, 40, 80]), 3);
         // I, P and the two B before it; then a P whose first B is lost.

@@ -71,7 +71,9 @@ impl Source {
         let has_times = Arc::new(AtomicBool::new(true));
         if let Some(movie) = movie {
             element.connect("source-setup", false, move |arguments| {
-                arguments[1].get().ok().map(|source: gst::Element| movie.hide(&source));
+                if let Ok(source) = arguments[1].get::<gst::Element>() {
+                    movie.hide(&source);
+                }
                 None
             });
         }

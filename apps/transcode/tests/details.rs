@@ -163,4 +163,9 @@ fn tracks_keep_their_marks_and_texts_their_spaces() {
     let film = bench.probe("out.mkv");
     assert_eq!((film.tag("title"), film.tag("artist")), (Some("A film: it's \"quoted\""), Some("Jöhn Doe")));
     assert_eq!(film.frames(), 100);
+    // Subtitles that are left out may be the last thing in a film.
+    bench.ffmpeg("-t 2 -i marks.mkv -i lines.srt -map 0:v -map 0:a -map 1 -c copy long-words.mkv");
+    bench.transcode("long-words.mkv words.webm --filter none");
+    bench.transcode("marks.mkv out.webm --filter none");
+    assert_eq!(marks("out.webm"), marks("marks.mkv")[..3]);
 }

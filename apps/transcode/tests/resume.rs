@@ -23,10 +23,10 @@ fn every_rate_is_continued_at_the_next_picture() {
     for rate in ["30000/1001", "24000/1001", "60000/1001", "25"] {
         bench.ffmpeg(&format!("-f lavfi -i testsrc2=size=64x48:rate={rate}:duration=3 -c:v libx264 film.mp4"));
         bench.ffmpeg("-i film.mp4 -c copy film.mkv");
-        for length in ["1.01", "1.34", "1.501", "2.2"] {
+        for length in ["1.01", "1.34", "2.2"] {
             resumed(&bench, "film.mp4", "mp4", &format!("--duration {length}"), "");
-            resumed(&bench, "film.mkv", "mp4", &format!("--duration {length}"), "");
         }
+        resumed(&bench, "film.mkv", "mp4", "--duration 1.501", "");
         resumed(&bench, "film.mp4", "mkv", "--duration 1.51", "");
         resumed(&bench, "film.mp4", "webm", "--duration 1.51", "");
     }
