@@ -64,8 +64,8 @@ pub fn correct_luminance(pad: &gst::Pad) {
     });
 }
 
-/// Notes that an MP4 file, into which GStreamer 1.22 does not write it, lacks the mastering display of video that does not
-/// describe it itself.
+/// Notes that an MP4 file, into which GStreamer 1.22 does not write it, lacks the mastering display of video that does
+/// not describe it itself.
 pub fn note_luminance(pad: &gst::Pad, notes: &Arc<Notes>) {
     let notes = notes.clone();
     change_caps(pad, move |caps| {

@@ -13,7 +13,7 @@ use super::Outcome;
 use super::earlier::Earlier;
 use super::matroska::{self, Marks};
 
-/// The mark of this program's files: in Matroska and WebM the name of the writing application, in MP4 the minor version.
+/// The mark of this program's files: in Matroska and WebM the writing application, in MP4 the minor version.
 const MARK: &str = "stylefilter transcode";
 const MP4_MARK: [u8; 4] = *b"stlf";
 

@@ -66,8 +66,8 @@ impl Extras {
     }
 }
 
-/// Corrects a file that GStreamer wrote: replaces the names that it gives to tracks by the tracks' `marks`, in the order
-/// of the file, and removes the quotes that it puts around texts with spaces.
+/// Corrects a file that GStreamer wrote: replaces the names that it gives to tracks by the tracks' marks, in the order of
+/// the file, and removes the quotes that it puts around texts with spaces.
 pub fn correct(path: &Path, all: &[Option<Marks>]) -> io::Result<()> {
     let file = File::options().read(true).write(true).open(path)?;
     each_part(file, |file, id, place, bytes| {

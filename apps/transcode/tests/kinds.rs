@@ -86,7 +86,8 @@ fn equal_pictures_keep_their_times() {
         assert_regular(&converted(&bench, "still.mov", output).0, 25, 0.04, output);
     }
     bench.ffmpeg(
-        "-f lavfi -i testsrc2=size=160x120:rate=10:duration=1 -vf setpts='if(lt(N,5),N*0.1,0.5+(N-5)*0.5)/TB' -f gif delays.gif",
+        "-f lavfi -i testsrc2=size=160x120:rate=10:duration=1 -vf setpts='if(lt(N,5),N*0.1,0.5+(N-5)*0.5)/TB' \
+         -f gif delays.gif",
     );
     for output in OUTPUTS {
         let (film, _) = converted(&bench, "delays.gif", output);
@@ -215,7 +216,8 @@ fn every_channel_is_kept() {
             _ => all.concat(),
         };
         bench.ffmpeg(&format!(
-            "-f lavfi -i testsrc2=size=160x120:rate=25:duration=1 {source} -af pan={layout}{names} {H264} -c:a {codec} film.mkv"
+            "-f lavfi -i testsrc2=size=160x120:rate=25:duration=1 {source} -af pan={layout}{names} {H264} \
+             -c:a {codec} film.mkv"
         ));
         for output in OUTPUTS {
             let (film, _) = converted(&bench, "film.mkv", output);
@@ -273,7 +275,8 @@ fn what_is_left_out_is_said() {
 fn transparency_becomes_black_and_is_said() {
     let bench = Bench::new("kinds-alpha");
     // The right half is transparent, and red where it cannot be seen.
-    let source = "-f lavfi -i color=red:size=160x120:rate=25:duration=0.4,format=rgba,geq=r=255:g=0:b=0:a='if(lt(X\\,80)\\,255\\,0)'";
+    let source = "-f lavfi -i color=red:size=160x120:rate=25:duration=0.4,format=rgba,geq=r=255:g=0:b=0:\
+        a='if(lt(X\\,80)\\,255\\,0)'";
     for (input, options) in [
         ("alpha.webm", "-c:v libvpx-vp9 -pix_fmt yuva420p -auto-alt-ref 0"),
         ("alpha.mov", "-c:v prores_ks -profile:v 4 -pix_fmt yuva444p10le"),
