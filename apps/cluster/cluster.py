@@ -53,8 +53,13 @@ def arguments() -> tuple[argparse.Namespace, list[str]]:
         parser.error(f"{own.film}: no such file")
     if own.output.suffix not in (".mp4", ".mkv", ".webm"):
         parser.error(f"{own.output}: the output's extension must be one of .mp4, .mkv, .webm")
+    if own.output.exists() and own.output.samefile(own.film):
+        parser.error(f"{own.output} is the input, too")
     if own.output.exists() and not own.overwrite:
         parser.error(f"{own.output} already exists: --overwrite replaces it")
+    folder = own.output.with_suffix(".shots")
+    if folder.exists() and not (folder / "plan.json").is_file():
+        parser.error(f"{folder} is in the way, and was not made by this program: rename it")
     return own, others
 
 

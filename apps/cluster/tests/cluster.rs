@@ -194,12 +194,17 @@ fn a_stopped_film_continues_with_the_same_command() {
     assert_eq!((film.frames(), film.codecs("audio")), (150, vec!["aac"]));
 
     // Each error names its cause, without a traceback.
+    std::fs::hard_link(bench.path("film.mkv"), bench.path("hard.mkv")).expect("linked");
+    std::fs::create_dir(bench.path("mine.shots")).expect("made");
     for (arguments, expected) in [
         (arguments, "out.mp4 already exists"),
         ("missing.mkv new.mp4 --filter blur", "missing.mkv"),
         ("film.mkv new.mp4 --filter blur --start 1", "--start"),
         ("film.mkv new.mp4 --filter swirl --retries 1", "swirl"),
         ("film.mkv new.avi --filter blur --retries 0", "new.avi"),
+        ("film.mkv film.mkv --filter blur --overwrite", "is the input, too"),
+        ("film.mkv hard.mkv --filter blur --overwrite", "is the input, too"),
+        ("film.mkv mine.mkv --filter blur", "mine.shots is in the way"),
     ] {
         let output = cluster(&bench, arguments).output().expect("scripts/cluster runs");
         let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -208,4 +213,5 @@ fn a_stopped_film_continues_with_the_same_command() {
         assert!(!text.contains("Traceback"), "{arguments}: {text}");
         assert!(!bench.path("new.mp4").exists());
     }
+    assert!(bench.path("film.mkv").metadata().is_ok_and(|file| file.len() > 0) && bench.path("mine.shots").exists());
 }

@@ -1,23 +1,21 @@
 //! The branches of the pipeline, which lead the streams into the file.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use gst::prelude::*;
-use gst::{PadProbeData, PadProbeReturn, PadProbeType};
-use gst_video::VideoInfo;
+use gst::{ClockTime, PadProbeReturn, PadProbeType};
 
 use super::container::{self, Container, Encoder, PICTURES, SOUND, SUBTITLES};
-use super::source::{Source, Stream, measure, span};
-use super::{Film, Meter, Outcome, last_picture, subtitles};
+use super::draft::{self, Draft};
+use super::earlier::Earlier;
+use super::matroska::{Extras, Marks};
+use super::picture::Picture;
+use super::source::{self, Source, Stream, measure, span};
+use super::{Film, Meter, Outcome, chapters, colors, continued, cut, last_picture, order, sound, subtitles};
 
 /// Sound and subtitles wait here for the slower video. No limit is needed: the source limits how far it reads ahead.
 const WAIT: &str = "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0";
-
-/// Turns rotated video upright, deinterlaces it, and converts it to a format that the elements accept.
-const PREPARE: &str =
-    "videoconvert ! videoflip video-direction=auto ! deinterlace method=greedyh fields=top ! videoconvert";
 
 /// The unit of video timestamps in MP4: this many per second.
 const TIMESCALE: u32 = 90_000;
@@ -33,8 +31,6 @@ pub struct Branches {
     sound_ends: Vec<gst::Pad>,
     /// The running time, in nanoseconds, at which sound ends by itself.
     sound_until: Arc<AtomicU64>,
-    /// The types of streams without a branch, since the container cannot hold them.
-    pub left_out: Vec<String>,
 }
 
 impl Branches {
@@ -42,14 +38,15 @@ impl Branches {
     pub fn new(
         pipeline: &gst::Pipeline,
         container: &'static Container,
-        output: &Path,
+        draft: &Draft,
         meter: &Arc<Meter>,
     ) -> Outcome<Self> {
         let muxer = gst::parse::launch(container.muxer)?;
-        let sink = gst::ElementFactory::make("filesink").property("location", output.to_str()).build()?;
+        draft::mark(&muxer);
+        let sink = draft.sink()?;
         pipeline.add_many([&muxer, &sink])?;
         muxer.link(&sink)?;
-        sink.sync_state_with_parent().map_err(|_| format!("cannot write {}", output.display()))?;
+        sink.sync_state_with_parent().map_err(|_| format!("cannot write {}", draft.path.display()))?;
         Ok(Self {
             pipeline: pipeline.clone(),
             container,
@@ -58,28 +55,36 @@ impl Branches {
             ends: Vec::new(),
             sound_ends: Vec::new(),
             sound_until: Arc::new(AtomicU64::new(u64::MAX)),
-            left_out: Vec::new(),
         })
+    }
+
+    /// Adds the chapters of a film's part, where the container can hold them.
+    pub fn add_chapters(&mut self, source: &Source, from: ClockTime, to: ClockTime) {
+        let Some(part) = source.chapters.as_ref().and_then(|all| chapters::between(all, from, to)) else { return };
+        match self.muxer.dynamic_cast_ref::<gst::TocSetter>() {
+            Some(muxer) if self.container.holds_chapters => muxer.set_toc(Some(&part)),
+            _ => self.meter.notes.left_out("chapters"),
+        }
     }
 
     /// Adds all streams of a film.
     pub fn add_all(&mut self, source: Source, film: &Film, encoder: &Encoder) -> Outcome<()> {
         let mut streams = source.streams;
-        let picture = streams.iter().position(is_picture).ok_or_else(|| no_pictures(film))?;
+        let picture = source::main_picture(&streams, is_picture).ok_or_else(|| no_pictures(film))?;
         let picture = streams.remove(picture);
         let (head, tail) = self.picture(&picture, film, encoder)?;
-        self.join(PICTURES, &tail)?;
-        let mut waiting = self.others(streams)?;
+        self.join(PICTURES, &tail, picture.marks(&source.extras))?;
+        let mut waiting = self.others(streams, &source.extras)?;
         waiting.push((picture, head));
         self.run(waiting)
     }
 
-    /// Adds the sound and subtitles of `source`; the encoded video of `made`, copied, followed by the video of `rest`,
-    /// through the film's element.
+    /// Adds the sound and subtitles of `source`; the encoded video of `made`, an opened film, copied; and after it the
+    /// video of `rest`, through the film's element.
     pub fn add_continued(
         &mut self,
         source: Source,
-        made: Source,
+        (earlier, made): (&Earlier, Source),
         rest: Source,
         film: &Film,
         encoder: &Encoder,
@@ -87,45 +92,47 @@ impl Branches {
         let concat = gst::ElementFactory::make("concat").property("adjust-base", false).build()?;
         self.pipeline.add(&concat)?;
         concat.sync_state_with_parent()?;
-        self.join(PICTURES, &pad(&concat, "src")?)?;
-        let (mut unused, others): (Vec<_>, Vec<_>) = source.streams.into_iter().partition(is_picture);
-        let mut waiting = self.others(others)?;
-        let [made, rest] = [made, rest].map(|source| {
-            let is_film = |stream: &Stream| container::name(&stream.caps).starts_with("video/");
-            let (mut pictures, others): (Vec<_>, Vec<_>) = source.streams.into_iter().partition(is_film);
-            unused.extend(others.into_iter().chain(pictures.drain(pictures.len().min(1)..)));
-            pictures.pop().ok_or_else(|| no_pictures(film))
-        });
-        let (made, rest) = (made?, rest?);
+        let mut others = source.streams;
+        let picture = source::main_picture(&others, is_picture).ok_or_else(|| no_pictures(film))?;
+        let picture = others.remove(picture);
+        self.join(PICTURES, &pad(&concat, "src")?, picture.marks(&source.extras))?;
+        picture.discard(&self.pipeline)?;
+        let mut waiting = self.others(others, &source.extras)?;
+        let made = made.only(&earlier.path, |stream| container::name(&stream.caps).starts_with("video/"))?;
+        let rest = rest.only(&film.input, is_picture)?;
+        continued::limit(&made.pad, earlier.pictures);
+        made.pad.set_offset(i64::try_from(earlier.shift.nseconds())?);
         // The muxer needs one layout: the caps of the existing video also hold for the rest.
         let parser = self.bin(&parser(&made.caps).unwrap_or_else(|| "identity".into()))?;
-        let layout = gst::ElementFactory::make("capsfilter").property("caps", layout(&made.caps)).build()?;
+        let layout = continued::layout(&made.caps);
+        let layout = gst::ElementFactory::make("capsfilter").property("caps", layout).build()?;
         self.pipeline.add(&layout)?;
         layout.sync_state_with_parent()?;
-        keep_caps(&layout, &pad(&parser, "src")?)?;
+        continued::keep_caps(&layout, &pad(&parser, "src")?)?;
         let (head, tail) = self.picture(&rest, film, encoder)?;
         tail.link(&pad(&layout, "sink")?)?;
         for part in [&parser, &layout] {
             pad(part, "src")?.link(&concat.request_pad_simple("sink_%u").ok_or("concat has no pad")?)?;
         }
         waiting.extend([(made, pad(&parser, "sink")?), (rest, head)]);
-        unused.into_iter().try_for_each(|stream| stream.discard(&self.pipeline))?;
         self.run(waiting)
     }
 
     /// Adds the sound and subtitles of `source`, and the encoded video from `pictures`.
     pub fn add_encoded(&mut self, source: Source, pictures: &gst::Pad) -> Outcome<()> {
-        let (unused, others): (Vec<_>, Vec<_>) = source.streams.into_iter().partition(is_picture);
-        let waiting = self.others(others)?;
-        unused.into_iter().try_for_each(|stream| stream.discard(&self.pipeline))?;
-        self.join(PICTURES, pictures)?;
+        let mut others = source.streams;
+        let picture = source::main_picture(&others, is_picture).ok_or("a film without video")?;
+        let picture = others.remove(picture);
+        self.join(PICTURES, pictures, picture.marks(&source.extras))?;
+        picture.discard(&self.pipeline)?;
+        let waiting = self.others(others, &source.extras)?;
         self.meter_pictures(pictures);
         self.run(waiting)
     }
 
     /// Whether no video was written so far.
     pub fn is_empty(&self) -> bool {
-        self.meter.length() == gst::ClockTime::ZERO
+        self.meter.length() == ClockTime::ZERO
     }
 
     /// Ends the video now, and the sound where the video ends.
@@ -147,11 +154,19 @@ impl Branches {
     }
 
     /// Makes branches for sound and subtitles.
-    fn others(&mut self, streams: Vec<Stream>) -> Outcome<Vec<(Stream, gst::Pad)>> {
+    fn others(&mut self, streams: Vec<Stream>, extras: &Extras) -> Outcome<Vec<(Stream, gst::Pad)>> {
         let mut waiting = Vec::new();
+        if extras.has_attachments {
+            self.meter.notes.left_out("attachments");
+        }
         for stream in streams {
+            // Also those that are left out: a film may end with one of them.
+            measure(&stream.pad, &self.meter.others_end);
             if is_picture(&stream) || !self.container.holds(&stream.caps) {
-                self.left_out.push(container::name(&stream.caps).to_owned());
+                self.meter.notes.left_out(match is_picture(&stream) {
+                    true => "a further video track",
+                    false => container::name(&stream.caps),
+                });
                 stream.discard(&self.pipeline)?;
                 continue;
             }
@@ -162,21 +177,23 @@ impl Branches {
             } else if self.container.takes_sound(&stream.caps) {
                 (SOUND, [WAIT.to_owned()].into_iter().chain(parser(&stream.caps)).collect::<Vec<_>>().join(" ! "))
             } else {
-                (SOUND, format!("{WAIT} ! audioconvert ! audioresample ! {}", self.container.sound_encoder))
+                let layout = sound::layout(&stream.caps, self.container.layouts);
+                let encoder = self.container.sound_encoder;
+                (SOUND, format!("{WAIT} ! audioconvert ! audioresample ! {layout} ! {encoder}"))
             };
             let branch = self.bin(&description)?;
             if subtitles::is_marked_up(&stream.caps) {
                 subtitles::strip_markup(&pad(&branch, "sink")?);
             }
             let end = pad(&branch, "src")?;
-            self.join(template, &end)?;
+            self.join(template, &end, stream.marks(extras))?;
             if template == SOUND {
+                sound::keep_caps(&end, &self.meter.notes);
                 self.end_in_time(&end);
                 self.sound_ends.push(end);
             } else {
                 self.ends.push(end);
             }
-            measure(&stream.pad, &self.meter.others_end);
             waiting.push((stream, pad(&branch, "sink")?));
         }
         Ok(waiting)
@@ -184,13 +201,9 @@ impl Branches {
 
     /// Makes the branch for video, with the film's element and the encoder; returns its first and last pad.
     fn picture(&mut self, stream: &Stream, film: &Film, encoder: &Encoder) -> Outcome<(gst::Pad, gst::Pad)> {
-        let info = VideoInfo::from_caps(&stream.caps)?;
-        let crop = if encoder.even && (info.width() % 2 == 1 || info.height() % 2 == 1) {
-            format!("videocrop right={} bottom={} ! ", info.width() % 2, info.height() % 2)
-        } else {
-            String::new()
-        };
-        let before = self.bin(&format!("queue max-size-buffers=4 max-size-bytes=0 ! {crop}{PREPARE}"))?;
+        let picture = Picture::new(&stream.caps)?;
+        let before = self.bin(&picture.preparation(encoder.even))?;
+        picture.watch(&before, &self.meter.notes);
         let element = &film.element;
         self.pipeline.add(element)?;
         let preview = if film.preview {
@@ -199,10 +212,8 @@ impl Branches {
         } else {
             ""
         };
-        let depth = info.format_info().depth().first().copied().unwrap_or(8);
-        let format = if encoder.deep && depth > 8 { "I420_10LE" } else { "I420" };
-        let after = self
-            .bin(&format!("{preview}videoconvert ! video/x-raw,format={format} ! {} ! {WAIT}", encoder.description))?;
+        let caps = picture.for_encoder(if encoder.deep && picture.is_deep() { "I420_10LE" } else { "I420" });
+        let after = self.bin(&format!("{preview}videoconvert ! {caps} ! {} ! {WAIT}", encoder.description))?;
         gst::Element::link_many([&before, element, &after])?;
         self.start(element)?;
 
@@ -221,13 +232,26 @@ impl Branches {
         self.ends.insert(0, pad.clone());
     }
 
-    /// Links `end` to the muxer.
-    fn join(&self, template: &str, end: &gst::Pad) -> Outcome<()> {
+    /// Links `end`, the end of a track with these marks, to the muxer.
+    fn join(&self, template: &str, end: &gst::Pad, marks: Option<Marks>) -> Outcome<()> {
+        self.meter.marks.lock().unwrap_or_else(PoisonError::into_inner).push(marks);
         let input = self.muxer.request_pad_simple(template).ok_or("the muxer accepts no more streams")?;
+        chapters::drop_events(&input);
+        if template == PICTURES {
+            order::increase(&input);
+        }
+        if template == PICTURES && self.container.extension == "mp4" {
+            colors::note_luminance(&input, &self.meter.notes);
+        } else if template == PICTURES {
+            colors::correct_luminance(&input);
+        }
         // MP4 only. The default timescale comes from the frame rate in the caps, which may differ from the actual one.
         if template == PICTURES && input.has_property_with_type("trak-timescale", u32::static_type()) {
             input.set_property("trak-timescale", TIMESCALE);
             last_picture::lengthen(&input);
+        }
+        if template == SUBTITLES && self.container.shows_one_line {
+            subtitles::one_at_a_time(&input, &self.meter.notes);
         }
         let refused = || {
             let caps = end.query_caps(None);
@@ -240,13 +264,9 @@ impl Branches {
     /// Ends sound at `sound_until`.
     fn end_in_time(&self, pad: &gst::Pad) {
         let until = self.sound_until.clone();
-        pad.add_probe(PadProbeType::BUFFER, move |pad, info| {
+        cut::end_at(pad, move |pad, info| {
             let begin = span(pad, info.buffer()).and_then(|(segment, begin, _)| segment.to_running_time(begin));
-            if begin.is_some_and(|begin| begin.nseconds() >= until.load(Ordering::Relaxed)) {
-                pad.push_event(gst::event::Eos::new());
-                return PadProbeReturn::Drop;
-            }
-            PadProbeReturn::Ok
+            begin.is_some_and(|begin| begin.nseconds() >= until.load(Ordering::Relaxed))
         });
     }
 
@@ -268,50 +288,6 @@ impl Branches {
 
 fn no_pictures(film: &Film) -> String {
     format!("{} has no video", film.input.display())
-}
-
-/// The fields of encoded video's caps that describe its layout.
-fn layout(caps: &gst::Caps) -> gst::Caps {
-    let mut layout = gst::Caps::new_empty_simple(container::name(caps));
-    for (structure, of) in layout.make_mut().iter_mut().zip(caps.iter()) {
-        for field in ["alignment", "stream-format"] {
-            if let Ok(value) = of.value(field) {
-                structure.set_value(field, value.clone());
-            }
-        }
-    }
-    layout
-}
-
-/// Replaces the caps of the video from `layout` by those of the video from `made`, since muxers do not accept new caps.
-/// If the headers in the caps differ, this is an error: a file has only one header.
-fn keep_caps(layout: &gst::Element, made: &gst::Pad) -> Outcome<()> {
-    let (made, element, is_different) = (made.clone(), layout.clone(), AtomicBool::new(false));
-    pad(layout, "src")?.add_probe(PadProbeType::BUFFER | PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        if info.buffer().is_some() && is_different.load(Ordering::Relaxed) {
-            return PadProbeReturn::Drop;
-        }
-        if let Some(PadProbeData::Event(event)) = &mut info.data
-            && let gst::EventView::Caps(caps) = event.view()
-            && let Some(made) = made.current_caps()
-        {
-            if header(caps.caps()) != header(&made) && !is_different.swap(true, Ordering::Relaxed) {
-                let text = "the existing output has other encoder settings: resume with the options of the first run";
-                gst::element_error!(element, gst::StreamError::Format, ("{}", text));
-            }
-            *event = gst::event::Caps::new(&made);
-        }
-        PadProbeReturn::Ok
-    });
-    Ok(())
-}
-
-/// The parts of encoded video's caps that are stored in a file's header; None if they are unknown.
-pub fn header(caps: &gst::CapsRef) -> Option<(Option<Vec<u8>>, i32, i32)> {
-    let structure = caps.structure(0)?;
-    let data = structure.get::<gst::Buffer>("codec_data").ok();
-    let data = data.and_then(|data| Some(data.map_readable().ok()?.to_vec()));
-    Some((data, structure.get::<i32>("width").ok()?, structure.get::<i32>("height").ok()?))
 }
 
 /// Pushes EOS from each pad, on a thread of its own: a push waits while the pad is busy.

@@ -23,10 +23,15 @@ pub fn wait(pipeline: &gst::Pipeline) -> Outcome<()> {
     Ok(())
 }
 
-/// The next message about the end, an error, progress or the application, if one comes within 200 ms.
+/// The next message about the end, an error, a warning, progress or the application, if one comes within 200 ms.
 pub fn next(pipeline: &gst::Pipeline) -> Option<gst::Message> {
-    let types =
-        [gst::MessageType::Application, gst::MessageType::Eos, gst::MessageType::Error, gst::MessageType::Progress];
+    let types = [
+        gst::MessageType::Application,
+        gst::MessageType::Eos,
+        gst::MessageType::Error,
+        gst::MessageType::Progress,
+        gst::MessageType::Warning,
+    ];
     pipeline.bus()?.timed_pop_filtered(gst::ClockTime::from_mseconds(200), &types)
 }
 
@@ -53,8 +58,12 @@ pub fn forget_errors(pipeline: &gst::Pipeline, element: &gst::Element) {
 
 /// An error's text, in one line.
 pub fn words(error: &gst::message::Error) -> String {
-    let text = error.error().to_string();
-    let debug = error.debug().unwrap_or_default();
+    line(&error.error(), error.debug())
+}
+
+/// The text of an error or a warning, in one line.
+pub fn line(error: &gst::glib::Error, debug: Option<gst::glib::GString>) -> String {
+    let (text, debug) = (error.to_string(), debug.unwrap_or_default());
     // For GStreamer's general errors, only the debug text has the reason: in its second line.
     let more = debug.lines().nth(1).filter(|_| text.contains("Internal data stream error") || text.contains("general"));
     [text.lines().next(), more].into_iter().flatten().collect::<Vec<_>>().join(" ")

@@ -16,7 +16,13 @@ pub struct Container {
     pub muxer: &'static str,
     /// The encoder for sound that the muxer does not accept as it is.
     pub sound_encoder: &'static str,
+    /// The channel masks of more than one channel that this encoder knows, the smallest first.
+    pub layouts: &'static [u64],
     holds_text: bool,
+    /// Whether it shows only one subtitle at a time.
+    pub shows_one_line: bool,
+    /// Whether GStreamer can write chapters into it.
+    pub holds_chapters: bool,
     /// The default video encoder.
     encoder: &'static str,
 }
@@ -28,27 +34,39 @@ const CONTAINERS: [Container; 3] = [
         extension: "mp4",
         muxer: "mp4mux",
         sound_encoder: "avenc_aac bitrate=192000 ! aacparse",
+        layouts: &[0x3, 0x7, 0x107, 0x37, 0x3f],
         holds_text: true,
+        shows_one_line: true,
+        holds_chapters: false,
         encoder: "x264",
     },
     Container {
         extension: "mkv",
         muxer: "matroskamux",
         sound_encoder: "flacenc ! flacparse",
+        layouts: &[0x3, 0x7, 0x33, 0x37, 0x3f, 0x13f, 0xc3f],
         holds_text: true,
+        shows_one_line: false,
+        holds_chapters: true,
         encoder: "x264",
     },
     Container {
         extension: "webm",
         muxer: "webmmux",
         sound_encoder: "opusenc bitrate=160000 ! opusparse",
+        layouts: &[0x3, 0x7, 0x33, 0x37, 0x3f, 0xd0f, 0xc3f],
         holds_text: false,
+        shows_one_line: false,
+        holds_chapters: false,
         encoder: "vp9",
     },
 ];
 
 /// Caps fields of muxers' templates that are not compared: a parser fills them in, or they only limit encoders.
 const IGNORED_FIELDS: [&str; 6] = ["alignment", "channels", "framed", "layer", "rate", "stream-format"];
+
+/// The caps of subtitles that GStreamer does not know, such as WebVTT in Matroska.
+const UNKNOWN_SUBTITLES: &str = "application/x-subtitle-unknown";
 
 impl Container {
     /// The container for a path's extension.
@@ -108,11 +126,19 @@ impl Container {
             .as_ref()
             .and_then(|muxer| muxer.static_pad_templates().into_iter().find(|pad| pad.name_template() == template));
         let mut caps = template.map_or_else(gst::Caps::new_empty, |template| template.caps());
+        // The muxer's template has these, but it refuses them.
+        let accepted = caps.iter().filter(|structure| structure.name() != UNKNOWN_SUBTITLES);
+        caps = accepted.map(gst::StructureRef::to_owned).collect();
         for structure in caps.make_mut().iter_mut() {
             structure.remove_fields(IGNORED_FIELDS);
         }
         caps
     }
+}
+
+/// Whether these are the caps of subtitles.
+pub fn is_text(caps: &gst::Caps) -> bool {
+    !["video/", "audio/", "image/"].iter().any(|kind| name(caps).starts_with(kind))
 }
 
 /// The media type of caps.

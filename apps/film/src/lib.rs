@@ -3,19 +3,32 @@
 pub mod bar;
 mod branch;
 pub mod bus;
+mod chapters;
+mod colors;
 mod container;
+mod continued;
+mod cut;
+mod draft;
 mod earlier;
+mod gif;
 mod last_picture;
+mod matroska;
+mod movie;
+mod notes;
+mod order;
 pub mod parts;
+mod picture;
 pub mod shots;
+mod sound;
 mod source;
 mod subtitles;
+mod times;
 
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gst::ClockTime;
@@ -23,7 +36,10 @@ use gst::prelude::*;
 
 use branch::Branches;
 use container::{Container, Encoder};
+use draft::Draft;
 use earlier::Earlier;
+use matroska::Marks;
+use notes::Notes;
 use source::Source;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -52,8 +68,10 @@ pub struct Film {
     pub duration: Option<ClockTime>,
     /// Whether to show the result in a window.
     pub preview: bool,
-    /// Whether to continue an output that exists.
+    /// Whether to continue what an earlier run has made.
     pub resume: bool,
+    /// Whether to replace the output, and what an earlier run has left unfinished.
+    pub overwrite: bool,
 }
 
 /// The progress of a film.
@@ -78,19 +96,18 @@ pub struct Made {
     pub length: ClockTime,
     /// Whether the run was interrupted.
     pub stopped: bool,
-    /// The types of the input's streams that the output cannot hold.
-    pub left_out: Vec<String>,
+    /// The file with the film: after an interruption, it is beside an output that existed before.
+    pub path: PathBuf,
+    /// What is different from the input.
+    notes: Arc<Notes>,
 }
 
 impl fmt::Display for Made {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (frames, elapsed) = (self.frames, self.elapsed.as_secs_f64());
         let rate = frames as f64 / elapsed;
-        write!(f, "{frames} frames in {elapsed:.1} s, {rate:.2} frames/s, length {}", seconds(self.length))?;
-        if !self.left_out.is_empty() {
-            write!(f, "; not in the output, which cannot hold them: {}", self.left_out.join(", "))?;
-        }
-        Ok(())
+        let length = seconds(self.length);
+        write!(f, "{frames} frames in {elapsed:.1} s, {rate:.2} frames/s, length {length}{}", self.notes)
     }
 }
 
@@ -100,6 +117,9 @@ pub struct Meter {
     /// The running times, in nanoseconds, at which video ends, and sound and subtitles.
     pictures_end: Arc<AtomicU64>,
     others_end: Arc<AtomicU64>,
+    notes: Arc<Notes>,
+    /// The marks of the output's tracks, in order; None for those that do not come from Matroska.
+    marks: Mutex<Vec<Option<Marks>>>,
 }
 
 impl Meter {
@@ -107,7 +127,7 @@ impl Meter {
     fn new(existing: ClockTime) -> Self {
         let ends = [existing, ClockTime::ZERO];
         let [pictures_end, others_end] = ends.map(|end| Arc::new(AtomicU64::new(end.nseconds())));
-        Self { frames: AtomicU64::new(0), pictures_end, others_end }
+        Self { frames: AtomicU64::new(0), pictures_end, others_end, notes: Arc::default(), marks: Mutex::default() }
     }
 
     /// Frames converted in this run.
@@ -120,6 +140,11 @@ impl Meter {
         ClockTime::from_nseconds(self.pictures_end.load(Ordering::Relaxed))
     }
 
+    /// The marks of the output's tracks.
+    fn marks(&self) -> Vec<Option<Marks>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The end of the last stream.
     fn end(&self) -> ClockTime {
         self.length().max(ClockTime::from_nseconds(self.others_end.load(Ordering::Relaxed)))
@@ -127,7 +152,7 @@ impl Meter {
 }
 
 impl Film {
-    /// Converts the whole of `input` with `element` to `output`.
+    /// Converts the whole of `input` with `element` to `output`, which is replaced.
     pub fn new(input: &Path, output: PathBuf, element: &gst::Element) -> Self {
         Self {
             input: input.to_owned(),
@@ -139,32 +164,55 @@ impl Film {
             duration: None,
             preview: false,
             resume: false,
+            overwrite: true,
         }
     }
 
-    /// Converts the film and calls `tick` with the progress. When `stop` is set, the output is closed; it can then be
-    /// played and resumed. The same holds after an error, if the output has any video.
+    /// Converts the film and calls `tick` with the progress. The output is written beside its place, and takes it when
+    /// it is finished. When `stop` is set, or after an error, what has been made can be played and resumed; it becomes
+    /// the output, unless there is one.
     pub fn make(&self, tick: impl Fn(&Progress), stop: &AtomicBool) -> Outcome<Made> {
         let container = Container::of(&self.output)?;
         let encoder = Encoder::new(self.encoder.as_deref().unwrap_or(container.encoder()), self.quality)?;
-        let earlier = if self.resume { Earlier::of(&self.output)? } else { None };
-        let existing = earlier.as_ref().map_or(ClockTime::ZERO, |earlier| earlier.length);
+        let draft = Draft::new(&self.input, &self.output)?;
+        let mut earlier = if self.resume { Earlier::of(&draft)? } else { None };
+        if let Some(earlier) = &mut earlier {
+            earlier.compare(&self.input, self.start.unwrap_or_default())?;
+        }
+        if !self.resume && !self.overwrite {
+            draft.must_be_free()?;
+        }
+        let existing = earlier.as_ref().map_or(ClockTime::ZERO, |earlier| earlier.last);
 
         let meter = Arc::new(Meter::new(existing));
-        let made = run(&self.input, &meter, tick, stop, |pipeline| {
-            self.build(pipeline, container, &encoder, earlier.as_ref(), &meter)
+        let made = run(&self.input, &draft, &meter, tick, stop, |pipeline| {
+            self.build(pipeline, container, &encoder, &draft, earlier.as_ref(), &meter)
         });
         let is_empty = meter.length() == ClockTime::ZERO;
-        if let Some(earlier) = earlier {
-            earlier.keep_the_longer(&self.output)?;
-        } else if is_empty && self.output.is_file() {
-            std::fs::remove_file(&self.output)?;
-        }
+        let no_video = || format!("{} has no video{}", self.input.display(), self.after_start());
         match made {
-            Ok(made) if is_empty && !made.stopped => {
-                Err(format!("{} has no video{}", self.input.display(), self.after_start()).into())
+            Ok(made) if !made.stopped && is_empty => {
+                draft.remove()?;
+                Err(no_video().into())
             }
-            made => made,
+            Ok(made) if !made.stopped => {
+                draft.finish(&meter.marks())?;
+                Ok(made)
+            }
+            made => {
+                let begun = draft.is_begun().then(|| Earlier::measure(&draft.path)).flatten();
+                let Some(longest) = begun.into_iter().chain(earlier).max_by_key(|film| film.last) else {
+                    draft.remove()?;
+                    return made;
+                };
+                let output = draft.output.clone();
+                let path = draft.keep(&longest.path)?;
+                match made {
+                    Ok(made) => Ok(Made { path, ..made }),
+                    Err(error) if path != output => Err(format!("{error}; {} is what was made", path.display()).into()),
+                    error => error,
+                }
+            }
         }
     }
 
@@ -174,28 +222,30 @@ impl Film {
         pipeline: &gst::Pipeline,
         container: &'static Container,
         encoder: &Encoder,
+        draft: &Draft,
         earlier: Option<&Earlier>,
         meter: &Arc<Meter>,
     ) -> Outcome<(Branches, ClockTime)> {
         let from = self.start.unwrap_or_default();
         let to = self.duration.map(|duration| from + duration);
-        let source = Source::open(pipeline, &self.input, &container.wanted())?;
+        let source = Source::open_noting(pipeline, &self.input, &container.wanted(), &meter.notes)?;
         let whole = source.duration();
         if self.start.is_some() || self.duration.is_some() {
             source.take(from, to)?;
         }
-        let mut branches = Branches::new(pipeline, container, &self.output, meter)?;
+        let end = to.map_or(whole, |to| to.min(whole));
+        let mut branches = Branches::new(pipeline, container, draft, meter)?;
+        branches.add_chapters(&source, from, end);
         match earlier {
             None => branches.add_all(source, self, encoder)?,
             Some(earlier) => {
                 // Only the video continues where it ended: sound and subtitles are copied from the whole film.
                 let rest = Source::open(pipeline, &self.input, &container.wanted())?;
-                rest.take_after(from, earlier.length, to)?;
+                rest.take_after(from, earlier.last, to)?;
                 let made = Source::open(pipeline, &earlier.path, &container.stored())?;
-                branches.add_continued(source, made, rest, self, encoder)?;
+                branches.add_continued(source, (earlier, made), rest, self, encoder)?;
             }
         }
-        let end = to.map_or(whole, |to| to.min(whole));
         Ok((branches, end.saturating_sub(from)))
     }
 
@@ -207,6 +257,7 @@ impl Film {
 /// Runs the pipeline that `build` fills. `build` also returns the length of the finished output.
 fn run(
     input: &Path,
+    draft: &Draft,
     meter: &Meter,
     tick: impl Fn(&Progress),
     stop: &AtomicBool,
@@ -215,7 +266,7 @@ fn run(
     let begin = Instant::now();
     let pipeline = gst::Pipeline::new();
     let made = build(&pipeline).and_then(|(branches, total)| {
-        let stopped = play(&pipeline, stop, &branches, |message| {
+        let stopped = play(&pipeline, stop, &branches, &meter.notes, |message| {
             tick(&Progress { frames: meter.frames(), reached: meter.length(), total, message });
         })?;
         if !stopped && meter.end() + MISSING < total {
@@ -223,8 +274,8 @@ fn run(
             let input = input.display();
             return Err(format!("{input} is truncated: it ends at {end} of {total}; the output ends there, too").into());
         }
-        let (frames, length) = (meter.frames(), meter.length());
-        Ok(Made { frames, elapsed: begin.elapsed(), length, stopped, left_out: branches.left_out })
+        let (frames, length, path) = (meter.frames(), meter.length(), draft.output.clone());
+        Ok(Made { frames, elapsed: begin.elapsed(), length, stopped, path, notes: meter.notes.clone() })
     });
     // Errors were read from the bus.
     let _ = pipeline.set_state(gst::State::Null);
@@ -232,7 +283,13 @@ fn run(
 }
 
 /// Plays to the end, or until `stop` is set: then it closes the file and returns true.
-fn play(pipeline: &gst::Pipeline, stop: &AtomicBool, branches: &Branches, tick: impl Fn(&str)) -> Outcome<bool> {
+fn play(
+    pipeline: &gst::Pipeline,
+    stop: &AtomicBool,
+    branches: &Branches,
+    notes: &Notes,
+    tick: impl Fn(&str),
+) -> Outcome<bool> {
     pipeline.set_state(gst::State::Playing).map_err(|error| bus::error(pipeline).unwrap_or_else(|| error.into()))?;
     let mut progress = String::new();
     let mut reason = None;
@@ -242,6 +299,10 @@ fn play(pipeline: &gst::Pipeline, stop: &AtomicBool, branches: &Branches, tick: 
         match message.as_ref().map(|message| message.view()) {
             Some(gst::MessageView::Error(error)) => {
                 reason = reason.or_else(|| Some(bus::words(error)));
+            }
+            // Streams without a decoder are noted when the film is opened.
+            Some(gst::MessageView::Warning(warning)) if !warning.error().matches(gst::StreamError::CodecNotFound) => {
+                notes.changed(bus::line(&warning.error(), warning.debug()));
             }
             Some(gst::MessageView::Progress(message)) => message.get().2.clone_into(&mut progress),
             Some(gst::MessageView::Eos(_)) => break,

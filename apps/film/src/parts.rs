@@ -9,8 +9,9 @@ use gst::prelude::*;
 
 use super::branch::{self, Branches};
 use super::container::{self, Container};
+use super::draft::{self, Draft};
 use super::source::Source;
-use super::{Made, Meter, Outcome, Progress, bus};
+use super::{Made, Meter, Outcome, Progress, bus, continued};
 
 /// A part of a film's video, encoded.
 pub struct Part {
@@ -30,7 +31,7 @@ const WAITING: u64 = 16 << 20;
 const OFFSET: ClockTime = ClockTime::from_seconds(3600);
 
 /// Makes `output` from the video of `parts`, which must be in order, and everything else in `input`. `tick` and `stop`
-/// are those of [`super::Film::make`]. After an error there is no output.
+/// are those of [`super::Film::make`]. After an error, an output that existed before is as it was.
 pub fn join(
     input: &Path,
     output: &Path,
@@ -39,11 +40,16 @@ pub fn join(
     stop: &AtomicBool,
 ) -> Outcome<Made> {
     let container = Container::of(output)?;
+    let draft = Draft::new(input, output)?;
+    if let Some(part) = parts.iter().find(|part| draft::is_same(&part.path, output)) {
+        return Err(format!("{} is one of the parts, too", part.path.display()).into());
+    }
     let meter = Arc::new(Meter::new(ClockTime::ZERO));
-    let made = super::run(input, &meter, tick, stop, |pipeline| {
-        let source = Source::open(pipeline, input, &container.wanted())?;
+    let made = super::run(input, &draft, &meter, tick, stop, |pipeline| {
+        let source = Source::open_noting(pipeline, input, &container.wanted(), &meter.notes)?;
         let length = source.duration();
-        let mut branches = Branches::new(pipeline, container, output, &meter)?;
+        let mut branches = Branches::new(pipeline, container, &draft, &meter)?;
+        branches.add_chapters(&source, ClockTime::ZERO, length);
         let pictures = gst_app::AppSrc::builder().format(gst::Format::Time).handle_segment_change(true);
         let pictures = pictures.block(true).max_bytes(WAITING).build();
         pipeline.add(&pictures)?;
@@ -56,8 +62,9 @@ pub fn join(
         });
         Ok((branches, length))
     });
-    if made.is_err() && output.is_file() {
-        std::fs::remove_file(output)?;
+    match made {
+        Ok(_) => draft.finish(&meter.marks())?,
+        Err(_) => draft.remove()?,
     }
     made
 }
@@ -94,7 +101,7 @@ fn feed(
         let (Some(caps), Some(buffer), Some(segment)) = (sample.caps(), sample.buffer(), sample.segment()) else {
             return Err("a frame without timestamps".into());
         };
-        if pictures.caps().is_some_and(|before| branch::header(caps) != branch::header(&before)) {
+        if pictures.caps().is_some_and(|before| continued::header(caps) != continued::header(&before)) {
             let path = part.path.display();
             return Err(format!("{path} has other encoder settings than the parts before it").into());
         }

@@ -1,7 +1,7 @@
 //! Opens a film and decodes its streams as far as needed.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,16 @@ use gst::glib;
 use gst::prelude::*;
 use gst::{ClockTime, PadProbeData, PadProbeReturn, PadProbeType};
 
-use super::{Outcome, bus};
+use super::matroska::{Extras, Marks};
+use super::notes::Notes;
+use super::{Outcome, bus, chapters, colors, container, cut, gif, movie, times};
 
 /// Timestamps in files are rounded: times that differ by less than this are equal.
-const ROUNDING: ClockTime = ClockTime::from_mseconds(2);
+pub const ROUNDING: ClockTime = ClockTime::from_mseconds(2);
+
+/// A part of a film is read from this much before its beginning: subtitles may begin earlier than the part, and in
+/// Matroska a seek loses the sound before the first key frame.
+const LEAD: ClockTime = ClockTime::from_seconds(10);
 
 /// The maximum wait for a film's streams. For some broken files, GStreamer reports neither streams nor an error.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,11 +26,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The message that the source posts when all streams are known.
 const ALL_KNOWN: &str = "all-streams-known";
 
+/// The demuxers of formats without the times at which pictures are shown. A seek in them is not exact.
+const WITHOUT_TIMES: [&str; 2] = ["avidemux", "mpegpsdemux"];
+
 /// A film's streams.
 pub struct Source {
     pub streams: Vec<Stream>,
+    /// The chapters of the whole film.
+    pub chapters: Option<gst::Toc>,
+    pub extras: Extras,
     pipeline: gst::Pipeline,
     element: gst::Element,
+    /// The duration, if the file gives it in place of GStreamer.
+    duration: Option<ClockTime>,
+    has_times: Arc<AtomicBool>,
 }
 
 /// A stream, which is blocked until it is connected.
@@ -37,14 +52,55 @@ pub struct Stream {
 impl Source {
     /// Opens `path` in `pipeline`. Decoding stops at the caps in `wanted`.
     pub fn open(pipeline: &gst::Pipeline, path: &Path, wanted: &gst::Caps) -> Outcome<Self> {
+        Self::open_noting(pipeline, path, wanted, &Arc::default())
+    }
+
+    /// Opens `path` as [`Self::open`] does, and adds the streams that cannot be decoded to `notes`.
+    pub fn open_noting(pipeline: &gst::Pipeline, path: &Path, wanted: &gst::Caps, notes: &Arc<Notes>) -> Outcome<Self> {
+        if gif::is_gif(path) {
+            return Self::open_gif(pipeline, path);
+        }
         let element = gst::ElementFactory::make("uridecodebin")
             .property("uri", glib::filename_to_uri(std::path::absolute(path)?, None)?)
             .property("caps", wanted)
             .build()?;
         pipeline.add(&element)?;
+        avoid_a52dec();
+        let movie = movie::Duration::of(path);
+        let duration = movie.as_ref().map(|movie| movie.time);
+        let has_times = Arc::new(AtomicBool::new(true));
+        if let Some(movie) = movie {
+            element.connect("source-setup", false, move |arguments| {
+                if let Ok(source) = arguments[1].get::<gst::Element>() {
+                    movie.hide(&source);
+                }
+                None
+            });
+        }
+        let chapters = Arc::new(Mutex::new(None));
+        let (exact, found) = (has_times.clone(), chapters.clone());
+        if let Some(bin) = element.downcast_ref::<gst::Bin>() {
+            bin.connect_deep_element_added(move |_, _, element| {
+                correct(element, &exact);
+                if element.factory().is_some_and(|factory| factory.has_type(gst::ElementFactoryType::DEMUXER)) {
+                    let found = found.clone();
+                    element.connect_pad_added(move |_, pad| chapters::find(pad, &found));
+                }
+            });
+        }
+        let unknown = notes.clone();
+        element.connect("unknown-type", false, move |arguments| {
+            if let Ok(caps) = arguments[2].get::<gst::Caps>() {
+                unknown.left_out(format!("{} (no decoder)", container::name(&caps)));
+            }
+            None
+        });
         let streams = Arc::new(Mutex::new(Vec::new()));
         let known = streams.clone();
         element.connect_pad_added(move |_, pad| {
+            if let Some(duration) = duration {
+                answer_duration(pad, duration);
+            }
             if let Some(hold) = hold(pad)
                 && let Ok(mut streams) = known.lock()
             {
@@ -77,13 +133,38 @@ impl Source {
         let mut streams = streams.lock().map(|mut streams| std::mem::take(&mut *streams)).unwrap_or_default();
         // Restores the order in the file: stream ids contain the streams' numbers.
         streams.sort_by_key(|stream| stream.pad.stream_id());
-        Ok(Self { streams, pipeline: pipeline.clone(), element })
+        let chapters = chapters.lock().map(|mut found| found.take()).unwrap_or_default();
+        Ok(Self {
+            streams,
+            chapters,
+            extras: Extras::read(path),
+            pipeline: pipeline.clone(),
+            element,
+            duration,
+            has_times,
+        })
     }
 
-    /// Returns the first video stream, for which `is_wanted` holds, and discards all other streams.
+    fn open_gif(pipeline: &gst::Pipeline, path: &Path) -> Outcome<Self> {
+        let (element, caps) = gif::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let pad = element.static_pad("src").ok_or("a source without a pad")?;
+        let hold = hold(&pad).ok_or("a pad that cannot be blocked")?;
+        pipeline.add(&element)?;
+        element.sync_state_with_parent()?;
+        Ok(Self {
+            streams: vec![Stream { pad, caps, hold }],
+            chapters: None,
+            extras: Extras::default(),
+            pipeline: pipeline.clone(),
+            element,
+            duration: None,
+            has_times: Arc::default(),
+        })
+    }
+
+    /// Returns the video stream, for which `is_wanted` holds, and discards all other streams.
     pub fn only(mut self, path: &Path, is_wanted: impl Fn(&Stream) -> bool) -> Outcome<Stream> {
-        let found = self.streams.iter().position(is_wanted);
-        let found = found.ok_or_else(|| format!("{} has no video", path.display()))?;
+        let found = main_picture(&self.streams, is_wanted).ok_or_else(|| format!("{} has no video", path.display()))?;
         let wanted = self.streams.remove(found);
         self.streams.into_iter().try_for_each(|stream| stream.discard(&self.pipeline))?;
         Ok(wanted)
@@ -91,40 +172,52 @@ impl Source {
 
     /// The duration of the longest stream, or 0 if it is unknown.
     pub fn duration(&self) -> ClockTime {
-        let durations = self.streams.iter().filter_map(|stream| stream.pad.query_duration::<ClockTime>());
-        durations.max().unwrap_or_default()
+        let durations = || self.streams.iter().filter_map(|stream| stream.pad.query_duration::<ClockTime>()).max();
+        self.duration.or_else(durations).unwrap_or_default()
     }
 
     /// Restricts the source to buffers that begin at `from` or later and before `to`, so that consecutive parts have
-    /// every frame exactly once.
+    /// every frame exactly once. Running times are relative to `from`.
     pub fn take(&self, from: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
-        for stream in &self.streams {
-            drop_buffers(&stream.pad, move |begin, _| begin + ROUNDING < from || is_after(begin, to));
-            begin_at(&stream.pad, from);
-        }
-        self.seek(from.saturating_sub(2 * ROUNDING), to)
+        self.restrict(from, move |begin| begin + ROUNDING < from, to, from)
     }
 
-    /// Restricts the source to buffers that end more than `length` after `from`, and begin before `to`. Running times
-    /// are relative to `from`.
-    pub fn take_after(&self, from: ClockTime, length: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
-        let before = length.saturating_sub(2 * ROUNDING);
-        for stream in &self.streams {
-            stream.pad.set_offset(i64::try_from(before.nseconds())?);
-            drop_buffers(&stream.pad, move |begin, end| end <= from + length + ROUNDING || is_after(begin, to));
-        }
-        self.seek(to.map_or(from + before, |to| to.min(from + before)), to)
+    /// Restricts the source to buffers that begin later than `last` after `from`, and before `to`. Running times are
+    /// relative to `from`.
+    pub fn take_after(&self, from: ClockTime, last: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
+        let last = from + last;
+        self.restrict(from, move |begin| begin <= last + ROUNDING, to, last)
     }
 
-    fn seek(&self, from: ClockTime, to: Option<ClockTime>) -> Outcome<()> {
+    /// Drops the buffers for whose beginning `is_before` holds, and those after `to`; seeks to `place`.
+    fn restrict(
+        &self,
+        from: ClockTime,
+        is_before: impl Fn(ClockTime) -> bool + Clone + Send + Sync + 'static,
+        to: Option<ClockTime>,
+        place: ClockTime,
+    ) -> Outcome<()> {
+        for stream in &self.streams {
+            if container::is_text(&stream.caps) {
+                cut::lines(&stream.pad, from, to);
+            } else {
+                cut::buffers(&stream.pad, is_before.clone(), to);
+            }
+            cut::begin_at(&stream.pad, from);
+        }
+        let place = place.saturating_sub(LEAD);
+        if place > ClockTime::ZERO && self.has_times.load(Ordering::Relaxed) { self.seek(place) } else { Ok(()) }
+    }
+
+    fn seek(&self, place: ClockTime) -> Outcome<()> {
         let flags = gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE;
-        let stop = to.map_or(gst::SeekType::None, |_| gst::SeekType::Set);
-        let seek = gst::event::Seek::new(1.0, flags, gst::SeekType::Set, from, stop, to);
+        let (start, stop) = (gst::SeekType::Set, gst::SeekType::None);
+        let seek = gst::event::Seek::new(1.0, flags, start, place, stop, ClockTime::NONE);
         // A seek on one stream seeks all streams.
         let sent = self.streams.first().is_some_and(|stream| stream.pad.send_event(seek));
         // A decoder that is flushed while it starts may report an error; after the seek it starts again.
         bus::forget_errors(&self.pipeline, &self.element);
-        if sent { Ok(()) } else { Err(format!("cannot seek to {}", super::seconds(from)).into()) }
+        if sent { Ok(()) } else { Err(format!("cannot seek to {}", super::seconds(place)).into()) }
     }
 }
 
@@ -136,6 +229,13 @@ impl Stream {
         Ok(())
     }
 
+    /// The marks of the stream's track, if it is one of Matroska: a stream id ends with the track's number and its id.
+    pub fn marks(&self, extras: &Extras) -> Option<Marks> {
+        let id = self.pad.stream_id()?;
+        let (number, _) = id.rsplit('/').next()?.split_once(':')?;
+        extras.marks.get(&number.parse().ok()?).copied()
+    }
+
     /// Sends the stream to a fakesink: a source whose stream is not linked would fail.
     pub fn discard(self, pipeline: &gst::Pipeline) -> Outcome<()> {
         let sink = gst::ElementFactory::make("fakesink").property("async", false).build()?;
@@ -143,6 +243,91 @@ impl Stream {
         sink.sync_state_with_parent()?;
         self.connect(&sink.static_pad("sink").ok_or("a sink without a pad")?)
     }
+
+    /// Whether this is decoded from single pictures, such as a thumbnail or a cover.
+    fn is_of_stills(&self) -> bool {
+        let mut pad = Some(self.pad.clone());
+        while let Some(ghost) = pad.as_ref().and_then(|pad| pad.downcast_ref::<gst::GhostPad>()) {
+            pad = ghost.target();
+        }
+        let decoder = pad.and_then(|pad| pad.parent_element());
+        let caps = decoder.and_then(|decoder| decoder.static_pad("sink")?.current_caps());
+        caps.is_some_and(|caps| container::name(&caps).starts_with("image/"))
+    }
+}
+
+/// The index of the film's main video among the streams for which `is_wanted` holds: the first, or the first that is
+/// not made of single pictures.
+pub fn main_picture(streams: &[Stream], is_wanted: impl Fn(&Stream) -> bool) -> Option<usize> {
+    let first = |is_wanted: &dyn Fn(&Stream) -> bool| streams.iter().position(is_wanted);
+    first(&|stream| is_wanted(stream) && !stream.is_of_stills()).or_else(|| first(&is_wanted))
+}
+
+/// Prefers the other decoder for AC-3: in GStreamer 1.22, a52dec crashes where channels become fewer.
+fn avoid_a52dec() {
+    let registry = gst::Registry::get();
+    if let (Some(_), Some(a52dec)) = (registry.lookup_feature("avdec_ac3"), registry.lookup_feature("a52dec")) {
+        a52dec.set_rank(gst::Rank::NONE);
+    }
+}
+
+/// Corrects what an element inside of the source makes of its input.
+fn correct(element: &gst::Element, has_times: &Arc<AtomicBool>) {
+    let Some(factory) = element.factory() else { return };
+    let name = factory.name();
+    if WITHOUT_TIMES.contains(&name.as_str()) {
+        has_times.store(false, Ordering::Relaxed);
+        element.connect_pad_added(|_, pad| begin_at_zero(pad));
+    } else if name == "matroskademux" {
+        element.connect_pad_added(|_, pad| keep_times(pad));
+    } else if ["h264parse", "h265parse"].contains(&name.as_str()) {
+        colors::prefer_stream(element);
+    } else if factory.has_type(gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO) {
+        times::repair(element);
+    }
+}
+
+/// Makes the running times of a Matroska file's stream those in the file. GStreamer's begin at the first data, which it
+/// corrects too late if a second stream begins earlier.
+fn keep_times(pad: &gst::Pad) {
+    change_segments(pad, |segment| {
+        let begin = segment.start();
+        segment.set_time(begin);
+        segment.set_base(begin);
+    });
+}
+
+/// Makes a stream's film begin at the stream time 0. No seek follows, since the file has no times.
+fn begin_at_zero(pad: &gst::Pad) {
+    change_segments(pad, |segment| segment.set_time(ClockTime::ZERO));
+}
+
+/// Calls `change` with all segments that pass a pad.
+fn change_segments(pad: &gst::Pad, change: impl Fn(&mut gst::FormattedSegment<ClockTime>) + Send + Sync + 'static) {
+    pad.add_probe(PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if let Some(PadProbeData::Event(event)) = &mut info.data
+            && let gst::EventView::Segment(segment) = event.view()
+            && let Some(mut changed) = segment.segment().downcast_ref::<ClockTime>().cloned()
+        {
+            change(&mut changed);
+            *event = gst::event::Segment::builder(&changed).seqnum(event.seqnum()).build();
+        }
+        PadProbeReturn::Ok
+    });
+}
+
+/// Answers queries for the duration.
+fn answer_duration(pad: &gst::Pad, duration: ClockTime) {
+    pad.add_probe(PadProbeType::QUERY_UPSTREAM, move |_, info| {
+        if let Some(PadProbeData::Query(query)) = &mut info.data
+            && let gst::QueryViewMut::Duration(query) = query.view_mut()
+            && query.format() == gst::Format::Time
+        {
+            query.set(duration);
+            return PadProbeReturn::Handled;
+        }
+        PadProbeReturn::Ok
+    });
 }
 
 /// Blocks a pad, except for the sticky events that describe the stream.
@@ -153,53 +338,6 @@ fn hold(pad: &gst::Pad) -> Option<gst::PadProbeId> {
         }
         _ => PadProbeReturn::Ok,
     })
-}
-
-/// Drops the buffers for which `is_outside` holds, which receives the stream times of their beginning and end.
-fn drop_buffers(pad: &gst::Pad, is_outside: impl Fn(ClockTime, ClockTime) -> bool + Send + Sync + 'static) {
-    pad.add_probe(PadProbeType::BUFFER, move |pad, info| {
-        let outside = span(pad, info.buffer()).is_some_and(|(segment, begin, end)| {
-            // A time outside the segment has no stream time.
-            let end = segment.to_stream_time(end).unwrap_or(ClockTime::MAX);
-            segment.to_stream_time(begin).is_none_or(|begin| is_outside(begin, end))
-        });
-        if outside { PadProbeReturn::Handled } else { PadProbeReturn::Ok }
-    });
-}
-
-/// Whether a buffer that begins at `begin` belongs to the part after `to`.
-fn is_after(begin: ClockTime, to: Option<ClockTime>) -> bool {
-    to.is_some_and(|to| begin + ROUNDING >= to)
-}
-
-/// Makes running time start at the stream time `from`. A buffer that begins before it because of rounding is moved to
-/// it.
-fn begin_at(pad: &gst::Pad, from: ClockTime) {
-    pad.add_probe(PadProbeType::BUFFER | PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
-        match &mut info.data {
-            Some(PadProbeData::Event(event)) => {
-                if let gst::EventView::Segment(segment) = event.view()
-                    && let Some(mut later) = segment.segment().downcast_ref::<ClockTime>().cloned()
-                    && let begin @ Some(_) = later.position_from_stream_time(from)
-                {
-                    later.set_start(begin);
-                    later.set_position(begin);
-                    later.set_time(from);
-                    *event = gst::event::Segment::builder(&later).seqnum(event.seqnum()).build();
-                }
-            }
-            Some(PadProbeData::Buffer(buffer)) => {
-                let begin = span(pad, Some(buffer)).and_then(|(segment, begin, _)| {
-                    segment.position_from_stream_time(from).filter(|from| begin < *from)
-                });
-                if begin.is_some() {
-                    buffer.make_mut().set_pts(begin);
-                }
-            }
-            _ => (),
-        }
-        PadProbeReturn::Ok
-    });
 }
 
 /// A buffer's segment, beginning and end.

@@ -1,7 +1,11 @@
-//! Removes markup from subtitles: files hold plain text.
+//! Subtitles as files hold them: plain text, and in MP4 one line at a time.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::prelude::*;
-use gst::{PadProbeData, PadProbeReturn, PadProbeType};
+use gst::{ClockTime, EventType, PadProbeData, PadProbeReturn, PadProbeType};
+
+use super::notes::Notes;
 
 /// Whether these are the caps of subtitles with Pango markup.
 pub fn is_marked_up(caps: &gst::Caps) -> bool {
@@ -43,4 +47,47 @@ fn plain(markup: &str) -> String {
         text = text.replace(entity, character);
     }
     text
+}
+
+/// Ends each subtitle before the MP4 muxer's `pad` where the next one begins. After the last one, which the muxer would
+/// shorten, comes an empty one.
+pub fn one_at_a_time(pad: &gst::Pad, notes: &Arc<Notes>) {
+    // The newest subtitle, held until the next one comes, and whether it is being passed on.
+    let state = Mutex::new((None::<gst::Buffer>, false));
+    let notes = notes.clone();
+    pad.add_probe(PadProbeType::BUFFER | PadProbeType::EVENT_DOWNSTREAM, move |pad, info| {
+        let mut lock = state.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut info.data {
+            Some(PadProbeData::Buffer(buffer)) if !lock.1 => {
+                let Some(mut before) = lock.0.replace(buffer.clone()) else { return PadProbeReturn::Handled };
+                if let (Some(end), Some(next)) = (end(&before), buffer.pts())
+                    && end > next
+                {
+                    notes.changed("MP4 shows one subtitle at a time, so some end early");
+                    let length = before.pts().map(|begin| next.saturating_sub(begin));
+                    before.make_mut().set_duration(length);
+                }
+                *buffer = before;
+            }
+            Some(PadProbeData::Event(event)) if event.type_() == EventType::Eos => {
+                let Some(last) = lock.0.take() else { return PadProbeReturn::Ok };
+                let mut empty = gst::Buffer::new();
+                if let Some(empty) = empty.get_mut() {
+                    empty.set_pts(end(&last));
+                    empty.set_duration(ClockTime::MSECOND);
+                }
+                lock.1 = true;
+                drop(lock);
+                // If this fails, the event that follows fails in the same way.
+                let _ = pad.chain(last).and_then(|_| pad.chain(empty));
+            }
+            _ => (),
+        }
+        PadProbeReturn::Ok
+    });
+}
+
+/// Where a subtitle ends.
+fn end(buffer: &gst::Buffer) -> Option<ClockTime> {
+    Some(buffer.pts()? + buffer.duration()?)
 }

@@ -50,7 +50,7 @@ struct Arguments {
     /// Show the result in a window while converting
     #[arg(long)]
     preview: bool,
-    /// Continue OUTPUT where it ends, if it exists
+    /// Continue where an earlier run of this program ended, if there was one
     #[arg(long, conflicts_with = "overwrite")]
     resume: bool,
     /// Replace OUTPUT, if it exists
@@ -78,14 +78,6 @@ fn transcode(arguments: Arguments) -> Result<Made, Box<dyn Error>> {
     if !arguments.input.is_file() {
         return Err(format!("{}: no such file", arguments.input.display()).into());
     }
-    if arguments.output.exists() {
-        if arguments.input.canonicalize()? == arguments.output.canonicalize()? {
-            return Err(format!("{output} is both the input and the output").into());
-        }
-        if !arguments.overwrite && !arguments.resume {
-            return Err(format!("{output} already exists: --overwrite replaces it, --resume continues it").into());
-        }
-    }
     let film = Film {
         encoder: arguments.encoder.clone(),
         quality: arguments.quality,
@@ -93,6 +85,7 @@ fn transcode(arguments: Arguments) -> Result<Made, Box<dyn Error>> {
         duration: arguments.duration,
         preview: arguments.preview,
         resume: arguments.resume,
+        overwrite: arguments.overwrite,
         ..Film::new(&arguments.input, arguments.output.clone(), &element(&arguments)?)
     };
 
@@ -109,9 +102,11 @@ fn transcode(arguments: Arguments) -> Result<Made, Box<dyn Error>> {
     let made = film.make(|progress| bar.show(progress), &stop);
     drop(bar);
     let made = made?;
-    println!("{output}: {made}");
-    if made.stopped {
+    println!("{}: {made}", made.path.display());
+    if made.stopped && made.path == film.output {
         println!("stopped; --resume continues from there");
+    } else if made.stopped {
+        println!("stopped; {output} is as before; once it is moved away, --resume continues from there");
     }
     Ok(made)
 }
