@@ -13,6 +13,7 @@ fn frame(width: u32, height: u32) -> Frame {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn filter_none_passes_the_same_buffer_through() {
     let line = Line::playing("convfilter");
     // A frame's bytes and their address.
@@ -27,6 +28,7 @@ fn filter_none_passes_the_same_buffer_through() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn the_filter_changes_while_playing() {
     let frame = frame(40, 30);
     for backend in BACKENDS {
@@ -47,6 +49,7 @@ fn the_filter_changes_while_playing() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn every_filter_but_none_changes_the_frame() {
     let mut line = Line::playing("convfilter kernel=\"1 2; 3 4\"");
     let frame = frame(20, 20);
@@ -59,6 +62,7 @@ fn every_filter_but_none_changes_the_frame() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn alpha_is_filtered_only_on_request() {
     let frame = frame(20, 10);
     let alpha = |bytes: &[u8]| bytes.iter().skip(3).step_by(4).copied().collect::<Vec<_>>();
@@ -76,6 +80,7 @@ fn alpha_is_filtered_only_on_request() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn planes_selects_the_components_to_filter() {
     let mut yuv = Frame { format: VideoFormat::Y444, width: 24, height: 16, bytes: Vec::new() };
     yuv.bytes = Random(8).bytes(yuv.info().size());
@@ -95,6 +100,7 @@ fn planes_selects_the_components_to_filter() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn mix_blends_with_the_original() {
     let frame = frame(30, 20);
     let run = |settings: &str| {
@@ -112,6 +118,7 @@ fn mix_blends_with_the_original() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_chain_gives_the_result_of_its_filters_in_order() {
     let frame = frame(50, 40);
     let chain = "median, size=5; unsharp-mask, percent=200, radius=1.5; kernel, kernel=\"1 1; 1 -2\", border=mirror; none; mode";
@@ -140,6 +147,7 @@ fn a_chain_gives_the_result_of_its_filters_in_order() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn properties_follow_a_controller() {
     let mut line = Line::playing("convfilter filter=box-blur radius-y=0");
     let frame = frame(40, 30);
@@ -160,6 +168,7 @@ fn properties_follow_a_controller() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn the_error_for_a_bad_kernel_has_the_reason() {
     let error = start_error("convfilter filter=kernel kernel=\"1 2; 3\"");
     assert!(error.matches(gst::ResourceError::Settings), "{error}");
@@ -184,6 +193,7 @@ fn the_error_for_a_bad_kernel_has_the_reason() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn an_adapter_can_be_selected_by_a_part_of_its_name() {
     let name = |settings: &str| {
         let mut line = Line::playing(&format!("convfilter filter=blur {settings}"));
@@ -201,6 +211,7 @@ fn an_adapter_can_be_selected_by_a_part_of_its_name() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_bad_kernel_while_playing_gives_a_warning_and_keeps_the_last_filter() {
     let mut line = Line::playing("convfilter filter=kernel kernel=\"0 0 0; 0 -1 0; 0 0 0\" offset=255 scale=1");
     let frame = frame(8, 8);
@@ -212,6 +223,7 @@ fn a_bad_kernel_while_playing_gives_a_warning_and_keeps_the_last_filter() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn two_elements_give_the_same_result_after_a_restart() {
     let mut line = Line::playing("convfilter filter=emboss ! convfilter filter=blur");
     let frame = frame(33, 17);
@@ -231,6 +243,7 @@ fn control(line: &Line, property: &str, from: f64, to: f64) {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_shader_file_is_read_once_while_other_properties_follow_a_controller() {
     common::init();
     let path = common::scratch("shader-file").join("shader.wgsl");
@@ -258,6 +271,7 @@ fn a_shader_file_is_read_once_while_other_properties_follow_a_controller() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_controller_without_values_is_logged_under_the_elements_name() {
     let mut line = Line::playing("convfilter filter=blur");
     let nothing = gst_controller::InterpolationControlSource::new();
@@ -277,6 +291,7 @@ fn a_controller_without_values_is_logged_under_the_elements_name() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn rounding_can_be_set_independently_of_the_border() {
     common::init();
     let mut frame = Frame { format: VideoFormat::Gray8, width: 16, height: 16, bytes: Vec::new() };

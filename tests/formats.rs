@@ -92,7 +92,19 @@ fn check(frame: &Frame, result: &Frame, filter: &str, expected: &[Vec<u8>]) {
     }
 }
 
+/// The comparison must fail if a single sample differs.
 #[test]
+#[ignore = "needs scripts/build"]
+#[should_panic(expected = "component 2")]
+fn a_wrong_sample_is_noticed() {
+    let frame = random_frame(I420, (13, 7));
+    let mut expected: Vec<_> = (0..3).map(|index| component(&frame, index)).collect();
+    expected[2][5] ^= 1;
+    check(&frame, &frame, "none", &expected);
+}
+
+#[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn every_format_is_filtered_in_each_component() {
     common::init();
     for format in FORMATS {
@@ -111,6 +123,7 @@ fn every_format_is_filtered_in_each_component() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn every_operation_works_on_more_than_8_bits() {
     common::init();
     let operations = [
@@ -146,6 +159,7 @@ fn every_operation_works_on_more_than_8_bits() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn padded_strides_give_the_same_result() {
     common::init();
     for format in FORMATS {
@@ -159,6 +173,7 @@ fn padded_strides_give_the_same_result() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn interlaced_frames_are_filtered_field_by_field() {
     common::init();
     for (format, size) in [(Gray8, (20, 15)), (I420, (24, 20)), (Rgbx, (10, 1))] {

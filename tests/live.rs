@@ -18,6 +18,7 @@ const SIZE: (u32, u32) = (640, 480);
 const FAST: &str = "first-iterations=2 iterations=1 size=64";
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_window_shows_a_mirrored_picture() {
     let bench = Bench::new("mirrored");
     for (flip, is_mirrored) in [(None, true), (Some("identity"), false)] {
@@ -31,6 +32,7 @@ fn a_window_shows_a_mirrored_picture() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_window_shows_the_elements_result() {
     let bench = Bench::new("elements");
     let source = "videotestsrc pattern=checkers-8 num-buffers=2";
@@ -44,6 +46,7 @@ fn a_window_shows_the_elements_result() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_slow_element_gets_the_newest_frame() {
     let bench = Bench::new("slow");
     let shown = bench.webcam("videotestsrc num-buffers=30", "identity sleep-time=300000", None);
@@ -52,6 +55,7 @@ fn a_slow_element_gets_the_newest_frame() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_virtual_camera_gives_a_format_that_programs_accept() {
     let bench = Bench::new("virtual-camera");
     let emboss = "convfilter filter=emboss";
@@ -67,6 +71,7 @@ fn a_virtual_camera_gives_a_format_that_programs_accept() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_virtual_camera_neither_mirrors_nor_distorts() {
     let bench = Bench::new("undistorted");
     let source = "videotestsrc num-buffers=2 ! video/x-raw,width=320,height=180";
@@ -78,6 +83,7 @@ fn a_virtual_camera_neither_mirrors_nor_distorts() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_virtual_camera_without_its_device_explains_how_to_create_it() {
     let bench = Bench::new("no-device");
     let output = bench.script("virtual-camera.sh", "", &[("DEVICE", "/dev/video99")]);
@@ -88,6 +94,7 @@ fn a_virtual_camera_without_its_device_explains_how_to_create_it() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn obs_filters_frame_by_frame() {
     let bench = Bench::new("obs-filter");
     let mut random = Random(7);
@@ -121,6 +128,7 @@ fn obs_filters_frame_by_frame() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn obs_can_use_the_pipelines_as_sources() {
     let bench = Bench::new("obs-source");
     for pipeline in bench.pipelines("As a source") {
@@ -137,6 +145,7 @@ fn obs_can_use_the_pipelines_as_sources() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn obs_can_use_the_virtual_camera() {
     let bench = Bench::new("obs-virtual-camera");
     let lines = bench.pipelines("As a virtual camera");

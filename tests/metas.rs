@@ -26,6 +26,7 @@ fn metas(buffer: &gst::BufferRef) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn regions_crop_rectangles_and_the_like_stay_on_frames() {
     common::init();
     let style = scratch("metas-style").join("style.png");

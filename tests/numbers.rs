@@ -18,6 +18,7 @@ fn bright(frame: &Frame) -> Vec<(usize, usize, u8)> {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn the_middle_of_an_even_side_is_its_second_half_s_first_number() {
     common::init();
     for backend in BACKENDS {
@@ -34,6 +35,7 @@ fn the_middle_of_an_even_side_is_its_second_half_s_first_number() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn numbers_that_32_bits_cannot_hold_are_refused() {
     common::init();
     for kernel in ["1e39", "1e-46 1e-46", "1e999", "nan", "-inf"] {
@@ -51,6 +53,7 @@ fn deep(luma: u16) -> Frame {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn offsets_are_8_bit_levels_in_10_bits_too() {
     common::init();
     for backend in BACKENDS {
@@ -79,6 +82,7 @@ fn offsets_are_8_bit_levels_in_10_bits_too() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn quoted_values_in_a_chain_mean_what_they_mean_outside() {
     common::init();
     let mut frame = dot(4, 4);

@@ -21,6 +21,7 @@ fn shading(settings: &str, body: &str) -> Line {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_shader_can_read_samples_and_the_frames_size() {
     let gray = frame(VideoFormat::Gray8, 30, 20);
     let invert = "return 1.0 - sample(component, x, y);";
@@ -40,6 +41,7 @@ fn a_shader_can_read_samples_and_the_frames_size() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_shader_can_read_other_components() {
     let colors = frame(VideoFormat::Rgba, 16, 4);
     let result = shading("", "return sample((component + 1u) % 3u, x, y);").push_pull(&colors);
@@ -49,6 +51,7 @@ fn a_shader_can_read_other_components() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn border_applies_to_samples_outside_the_frame() {
     let gray = frame(VideoFormat::Gray8, 16, 4);
     let left_of = |border: &str| {
@@ -61,6 +64,7 @@ fn border_applies_to_samples_outside_the_frame() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn seconds_is_the_frames_time() {
     let mut line = shading("", "return seconds();");
     let gray = frame(VideoFormat::Gray8, 16, 4);
@@ -69,6 +73,7 @@ fn seconds_is_the_frames_time() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn the_examples_run_on_every_kind_of_format() {
     for name in ["ripple", "bilateral", "kuwahara"] {
         let path = root().join(format!("examples/shaders/{name}.wgsl")).display().to_string();
@@ -81,6 +86,7 @@ fn the_examples_run_on_every_kind_of_format() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_shader_can_be_part_of_a_chain() {
     let gray = frame(VideoFormat::Gray8, 32, 16);
     let path = root().join("examples/shaders/kuwahara.wgsl").display().to_string();
@@ -93,6 +99,7 @@ fn a_shader_can_be_part_of_a_chain() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_software_gpu_runs_shaders_only() {
     let adapter = |line: &Line| line.element.property::<Option<String>>("adapter-name").expect("convfilter runs");
     let gray = frame(VideoFormat::Gray8, 16, 4);
@@ -110,6 +117,7 @@ fn a_software_gpu_runs_shaders_only() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_shader_set_while_playing_on_the_cpu_gives_a_warning() {
     let mut line = Line::playing("convfilter backend=cpu filter=emboss");
     let gray = frame(VideoFormat::Gray8, 16, 4);
@@ -122,6 +130,7 @@ fn a_shader_set_while_playing_on_the_cpu_gives_a_warning() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn errors_name_the_cause() {
     let error = start_error(
         "convfilter filter=shader shader=\"fn shade(component: u32, x: i32, y: i32) -> f32 { return color; }\"",
@@ -144,6 +153,7 @@ const ENDLESS: [&str; 2] = [
 ];
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_shader_that_does_not_end_is_skipped_with_a_warning() {
     let gray = frame(VideoFormat::Gray8, 640, 480);
     for body in ENDLESS {
@@ -161,6 +171,7 @@ fn a_shader_that_does_not_end_is_skipped_with_a_warning() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_shader_that_does_not_end_from_the_start_ends_the_stream() {
     let gray = frame(VideoFormat::Gray8, 640, 480);
     for body in ENDLESS {
@@ -173,6 +184,7 @@ fn a_shader_that_does_not_end_from_the_start_ends_the_stream() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn directives_and_texts_of_other_editors_run_or_are_refused_at_the_start() {
     let shade = "fn shade(component: u32, x: i32, y: i32) -> f32 {\n return level;\n}\n";
     let gray = frame(VideoFormat::Gray8, 16, 4);
@@ -201,6 +213,7 @@ fn directives_and_texts_of_other_editors_run_or_are_refused_at_the_start() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn accesses_out_of_range_are_harmless() {
     let gray = frame(VideoFormat::Gray8, 64, 48);
     for body in [

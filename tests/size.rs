@@ -5,6 +5,7 @@ use gst::prelude::*;
 use gst_video::VideoFormat;
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn large_frames_are_painted_smaller_and_a_message_tells() {
     common::init();
     let style = scratch("size-style").join("style.png");

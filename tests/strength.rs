@@ -35,6 +35,7 @@ fn paint(frame: &Frame, settings: &str) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn strength_0_gives_the_frame_back_and_next_to_nothing_changes_nothing() {
     common::init();
     let formats = formats();
@@ -48,6 +49,7 @@ fn strength_0_gives_the_frame_back_and_next_to_nothing_changes_nothing() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_part_of_the_strength_keeps_the_rest_of_every_sample() {
     common::init();
     for format in

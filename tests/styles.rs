@@ -4,6 +4,7 @@ use common::{scratch, start_error};
 use image::{ImageFormat, RgbImage};
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn cut_jpegs_and_pictures_in_formats_of_phones_are_errors_that_name_them() {
     common::init();
     let folder = scratch("cut-styles");

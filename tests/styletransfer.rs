@@ -53,6 +53,7 @@ where
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn common_formats_of_cameras_and_sinks_are_painted() {
     common::init();
     let formats = ["YUY2", "I420", "NV12", "BGRx", "RGBA", "BGRA", "RGBx", "RGB", "BGR", "GRAY8"];
@@ -71,6 +72,7 @@ fn common_formats_of_cameras_and_sinks_are_painted() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn more_steps_reduce_the_style_loss() {
     let frame = frame(VideoFormat::Rgb, 96, 64);
     let loss = |steps: u64| {
@@ -84,6 +86,7 @@ fn more_steps_reduce_the_style_loss() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn loss_weights_change_the_balance_of_the_losses() {
     let frame = frame(VideoFormat::Rgb, 96, 64);
     let losses = |settings: &str| {
@@ -99,6 +102,7 @@ fn loss_weights_change_the_balance_of_the_losses() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_frame_starts_from_the_last_result() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     let mut line = Line::playing(&element("first-iterations=30 iterations=0"));
@@ -125,6 +129,7 @@ fn steps(line: &mut Line, sample: &gst::Sample) -> u64 {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn jumps_flushes_and_new_sizes_restart_the_painting() {
     const FIRST: u64 = 3;
     const NEXT: u64 = 1;
@@ -156,6 +161,7 @@ fn jumps_flushes_and_new_sizes_restart_the_painting() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_new_style_starts_from_the_last_result() {
     let frame = frame(VideoFormat::Rgb, 48, 32);
     let other = Path::new(env!("CARGO_TARGET_TMPDIR")).join("other-style.png");
@@ -184,6 +190,7 @@ fn plain_style(name: &str, color: [u8; 3]) -> String {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn several_styles_are_blended_in_proportion_to_their_shares() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     let (red, blue) = (plain_style("red", [220, 40, 30]), plain_style("blue", [30, 40, 220]));
@@ -211,6 +218,7 @@ fn several_styles_are_blended_in_proportion_to_their_shares() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_styles_file_name_may_contain_a_comma() {
     let style = plain_style("red, of one color", [220, 40, 30]);
     Line::playing(&format!("styletransfer device=cpu first-iterations=1 style=\"{style}\"")).push_pull(&frame(
@@ -221,6 +229,7 @@ fn a_styles_file_name_may_contain_a_comma() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn original_colors_keeps_or_matches_the_frames_colors() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     let green = plain_style("green", [10, 230, 20]);
@@ -248,6 +257,7 @@ fn original_colors_keeps_or_matches_the_frames_colors() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn strength_blends_with_the_original() {
     let frame = frame(VideoFormat::Rgb, 48, 32);
     let paint = |strength: f64| {
@@ -261,6 +271,7 @@ fn strength_blends_with_the_original() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn options_change_the_result() {
     let frame = frame(VideoFormat::Rgb, 64, 48);
     let paint =
@@ -284,6 +295,7 @@ fn options_change_the_result() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn the_error_for_a_missing_layer_names_it() {
     let cases =
         [("recipe=torch-early-stop", "conv5_2"), ("content-layers=relu9_9", "relu9_9"), ("style-layers=77", "77")];
@@ -303,6 +315,7 @@ fn the_error_for_a_missing_layer_names_it() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn statistics_are_posted_on_request() {
     let frame = frame(VideoFormat::Rgb, 32, 24);
     let mut line = Line::playing(&element("iterations=2 first-iterations=3 stats-interval=2"));
@@ -325,6 +338,7 @@ fn statistics_are_posted_on_request() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_slow_first_frame_reports_progress_and_can_be_stopped() {
     let line = Line::playing(&element("first-iterations=100000"));
     let frame = frame(VideoFormat::Rgb, 64, 48);
@@ -339,6 +353,7 @@ fn a_slow_first_frame_reports_progress_and_can_be_stopped() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_photograph_can_be_painted() {
     common::init();
     let folder = common::scratch("still");
@@ -365,6 +380,7 @@ fn a_photograph_can_be_painted() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn deep_frames_keep_their_bits() {
     common::init();
     for format in [VideoFormat::Rgba64Le, VideoFormat::Gray16Le] {
@@ -388,6 +404,7 @@ fn deep_frames_keep_their_bits() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn interlaced_frames_are_painted_as_their_first_field() {
     common::init();
     let progressive = frame(VideoFormat::Rgbx, 48, 32);
@@ -421,6 +438,7 @@ fn interlaced_frames_are_painted_as_their_first_field() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn alpha_is_kept() {
     let frame = frame(VideoFormat::Bgra, 40, 30);
     let result = Line::playing(&element("first-iterations=5")).push_pull(&frame);
@@ -430,6 +448,7 @@ fn alpha_is_kept() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_smaller_working_size_gives_frames_of_the_same_size() {
     let frame = frame(VideoFormat::Rgb, 96, 64);
     let result = Line::playing(&element("first-iterations=5 size=48")).push_pull(&frame);
@@ -438,6 +457,7 @@ fn a_smaller_working_size_gives_frames_of_the_same_size() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn errors_name_the_file_and_the_reason() {
     common::init();
     let folder = common::scratch("errors");
@@ -478,6 +498,7 @@ fn errors_name_the_file_and_the_reason() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn max_frame_time_limits_the_number_of_steps() {
     let mut line = Line::playing(&element("iterations=20 first-iterations=30 max-frame-time=0.001"));
     let frame = frame(VideoFormat::Rgb, 64, 48);
@@ -515,6 +536,7 @@ fn latencies(pipeline: &str) -> Vec<(bool, gst::ClockTime)> {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn the_size_follows_the_time_limit() {
     let frame = frame(VideoFormat::Rgb, 400, 300);
     let sizes = |settings: &str, frames: u32| {
@@ -529,6 +551,7 @@ fn the_size_follows_the_time_limit() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn latency_is_reported_for_live_sources() {
     common::init();
     let reported = latencies(&format!(
@@ -541,6 +564,7 @@ fn latency_is_reported_for_live_sources() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn late_frames_are_dropped_and_the_painting_continues() {
     let small = frame(VideoFormat::Rgb, 32, 24);
     let at = |milliseconds| small.sample(gst::ClockTime::from_mseconds(milliseconds));

@@ -18,6 +18,7 @@ fn write_style(path: &Path, hidden: [u8; 3]) {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn hidden_colors_of_a_style_are_not_painted() {
     common::init();
     let folder = scratch("transparent-styles");
@@ -58,6 +59,7 @@ fn convert(frame: &Frame, format: VideoFormat) -> Frame {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn frames_are_painted_from_what_is_seen() {
     common::init();
     let style = scratch("transparent-frames").join("style.png");
@@ -94,6 +96,7 @@ fn darkest(frame: &Frame) -> u32 {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn premultiply_keeps_the_edges_of_cut_outs_bright() {
     common::init();
     for backend in BACKENDS {
@@ -108,6 +111,7 @@ fn premultiply_keeps_the_edges_of_cut_outs_bright() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn premultiplied_colors_are_filtered_as_pillow_filters_them() {
     common::init();
     let mut frame = Frame { format: VideoFormat::Rgba, width: 50, height: 30, bytes: Random(9).bytes(50 * 30 * 4) };
@@ -142,6 +146,7 @@ fn premultiplied_colors_are_filtered_as_pillow_filters_them() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn both_backends_premultiply_every_format_with_alpha_alike() {
     common::init();
     use VideoFormat::{Abgr, Argb, Ayuv, Bgra, Rgba, Rgba64Le};

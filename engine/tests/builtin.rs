@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{provenance, unexplained};
+use common::{picture, provenance, real, scratch, unexplained, write_network};
 use style_engine::{networks::builtin, weights};
 use tch::{Device, Tensor};
 
@@ -23,16 +23,13 @@ fn the_file_is_small_and_states_its_origin() {
 }
 
 #[test]
-fn its_features_agree_with_vgg19s() {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let Ok(teacher) = weights::load(&shared.join("weights/vgg19-conv3_1.safetensors"), Device::Cpu) else {
-        eprintln!("SKIPPED: VGG19's weights do not exist");
-        return;
-    };
+#[ignore = "needs real weights"]
+fn its_features_agree_with_the_real_vgg19s() {
+    let teacher = weights::load(&real("weights/vgg19-conv3_1.safetensors"), Device::Cpu).unwrap();
     let student = builtin::network(Device::Cpu).unwrap();
     // Neither picture was used in training.
-    for file in ["content/chelsea.png", "style/starry_night.jpg"] {
-        let picture = image::open(shared.join("images").join(file)).unwrap().thumbnail(300, 300).to_rgb8();
+    for file in ["images/content/chelsea.png", "images/style/starry_night.jpg"] {
+        let picture = image::open(real(file)).unwrap().thumbnail(300, 300).to_rgb8();
         let size = [i64::from(picture.height()), i64::from(picture.width()), 3];
         let picture =
             Tensor::from_slice(picture.as_raw()).view(size.as_slice()).permute([2, 0, 1]).unsqueeze(0) / 255.0;
@@ -41,4 +38,13 @@ fn its_features_agree_with_vgg19s() {
             assert!(unexplained < 0.1, "{file}, {layer}: {unexplained}");
         }
     }
+}
+
+#[test]
+fn a_smaller_network_with_random_weights_does_not_explain_its_features() {
+    let path = scratch("random").join("network.safetensors");
+    write_network(&path, &[(0, 2), (2, 2), (5, 2), (7, 2), (10, 2)]);
+    let [random, built_in] = [weights::load(&path, Device::Cpu), builtin::network(Device::Cpu)].map(Result::unwrap);
+    let unexplained = unexplained(&random, &built_in, &picture(1, 60, 80), "relu3_1");
+    assert!(unexplained > 0.1, "{unexplained}");
 }

@@ -1,5 +1,4 @@
-//! Compares results on the GPU with the CPU's. Skipped if CUDA does not work, unless STYLEFILTER_TEST_DEVICE names a
-//! device.
+//! Compares results on CUDA, or on the device that STYLEFILTER_TEST_DEVICE names, with the CPU's.
 
 mod common;
 
@@ -29,17 +28,8 @@ fn tolerances() -> [f64; 2] {
 /// even on the CPU, one thread and two threads differ by two percent.
 const FILM_TOLERANCE: f64 = 0.1;
 
-fn other_device() -> Option<String> {
-    let requested = std::env::var("STYLEFILTER_TEST_DEVICE").ok();
-    let name = requested.clone().unwrap_or("cuda".into());
-    match device::find(&name) {
-        Ok(_) => Some(name),
-        Err(error) if requested.is_none() => {
-            eprintln!("SKIPPED: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
+fn other_device() -> String {
+    std::env::var("STYLEFILTER_TEST_DEVICE").unwrap_or("cuda".into())
 }
 
 /// Collects differences that are too large, so that a failure shows all of them.
@@ -94,9 +84,10 @@ fn evaluate(recipe: &Recipe, device: Device) -> ([f64; 4], Tensor) {
 }
 
 #[test]
-fn losses_and_gradients_agree_with_the_cpu() {
-    let Some(name) = other_device() else { return };
-    let device = device::find(&name).unwrap();
+#[ignore = "needs CUDA"]
+fn losses_and_gradients_on_cuda_agree_with_the_cpus() {
+    let name = other_device();
+    let device = device::find(&name).unwrap_or_else(|error| panic!("{error}"));
     let [loss_tolerance, gradient_tolerance] = tolerances();
     let mut failures = Failures::of(&name);
     for (recipe, recipe_name) in
@@ -118,8 +109,9 @@ fn losses_and_gradients_agree_with_the_cpu() {
 }
 
 #[test]
-fn the_losses_of_a_film_agree_with_the_cpu() {
-    let Some(name) = other_device() else { return };
+#[ignore = "needs CUDA"]
+fn the_losses_of_a_film_on_cuda_agree_with_the_cpus() {
+    let name = other_device();
     let (height, width) = (135, 240);
     // A panning camera.
     let scene = picture(1, height, width + 12);
@@ -142,4 +134,16 @@ fn the_losses_of_a_film_agree_with_the_cpu() {
             failures.compare(&format!("frame {}: {kind}", index + 1), expected, loss, FILM_TOLERANCE);
         }
     }
+}
+
+#[test]
+#[should_panic(expected = "difference 2.0e-1, tolerance 1e-1")]
+fn a_difference_above_the_tolerance_is_noticed() {
+    Failures::of("another device").compare("loss", 1.0, 1.2, 0.1);
+}
+
+#[test]
+#[should_panic(expected = "difference NaN")]
+fn a_loss_that_is_not_a_number_is_noticed() {
+    Failures::of("another device").compare("loss", 1.0, f64::NAN, 0.1);
 }

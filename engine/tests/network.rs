@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use common::{picture, scratch, write_network};
+use common::{picture, real, scratch, write_network};
 use style_engine::losses::{GramDivisor, gram};
 use style_engine::networks::vgg::{FeatureLayer, Vgg};
 use style_engine::normalization::Input;
@@ -17,6 +17,7 @@ use tch::{Device, Kind, Tensor};
 const SLIM: [(usize, i64); 6] = [(0, 4), (2, 4), (5, 6), (7, 6), (10, 8), (12, 8)];
 
 #[test]
+#[ignore = "needs scripts/setup --tests"]
 fn features_and_gram_matrices_agree_with_numpy() {
     let folder = scratch("numpy");
     let path = folder.join("slim.safetensors");
@@ -110,14 +111,10 @@ fn other_networks_are_refused_with_the_reason() {
 }
 
 #[test]
+#[ignore = "needs real weights"]
 fn real_weights_load() {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/weights");
     for (file, layers) in [("vgg19-compact16.safetensors", 13), ("vgg19-conv3_1.safetensors", 5)] {
-        let path = shared.join(file);
-        if path.exists() {
-            assert_eq!(weights::load(&path, Device::Cpu).unwrap().convs.len(), layers, "{file}");
-        } else {
-            eprintln!("SKIPPED: {} does not exist", path.display());
-        }
+        let network = weights::load(&real(&format!("weights/{file}")), Device::Cpu).unwrap();
+        assert_eq!(network.convs.len(), layers, "{file}");
     }
 }

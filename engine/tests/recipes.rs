@@ -6,7 +6,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{picture, scratch, write_network};
+use common::{picture, real, scratch, write_network};
 use serde_json::{Value, json};
 use style_engine::random::Random;
 use style_engine::session::{Session, Step};
@@ -56,15 +56,6 @@ fn seeded() -> Network {
     let indices = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30];
     write_network(&path, &indices.into_iter().zip(channels).collect::<Vec<_>>());
     Network { path, layers: |_| ["", ""] }
-}
-
-fn shared(file: &str, layers: fn(u32) -> [&'static str; 2]) -> Option<Network> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/weights").join(file);
-    if !path.exists() {
-        eprintln!("SKIPPED: {} does not exist", path.display());
-        return None;
-    }
-    Some(Network { path, layers })
 }
 
 /// The losses of the program itself at each step. The difference between f64 (`double`) and f32 shows its rounding
@@ -167,26 +158,36 @@ fn compare(program: &Program, network: &Network) {
 }
 
 #[test]
+#[ignore = "needs scripts/setup --tests"]
 fn losses_agree_on_a_network_with_random_weights() {
     PROGRAMS.iter().for_each(|program| compare(program, &seeded()));
 }
 
+/// The comparison must fail for a recipe with other losses.
 #[test]
-fn losses_agree_on_a_distilled_network() {
-    let layers = |recipe| if recipe == recipe::TORCH_EARLY_STOP { ["conv4_2", ""] } else { ["", ""] };
-    if let Some(network) = shared("vgg19-compact16.safetensors", layers) {
-        PROGRAMS.iter().for_each(|program| compare(program, &network));
-    }
+#[ignore = "needs scripts/setup --tests"]
+#[should_panic(expected = "step 1: ")]
+fn another_recipe_is_noticed() {
+    let [tutorial, d2l, ..] = PROGRAMS;
+    compare(&Program { recipe: tutorial.recipe, steps: 20, ..d2l }, &seeded());
 }
 
 #[test]
-fn losses_agree_on_the_first_layers_of_vgg19() {
+#[ignore = "needs scripts/setup --tests and real weights"]
+fn losses_agree_on_a_network_distilled_from_the_real_vgg19() {
+    let layers = |recipe| if recipe == recipe::TORCH_EARLY_STOP { ["conv4_2", ""] } else { ["", ""] };
+    let network = Network { path: real("weights/vgg19-compact16.safetensors"), layers };
+    PROGRAMS.iter().for_each(|program| compare(program, &network));
+}
+
+#[test]
+#[ignore = "needs scripts/setup --tests and real weights"]
+fn losses_agree_on_the_first_layers_of_the_real_vgg19() {
     let layers = |recipe| match recipe {
         recipe::PYTORCH_TUTORIAL => ["", ""],
         recipe::TORCH_EARLY_STOP => ["conv3_1", "conv1_1, conv2_1, conv3_1"],
         _ => ["relu3_1", "relu1_1, relu2_1, conv3_1"],
     };
-    if let Some(network) = shared("vgg19-conv3_1.safetensors", layers) {
-        PROGRAMS.iter().for_each(|program| compare(program, &network));
-    }
+    let network = Network { path: real("weights/vgg19-conv3_1.safetensors"), layers };
+    PROGRAMS.iter().for_each(|program| compare(program, &network));
 }

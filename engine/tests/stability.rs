@@ -71,6 +71,7 @@ fn style_loss(session: &Session, painted: &Tensor) -> f64 {
 }
 
 #[test]
+#[ignore = "takes long"]
 fn paint_follows_the_motion() {
     let scene = scene(1);
     // The camera moves 3 pixels per frame to the right, 1 down.
@@ -162,6 +163,7 @@ fn still_areas_keep_their_paint_when_something_else_moves() {
 }
 
 #[test]
+#[ignore = "takes long"]
 fn noise_and_changes_of_light_keep_the_brightness_and_the_paint() {
     let mut session = session(warm_start::FLOW);
     let still = part(&scene(1), 0, 0);
@@ -216,6 +218,7 @@ fn a_slow_change_of_light_is_followed() {
 }
 
 #[test]
+#[ignore = "takes long"]
 fn after_a_fade_the_scene_is_painted_as_from_scratch() {
     let scene = part(&scene(1), 0, 0);
     for original_colors in [original_colors::NONE, original_colors::MATCH] {

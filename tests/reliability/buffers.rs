@@ -52,6 +52,7 @@ fn padding(random: &mut Random, below: u64) -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn any_stride_padding_and_offset_gives_the_same_picture() {
     let mut random = Random(17);
     let mut cases = 0;
@@ -75,6 +76,7 @@ fn any_stride_padding_and_offset_gives_the_same_picture() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn shared_and_read_only_buffers_are_not_changed() {
     let mut cases = 0;
     for description in elements() {
@@ -106,6 +108,7 @@ fn shared_and_read_only_buffers_are_not_changed() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn buffers_that_are_too_small_are_errors() {
     let mut cases = 0;
     for description in elements() {
@@ -143,6 +146,7 @@ fn buffers_that_are_too_small_are_errors() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn samples_with_unused_bits_set_are_filtered() {
     let formats = [VideoFormat::I42010le, VideoFormat::I42210le, VideoFormat::Y44410le];
     let filters =
@@ -166,6 +170,7 @@ fn samples_with_unused_bits_set_are_filtered() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn nothing_is_written_behind_a_frame() {
     const BEYOND: usize = 4096;
     let mut cases = 0;

@@ -36,6 +36,7 @@ fn changes() -> Vec<VideoInfo> {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn caps_change_with_every_frame() {
     let changes = changes();
     for description in elements() {
@@ -59,6 +60,7 @@ fn caps_change_with_every_frame() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn unsupported_caps_are_refused() {
     let unsupported = [
         "video/x-raw,format=NV12_4L4,width=64,height=48,framerate=30/1",

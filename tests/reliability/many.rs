@@ -9,6 +9,7 @@ use gst::prelude::*;
 use crate::{elements, report};
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn several_elements_play_in_parallel() {
     crate::init();
     for count in [2, 10] {
@@ -36,6 +37,7 @@ fn play(description: &str) {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn properties_change_from_four_threads() {
     crate::init();
     let mut cases = 0;

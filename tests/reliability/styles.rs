@@ -31,6 +31,7 @@ fn peak() -> usize {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn pictures_of_every_kind_can_be_styles() {
     let folder = scratch("reliability-pictures");
     let file = |name: &str| folder.join(name);
@@ -72,6 +73,7 @@ fn pictures_of_every_kind_can_be_styles() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn files_that_are_not_pictures_are_errors() {
     let folder = scratch("reliability-no-pictures");
     let file = |name: &str| folder.join(name);

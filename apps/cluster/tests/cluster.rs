@@ -5,12 +5,12 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use common::film::{Bench, packets};
-use common::{app, root, write_style};
+use common::{app, real, root, write_style};
 
 /// Fast settings with a lossless encoder, so that frames can be compared byte for byte.
 const PAINTING: &str = "--style style.png --set size=128 --set first-iterations=8 --set iterations=2 --quality 0";
 
-/// The number of frames of each shot. If ../shared exists, the first two shots come from cameras.
+/// The number of frames of each shot.
 const FRAMES: [usize; 7] = [30, 25, 20, 25, 15, 25, 10];
 
 /// The maximum wait for a shot. scripts/cluster may have to compile first.
@@ -19,27 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// A film of seven shots with sound and subtitles, and a style.
 fn bench(name: &str) -> Bench {
     let bench = Bench::new(&format!("cluster-{name}"));
-    let [cockatoo, realshort] =
-        ["cockatoo", "realshort"].map(|clip| root().join(format!("../shared/video/{clip}.mp4")));
-    let clip = |path: &Path, otherwise: &str| match path.to_str().filter(|_| path.exists()) {
-        Some(path) => format!("-i {path}"),
-        None => {
-            eprintln!("SKIPPED: {} does not exist", path.display());
-            format!("-f lavfi -i {otherwise}=size=320x240:rate=25")
-        }
-    };
-    let sources = [
-        clip(&cockatoo, "testsrc2"),
-        clip(&realshort, "smptehdbars"),
-        "-f lavfi -i testsrc2=size=320x240:rate=25".into(),
-        "-f lavfi -i mandelbrot=size=320x240:rate=25".into(),
-        "-f lavfi -i rgbtestsrc=size=320x240:rate=25".into(),
-        "-f lavfi -i testsrc=size=320x240:rate=25".into(),
-        "-f lavfi -i yuvtestsrc=size=320x240:rate=25".into(),
-    ];
+    let sources = ["testsrc2", "smptehdbars", "testsrc2", "mandelbrot", "rgbtestsrc", "testsrc", "yuvtestsrc"];
     let (mut inputs, mut filters, mut names) = (String::new(), String::new(), String::new());
     for (index, (source, frames)) in sources.iter().zip(FRAMES).enumerate() {
-        inputs += &format!("{source} ");
+        inputs += &format!("-f lavfi -i {source}=size=320x240:rate=25 ");
         filters += &format!(
             "[{index}:v]fps=25,scale=320:240,setsar=1,format=yuv420p,trim=end_frame={frames},setpts=PTS-STARTPTS[{index}v];"
         );
@@ -94,6 +77,7 @@ fn is_alive(process: &str) -> bool {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn after_a_worker_was_killed_the_film_is_complete() {
     let bench = bench("killed");
     let mut running = cluster(&bench, &format!("film.mkv out.mkv {PAINTING}")).spawn().expect("scripts/cluster runs");
@@ -144,21 +128,24 @@ fn shots(bench: &Bench, film: &str) -> usize {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn a_jerk_of_the_camera_is_no_cut() {
     let bench = Bench::new("cluster-jerk");
     bench.ffmpeg(
         "-f lavfi -i testsrc=size=640x480:rate=25:duration=2 -vf crop=320:240:x=if(lt(n\\,25)\\,0\\,24):y=0 -c:v libx264 jerk.mkv",
     );
     assert_eq!(shots(&bench, "jerk.mkv"), 1);
-    let cockatoo = root().join("../shared/video/cockatoo.mp4");
-    if cockatoo.exists() {
-        assert_eq!(shots(&bench, cockatoo.to_str().expect("UTF-8")), 1);
-    } else {
-        eprintln!("SKIPPED: {} does not exist", cockatoo.display());
-    }
 }
 
 #[test]
+#[ignore = "needs scripts/build, scripts/setup --tests and real films"]
+fn a_real_shot_has_no_cut() {
+    let bench = Bench::new("cluster-shot");
+    assert_eq!(shots(&bench, real("video/cockatoo.mp4").to_str().expect("UTF-8")), 1);
+}
+
+#[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn ray_accepts_the_configurations() {
     let script = "import sys, yaml; from ray.autoscaler._private.util import fillout_defaults, validate_config; \
         validate_config(fillout_defaults(yaml.safe_load(open(sys.argv[1])))); yaml.safe_load(open(sys.argv[2]))";
@@ -169,6 +156,7 @@ fn ray_accepts_the_configurations() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn a_stopped_film_continues_with_the_same_command() {
     let bench = bench("stopped");
     let arguments = "film.mkv out.mp4 --filter median --set size=5";

@@ -37,6 +37,7 @@ fn streams(film: &Path) -> [Stream; 2] {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn films_keep_frames_duration_and_sound() {
     common::init();
     let folder = scratch("demo");

@@ -206,6 +206,7 @@ fn style() -> Vec<u8> {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn the_page_shows_the_picture_and_changes_settings() {
     let folder = scratch("studio");
     block_on(async {
@@ -311,6 +312,7 @@ const CHANGED: [(&str, &str); 12] = [
 const START: &str = "convfilter backend=cpu kernel=\"1 2; 3 5\"";
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_property_is_shown_with_every_filter_that_it_changes() {
     let mut frame = Frame { format: gst_video::VideoFormat::Gray8, width: 24, height: 24, bytes: Vec::new() };
     frame.bytes = common::random::Random(5).bytes(24 * 24);

@@ -5,13 +5,14 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::film::{Bench, Film, H264, packets};
-use common::{app, root, write_style};
+use common::{app, real, root, write_style};
 
 /// Four seconds of a test pattern with a frame counter.
 const PICTURES: &str = "-f lavfi -i testsrc2=size=160x120:rate=25:duration=4";
 const SOUND: &str = "-f lavfi -i sine=440:duration=4";
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn a_film_keeps_its_frames_times_colors_sound_and_subtitles() {
     let bench = Bench::new("tracks");
     std::fs::write(
@@ -59,6 +60,7 @@ fn a_film_keeps_its_frames_times_colors_sound_and_subtitles() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn films_of_every_kind_are_converted() {
     let bench = Bench::new("kinds");
     bench.ffmpeg(&format!("{PICTURES} {H264} silent.mp4"));
@@ -97,14 +99,11 @@ fn films_of_every_kind_are_converted() {
 }
 
 #[test]
-fn clips_from_cameras_keep_frames_times_and_sound() {
+#[ignore = "needs scripts/build, scripts/setup --tests and real films"]
+fn clips_from_real_cameras_keep_frames_times_and_sound() {
     let bench = Bench::new("camera");
     for (clip, frames, sound) in [("cockatoo", 280, "mp3"), ("realshort", 36, "aac")] {
-        let path = root().join(format!("../shared/video/{clip}.mp4"));
-        if !path.exists() {
-            eprintln!("SKIPPED: {} does not exist", path.display());
-            continue;
-        }
+        let path = real(&format!("video/{clip}.mp4"));
         let before = Film::probe(&path);
         for output in ["out.mp4", "out.mkv"] {
             let after = bench.transcode(&format!("{} {output} --filter blur --overwrite", path.display()));
@@ -118,6 +117,7 @@ fn clips_from_cameras_keep_frames_times_and_sound() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn effects_encoders_and_parts_can_be_chosen() {
     let bench = Bench::new("options");
     bench.ffmpeg(&format!("{PICTURES} {SOUND} {H264} -g 50 -c:a aac film.mp4"));
@@ -157,6 +157,7 @@ fn effects_encoders_and_parts_can_be_chosen() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn consecutive_parts_have_every_frame_once() {
     let bench = Bench::new("parts");
     // Matroska rounds times, so that frames overlap.
@@ -177,6 +178,7 @@ fn difference(one: &Path, other: &Path) -> f64 {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn each_error_is_one_line_that_names_the_cause() {
     let bench = Bench::new("errors");
     bench.ffmpeg(&format!("{PICTURES} {SOUND} {H264} -c:a aac -movflags +faststart film.mp4"));
@@ -217,6 +219,7 @@ fn each_error_is_one_line_that_names_the_cause() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn a_stopped_film_plays_and_can_be_resumed() {
     const FRAMES: usize = 500;
     for (output, signal) in [("out.mp4", "INT"), ("out.mkv", "TERM"), ("out.webm", "INT"), ("killed.mkv", "KILL")] {
@@ -272,6 +275,7 @@ fn a_stopped_film_plays_and_can_be_resumed() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn a_full_disk_ends_the_transcoder_with_one_error() {
     let bench = Bench::new("disk");
     bench.ffmpeg(&format!("-f lavfi -i testsrc2=size=320x240:rate=25:duration=8 {H264} film.mp4"));
@@ -291,6 +295,7 @@ fn a_full_disk_ends_the_transcoder_with_one_error() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn lines_in_the_readme_run() {
     let bench = Bench::new("readme");
     bench.ffmpeg(&format!("-f lavfi -i testsrc2=size=32x24:rate=25:duration=0.1 {H264} film.mp4"));

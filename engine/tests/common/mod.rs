@@ -15,6 +15,14 @@ pub fn scratch(name: &str) -> PathBuf {
     folder
 }
 
+/// A file of real weights or pictures, which are too large for the repository. Tests that need one have "real" in their
+/// names, so that scripts/test can leave them out.
+pub fn real(file: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared").join(file);
+    assert!(path.exists(), "{} is missing", path.display());
+    path
+}
+
 /// Pseudo-random values in 0..1, the same for the same seed.
 fn values(seed: i64, size: &[i64]) -> Tensor {
     let count: i64 = size.iter().product();

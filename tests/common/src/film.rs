@@ -173,3 +173,24 @@ pub fn packets(path: &Path, stream: &str) -> Vec<String> {
     let options = ["-select_streams", stream, "-show_packets", "-show_data_hash", "md5"];
     sections_of(path, &options, "PACKET").into_iter().map(|packet| packet["data_hash"].clone()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn film(times: &[f64]) -> Film {
+        Film { streams: Vec::new(), tags: HashMap::new(), times: times.into() }
+    }
+
+    #[test]
+    #[should_panic(expected = "frame 2 is at")]
+    fn a_frame_at_another_time_is_noticed() {
+        film(&[0.5, 0.54, 0.59]).keeps_times_of(&film(&[0.0, 0.04, 0.08]));
+    }
+
+    #[test]
+    #[should_panic(expected = "left: 2")]
+    fn a_missing_frame_is_noticed() {
+        film(&[0.0, 0.04]).keeps_times_of(&film(&[0.0, 0.04, 0.08]));
+    }
+}

@@ -1,4 +1,5 @@
-//! Shared by the tests of the plugin and of apps/: the built plugin, pipelines that frames are pushed through, and Pillow.
+//! Shared by the tests of the plugin and of apps/: the built files, pipelines that frames are pushed through, and
+//! Pillow.
 #![allow(missing_docs, reason = "names are enough in tests")]
 
 use std::io::{Read, Write};
@@ -9,51 +10,14 @@ use std::sync::Once;
 use gst::prelude::*;
 use gst_video::VideoFormat;
 
+mod built;
 pub mod film;
 pub mod random;
 
+pub use built::{app, example, plugin, real, root, scratch, stage};
+
 /// convfilter's backends. Without a GPU, `gpu` is a software driver.
 pub const BACKENDS: [&str; 2] = ["gpu", "cpu"];
-
-/// The repository. The variable GPU_CHECK_ROOT, which scripts/gpu-check sets, names a folder with parts of it instead.
-pub fn root() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("this is tests/common");
-    std::env::var_os("GPU_CHECK_ROOT").map_or(root.into(), PathBuf::from)
-}
-
-/// The folder where cargo puts what it builds: target/release.
-fn built() -> PathBuf {
-    let test = std::env::current_exe().expect("a running test has a path");
-    test.ancestors().nth(2).expect("tests are in target/<profile>/deps").into()
-}
-
-/// The folder where `scripts/build` puts the libraries, laid out as in an installation.
-pub fn stage() -> PathBuf {
-    let stage = built().join("stage");
-    assert!(stage.exists(), "{} is missing: run scripts/build", stage.display());
-    stage
-}
-
-/// The plugin's file.
-pub fn plugin() -> PathBuf {
-    stage().join("lib/gstreamer-1.0/libgststylefilter.so")
-}
-
-/// The path of a program of apps/. cargo builds it with its package's tests, scripts/cluster builds what it runs.
-pub fn app(name: &str) -> PathBuf {
-    let path = built().join(name);
-    assert!(path.exists(), "{} is missing: run cargo build --release -p {name}", path.display());
-    path
-}
-
-/// The path of a program of examples/, which only a `cargo test` without `--test` builds.
-pub fn example(name: &str) -> PathBuf {
-    let program = built().join("examples").join(name);
-    let source = root().join(format!("examples/{name}.rs"));
-    let [built, written] = [&program, &source].map(|file| file.metadata().and_then(|file| file.modified()).ok());
-    assert!(built >= written, "{} is missing or outdated: run cargo build --release --examples", program.display());
-    program
-}
 
 /// Writes a small style picture, a color gradient.
 pub fn write_style(path: &Path) {
@@ -64,7 +28,8 @@ pub fn write_style(path: &Path) {
 /// Loads the built plugin into this process.
 pub fn init() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+    // Forced: if it fails, each test shows the reason.
+    ONCE.call_once_force(|_| {
         // Not unset here: changing the environment while other tests' threads run would be a race.
         let weights = std::env::var_os("STYLEFILTER_WEIGHTS").unwrap_or_default();
         assert!(weights.is_empty(), "unset STYLEFILTER_WEIGHTS: tests paint with the built-in network");
@@ -81,16 +46,6 @@ pub fn program(name: &str, plugins: &Path, registry: &Path) -> Command {
     // cargo sets the first two, but a user's shell does not.
     command.env_remove("LIBTORCH").env_remove("LD_LIBRARY_PATH").env_remove("STYLEFILTER_WEIGHTS");
     command
-}
-
-/// An empty folder for a test's files.
-pub fn scratch(name: &str) -> PathBuf {
-    let folder = built().with_file_name("tmp").join(name);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).expect("the scratch folder can be emptied");
-    }
-    std::fs::create_dir_all(&folder).expect("the scratch folder can be made");
-    folder
 }
 
 /// A frame in GStreamer's default layout.
@@ -265,4 +220,33 @@ pub fn pillow(cases: &[Case]) -> Vec<Vec<u8>> {
     });
     assert!(python.wait().expect("Pillow ends").success());
     results
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs scripts/build"]
+    #[should_panic(expected = "identity starts")]
+    fn an_element_that_starts_has_no_start_error() {
+        start_error("identity");
+    }
+
+    #[test]
+    #[ignore = "needs scripts/build"]
+    #[should_panic(expected = "the GPU failed")]
+    fn a_frame_from_the_cpu_does_not_pass_as_the_gpus() {
+        let gray = Frame { format: VideoFormat::Gray8, width: 16, height: 16, bytes: vec![0; 256] };
+        // The second value applies, as if the CPU had taken over.
+        Line::playing("convfilter filter=blur backend=gpu backend=cpu").push_pull(&gray);
+    }
+
+    #[test]
+    #[ignore = "needs scripts/setup --tests"]
+    #[should_panic(expected = "sepia")]
+    fn a_filter_that_pillow_does_not_have_is_noticed() {
+        let request = "{\"filter\": \"sepia\"}".to_owned();
+        pillow(&[Case { request, mode: "L", width: 1, height: 1, bytes: vec![0] }]);
+    }
 }
