@@ -339,4 +339,6 @@ fn painting(folder: &Path) {
     for name in ["painting.jpg", "drawing.jpg", "photo.jpg"] {
         picture.save(folder.join(name)).expect("the picture is written");
     }
+    let cut_out = image::RgbaImage::from_fn(32, 24, |x, y| image::Rgba([(x * 8) as u8, 20, 90, (y * 10) as u8]));
+    cut_out.save(folder.join("logo.png")).expect("the picture is written");
 }
