@@ -50,7 +50,7 @@ impl Kernel {
                 if self.is_bottom_up {
                     samples.reverse();
                 }
-                if self.is_exact() { self.exact(&samples, plane.max) } else { self.in_f32(&samples, plane.max) }
+                if self.is_exact() { self.exact(&samples, plane) } else { self.in_f32(&samples, plane) }
             })
         })
     }
@@ -64,11 +64,11 @@ impl Kernel {
     }
 
     /// The quotient of whole numbers, rounded once.
-    fn exact(&self, samples: &[&[i64]], max: i64) -> i64 {
+    fn exact(&self, samples: &[&[i64]], &Plane { max, level: [level, of], .. }: &Plane) -> i64 {
         let numbers = self.rows.iter().flatten().map(|&number| number as i64);
         let sum: i64 = numbers.zip(samples.concat()).map(|(number, sample)| number * sample).sum();
         let (sign, scale) = (self.scale.signum() as i64, self.scale.abs() as i64);
-        let sum = sign * sum + scale * self.offset as i64 * max / 255;
+        let sum = sign * sum + scale * self.offset as i64 * level / of;
         let quotient = match self.rounding {
             Rounding::HalfUp => (2 * sum + scale).div_euclid(2 * scale),
             Rounding::Down => sum.div_euclid(scale),
@@ -78,8 +78,8 @@ impl Kernel {
 
     /// Pillow divides the numbers by the scale first. It adds up each row from left to right, adds the rows to the
     /// offset one after the other, and truncates.
-    fn in_f32(&self, samples: &[&[i64]], max: i64) -> i64 {
-        let offset = (f64::from(self.offset as f32) * max as f64 / 255.0) as f32;
+    fn in_f32(&self, samples: &[&[i64]], &Plane { max, level: [level, of], .. }: &Plane) -> i64 {
+        let offset = (f64::from(self.offset as f32) * level as f64 / of as f64) as f32;
         let rounding = match self.rounding {
             Rounding::HalfUp => 0.5,
             // f32's errors may make a sum that should be a whole number slightly smaller.

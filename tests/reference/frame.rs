@@ -1,7 +1,7 @@
 //! Frames: how a format packs its components, and which of them are filtered.
 
 use common::random::Random;
-use gst_video::{VideoFormat, VideoInfo, VideoInterlaceMode};
+use gst_video::{VideoColorRange, VideoFormat, VideoInfo, VideoInterlaceMode};
 
 use crate::plane::Plane;
 
@@ -75,7 +75,10 @@ impl Frame {
             _ => i64::from(u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]]) >> shift),
         };
         let (width, height) = (self.info.comp_width(component) as usize, self.info.comp_height(component) as usize);
-        Plane { width, height, max, samples: self.positions(component).map(sample).collect() }
+        // Samples of 10 and 12 bits of limited range are those of 8 bits times 4 or 16.
+        let is_limited = self.info.is_yuv() && self.info.colorimetry().range() == VideoColorRange::Range16_235;
+        let level = if is_limited { [max + 1, 256] } else { [max, 255] };
+        Plane { width, height, max, level, samples: self.positions(component).map(sample).collect() }
     }
 
     pub fn set_plane(&mut self, component: u8, plane: &Plane) {

@@ -7,6 +7,8 @@ pub struct Plane {
     pub height: usize,
     /// The largest value of a sample.
     pub max: i64,
+    /// A level of 8 bits in the samples' own levels, as numerator and denominator.
+    pub level: [i64; 2],
     /// The samples, row by row.
     pub samples: Vec<i64>,
 }

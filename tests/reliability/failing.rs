@@ -135,26 +135,15 @@ fn device_cuda_without_a_gpu_is_an_error() {
 fn with_too_little_memory_frames_are_painted_smaller() {
     let folder = scratch("reliability-memory");
     let style = crate::style().display();
-    let mut cases = 0;
-    // The limits in KiB: what libtorch itself needs, and some memory for frames.
-    for (limit, size, is_enough) in
-        [(2_500_000, "width=2560,height=1440", true), (1_500_000, "width=7680,height=4320", false)]
-    {
-        let line = format!(
-            "ulimit -v {limit}; exec gst-launch-1.0 videotestsrc num-buffers=2 ! video/x-raw,format=RGBA,{size} \
-             ! styletransfer style={style} size=0 first-iterations=1 iterations=1 warm-start=none ! fakesink"
-        );
-        let mut command = program("bash", &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
-        let (text, output) = run(command.args(["-c", &line]).env("OMP_NUM_THREADS", "2"));
-        assert_eq!(output.status.success(), is_enough, "{text}");
-        assert!(output.status.code().is_some() && text.contains("not enough memory"), "{text}");
-        // The element must remember the smaller size, and not try the requested size again for each frame.
-        assert!(!is_enough || text.matches("painting at").count() <= 3, "{text}");
-        cases += 1;
-    }
-    report(
-        "too little memory for the frames' size",
-        cases,
-        "painted smaller, with a warning; if even that fails, an error that names the reason",
+    // In KiB: what libtorch itself needs, and some memory for frames.
+    let line = format!(
+        "ulimit -v 2500000; exec gst-launch-1.0 videotestsrc num-buffers=2 ! video/x-raw,format=RGBA,width=2560,height=1440 \
+         ! styletransfer style={style} size=0 first-iterations=1 iterations=1 warm-start=none ! fakesink"
     );
+    let mut command = program("bash", &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
+    let (text, output) = run(command.args(["-c", &line]).env("OMP_NUM_THREADS", "2"));
+    assert!(output.status.success() && text.contains("not enough memory"), "{text}");
+    // The element must remember the smaller size, and not try the requested size again for each frame.
+    assert!(text.matches("painting at").count() <= 3, "{text}");
+    report("too little memory for the frames' size", 1, "painted smaller, with a warning");
 }
