@@ -121,11 +121,11 @@ mod tests {
     #[test]
     fn the_faster_way_is_kept() {
         let mut policy = WaitPolicy::default();
-        assert!(!sleeps_after(&mut policy, 5, 15));
+        assert!(!sleeps_after(&mut policy, 20, 60));
         assert_eq!(policy.interval, INTERVAL);
-        assert!(sleeps_after(&mut policy, 30, 10), "another program began to work");
+        assert!(sleeps_after(&mut policy, 120, 40), "another program began to work");
         assert!(policy.interval > INTERVAL, "threads that spin are tried less and less often");
-        assert!(!sleeps_after(&mut policy, 5, 15), "it has ended");
+        assert!(!sleeps_after(&mut policy, 20, 60), "it has ended");
     }
 
     #[test]
