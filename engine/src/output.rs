@@ -55,7 +55,7 @@ fn interleaved(planes: &Tensor) -> Result<Tensor> {
     Ok(planes.f_permute([0, 2, 3, 1])?.f_contiguous()?)
 }
 
-/// What of a frame shows in the result.
+/// How paint and frame are combined.
 #[derive(Clone, Copy)]
 struct Look {
     /// Whether detail that was lost at the smaller size is restored from the frame, in brightness only.

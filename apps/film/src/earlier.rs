@@ -1,4 +1,4 @@
-//! What an earlier run has made of a film.
+//! The unfinished output of an earlier run.
 
 use std::fs::File;
 use std::io::Read;

@@ -98,7 +98,7 @@ pub struct Made {
     pub stopped: bool,
     /// The file with the film: after an interruption, it is beside an output that existed before.
     pub path: PathBuf,
-    /// What is different from the input.
+    /// The differences from the input.
     notes: Arc<Notes>,
 }
 

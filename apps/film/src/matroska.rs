@@ -1,4 +1,5 @@
-//! What GStreamer 1.22 does not read from Matroska, or writes wrongly: the marks of tracks, and texts in quotes.
+//! Workarounds for Matroska: GStreamer 1.22 does not read the default and forced flags of tracks, writes them wrongly, and
+//! writes texts in quotes.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -33,7 +34,7 @@ pub struct Marks {
     pub forced: bool,
 }
 
-/// What is read here from a file.
+/// The parts of a file that GStreamer ignores.
 #[derive(Debug, Default)]
 pub struct Extras {
     /// The marks of the tracks with these numbers.
@@ -52,7 +53,7 @@ impl Extras {
     /// Reads a file; everything is empty if it is not Matroska.
     pub fn read(path: &Path) -> Self {
         let mut extras = Self::default();
-        // What cannot be read is found by the demuxer.
+        // The demuxer reports a file that cannot be read.
         let _ = File::open(path).and_then(|file| {
             each_part(file, |_, id, _, bytes| {
                 extras.has_attachments |= id == ATTACHMENTS;

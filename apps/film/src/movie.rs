@@ -1,7 +1,7 @@
 //! The duration in an MP4 file's header, which GStreamer 1.22 must not see.
 //!
-//! It ends a stream where the time in the file reaches this duration, even if an edit list leaves out the beginning of
-//! what is in the file: a film that was cut without encoding it again would lose as much at its end.
+//! GStreamer ends a stream where the time in the file reaches this duration, even if an edit list skips the file's
+//! beginning: a film that was trimmed without encoding it again would lose the same time at its end.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -13,9 +13,9 @@ use gst::{PadProbeData, PadProbeReturn, PadProbeType};
 
 /// The duration of a film.
 pub struct Duration {
-    /// What the header says.
+    /// The duration in the header.
     pub time: ClockTime,
-    /// The place of the header's number, and another one for it, which covers everything in the file.
+    /// The position of the header's number, and a replacement that covers the whole file.
     place: u64,
     longer: Vec<u8>,
 }

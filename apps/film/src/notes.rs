@@ -1,4 +1,4 @@
-//! What the user is told about a film when it is finished.
+//! Notes for the user about a finished film: parts that were left out, and changes.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
