@@ -25,6 +25,17 @@ pub enum Error {
         /// The cause.
         reason: String,
     },
+    /// A model's file is missing.
+    #[error("model {}: no such file", .0.display())]
+    ModelNotFound(PathBuf),
+    /// A model cannot be read, or is of an unknown kind.
+    #[error("model {}: {reason}", .path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        reason: String,
+    },
     /// The requested device cannot be used.
     #[error("device {name}: {reason}")]
     NoDevice {

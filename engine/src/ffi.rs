@@ -58,13 +58,18 @@ thread_local! {
 
 unsafe extern "C" fn create(
     weights: *const c_char,
+    model: *const c_char,
     device: *const c_char,
     session: *mut *mut interface::Session,
 ) -> Status {
     guard(|| {
-        // SAFETY: the interface asks for strings that end in NUL, and null only for the weights.
-        let (weights, device) = unsafe { (text(weights), text(device)) };
-        let opened = Session::new(weights.as_deref().map(Path::new), device.as_deref().unwrap_or("auto"))?;
+        // SAFETY: the interface asks for strings that end in NUL, and null only for the weights and the model.
+        let [weights, model, device] = [weights, model, device].map(|name| unsafe { text(name) });
+        let device = device.as_deref().unwrap_or("auto");
+        let opened = match model {
+            Some(model) => Session::of_model(Path::new(&model), device)?,
+            None => Session::new(weights.as_deref().map(Path::new), device)?,
+        };
         let handle = Handle {
             network: c_string(opened.network()),
             device: c_string(&opened.device()),
@@ -217,8 +222,8 @@ fn guard(call: impl FnOnce() -> Result<()>) -> Status {
 
 fn status(error: &Error) -> Status {
     match error {
-        Error::NotFound(_) => Status::NOT_FOUND,
-        Error::Unreadable { .. } | Error::NotVgg { .. } => Status::UNREADABLE,
+        Error::NotFound(_) | Error::ModelNotFound(_) => Status::NOT_FOUND,
+        Error::Unreadable { .. } | Error::NotVgg { .. } | Error::Model { .. } => Status::UNREADABLE,
         Error::NoDevice { .. } => Status::NO_DEVICE,
         Error::NoLayer { .. } | Error::Settings(_) => Status::SETTINGS,
         Error::Stopped => Status::STOPPED,

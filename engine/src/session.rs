@@ -3,64 +3,32 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use style_engine_interface::{Parameters, warm_start};
+use style_engine_interface::Parameters;
 use tch::{Device, Kind, Tensor};
 
 use crate::auto_size::AutoSize;
 use crate::frame::Frame;
-use crate::losses::TemporalConstraint;
 use crate::networks::builtin;
-use crate::networks::vgg::Vgg;
 use crate::output::{finish, working_size};
-use crate::painters::OptimizingPainter;
+use crate::painters::{FeedForwardPainter, OptimizingPainter, Painter};
 use crate::progress::ProgressReporter;
 pub use crate::progress::Step;
 use crate::size::size_of;
 pub use crate::statistics::FrameStatistics;
-use crate::warm_start::{Motion, Painted, STEPS_TO_CONVERGE, unchanged};
+use crate::step_budget::TimeLimits;
 use crate::{Error, Result, device, memory, weights};
 
-/// Frames are held less to the last result once the style loss exceeds its minimum by this factor, and never by a smaller
-/// share of the temporal weight than the second value: paint that has left the frame takes its colors with it, and others
-/// must be free to take their place.
-const GROWN_STYLE_LOSS: f64 = 2.1;
-const MIN_HOLD: f64 = 0.3;
-
-/// Pictures whose longer side is shorter than this, in pixels, are held less: warping blurs their strokes, which are few pixels
-/// wide, and steps must be free to sharpen them.
-const FULL_HOLD_SIDE: f64 = 480.0;
-
-/// The first frame after a cut may take as long as this number of others: a film must not stand still for longer. What there
-/// was no time for is painted in the frames that follow.
-const CUT_FRAMES: u32 = 3;
-
-/// A frame of which less than this share has changed stands still.
-const MAX_MOVING: f64 = 0.1;
-
-/// A painter with the last result.
+/// A painter, and the size and the figures of its frames.
 pub struct Session {
-    painter: OptimizingPainter,
+    painter: Box<dyn Painter>,
+    device: Device,
     /// The network in words.
     name: String,
     parameters: Parameters,
-    previous: Option<Painted>,
-    /// Since the scene, the styles or the parameters changed.
-    steps_since_change: u32,
+    limits: TimeLimits,
     auto_size: AutoSize,
-    /// The minimum of the style loss since then.
-    min_style_loss: f64,
     stats: FrameStatistics,
     last_work: Option<f64>,
-}
-
-/// What a frame is painted from.
-enum Start {
-    /// The content alone.
-    FromScratch,
-    /// The last result.
-    Carried(Painted, Option<TemporalConstraint>),
-    /// The last result, which needs no more steps.
-    Finished(Painted),
 }
 
 impl Session {
@@ -76,23 +44,30 @@ impl Session {
         };
         let last = network.last_layer();
         let channels = network.convs.first().and_then(|conv| conv.weight.size().first().copied()).unwrap_or(0);
-        let parameters = Parameters::default();
-        Ok(Self {
-            name: format!("{origin} (to {last}, from {channels} channels)"),
-            painter: OptimizingPainter::new(network, parameters)?,
-            parameters,
-            previous: None,
-            steps_since_change: 0,
-            auto_size: AutoSize::default(),
-            min_style_loss: f64::INFINITY,
-            stats: FrameStatistics::default(),
-            last_work: None,
-        })
+        let name = format!("{origin} (to {last}, from {channels} channels)");
+        Ok(Self::with(Box::new(OptimizingPainter::new(network)?), device, name))
     }
 
-    /// The network.
-    pub fn vgg(&self) -> &Vgg {
-        self.painter.network()
+    /// Opens a feed-forward network, which paints without style pictures, on a device.
+    pub fn of_model(model: &Path, device: &str) -> Result<Self> {
+        memory::install();
+        let device = device::find(device)?;
+        let painter = FeedForwardPainter::open(model, device)?;
+        let name = format!("{} ({})", model.display(), painter.name());
+        Ok(Self::with(Box::new(painter), device, name))
+    }
+
+    fn with(painter: Box<dyn Painter>, device: Device, name: String) -> Self {
+        Self {
+            painter,
+            device,
+            name,
+            parameters: Parameters::default(),
+            limits: TimeLimits::default(),
+            auto_size: AutoSize::default(),
+            stats: FrameStatistics::default(),
+            last_work: None,
+        }
     }
 
     /// The network in words: where it is from, its deepest layer and its first layer's channels.
@@ -102,7 +77,7 @@ impl Session {
 
     /// The device in words: `cpu` or `cuda:N`.
     pub fn device(&self) -> String {
-        match self.vgg().device {
+        match self.device {
             Device::Cuda(index) => format!("cuda:{index}"),
             _ => "cpu".into(),
         }
@@ -130,15 +105,7 @@ impl Session {
         if let Some(name) = parameters.out_of_range() {
             return Err(Error::Settings(format!("{name} is out of its range")));
         }
-        let change = self.painter.set_parameters(parameters, content_layers, style_layers)?;
-        if change.statistics
-            && let Some(previous) = &mut self.previous
-        {
-            previous.surroundings = None;
-        }
-        if change.recipe {
-            self.begin_change();
-        }
+        self.painter.set_parameters(parameters, content_layers, style_layers)?;
         self.parameters = parameters;
         Ok(())
     }
@@ -146,20 +113,19 @@ impl Session {
     /// Sets the styles: pictures `(1, 3, H, W)` in 0..1, each with its weight. The next frame still starts from the last
     /// result.
     pub fn set_styles(&mut self, styles: &[(Tensor, f64)]) -> Result<()> {
-        self.painter.styles.set(styles, self.painter.network().device)?;
-        self.begin_change();
-        Ok(())
+        self.painter.set_styles(styles)
     }
 
     /// Limits the time for a frame, from the next one on, and for the first frame of a scene: steps that do not fit are left
     /// out, but at least one is taken. A first frame that gets fewer steps is painted further in those that follow.
     pub fn set_time_limits(&mut self, frame: Option<Duration>, first_frame: Option<Duration>) {
-        (self.painter.time_limit, self.painter.first_time_limit) = (frame, first_frame);
+        self.limits = TimeLimits { next: frame, first: first_frame };
+        self.painter.set_time_limits(self.limits);
     }
 
     /// Forgets the last result.
     pub fn reset(&mut self) {
-        self.previous = None;
+        self.painter.reset();
     }
 
     /// Repaints a frame into `result`, in rows like the frame's. `report` hears of each step; if it returns false, the frame
@@ -167,16 +133,17 @@ impl Session {
     pub fn stylize(&mut self, frame: &Frame, result: &mut [u8], report: &mut dyn FnMut(&Step) -> bool) -> Result<()> {
         let begin = Instant::now();
         let size = working_size(frame.size(), self.longer_side(frame.size()));
-        let content = frame.colors(size, self.vgg().device)?;
+        let content = frame.colors(size, self.device)?;
         let mut progress = ProgressReporter::new(report);
-        let painted = self.paint_frame(&content, None, &mut progress)?;
-        finish(&painted.picture, &content, frame, &self.parameters, result)?;
-        self.end_frame(painted, &progress, begin)
+        let painted = self.paint_content(&content, None, &mut progress)?;
+        finish(&painted, &content, frame, &self.parameters, result)?;
+        self.record(&progress, size, begin.elapsed());
+        Ok(())
     }
 
-    /// Repaints a picture, `(1, 3, H, W)` in 0..1 as is the result, at its own size: `size` and
-    /// `original-colors=luma` do not apply. `flow` is the flow from this picture to the one before, and back, as
-    /// [`crate::flow::between`] gives it, if it is known. `report` as in [`Self::stylize`].
+    /// Repaints a picture, `(1, 3, H, W)` in 0..1 as is the result, at its own size: `size` and `original-colors=luma` do not
+    /// apply. `flow` is the flow from this picture to the one before, and back, as [`crate::flow::between`] gives it, if it is
+    /// known. `report` as in [`Self::stylize`].
     pub fn paint(
         &mut self,
         picture: &Tensor,
@@ -184,47 +151,22 @@ impl Session {
         report: &mut dyn FnMut(&Step) -> bool,
     ) -> Result<Tensor> {
         let begin = Instant::now();
-        let content = picture.f_to_device(self.vgg().device)?.f_contiguous()?;
+        let content = picture.f_to_device(self.device)?.f_contiguous()?;
         let mut progress = ProgressReporter::new(report);
-        let painted = self.paint_frame(&content, flow, &mut progress)?;
-        let result = painted.picture.f_to_device(Device::Cpu)?;
-        self.end_frame(painted, &progress, begin)?;
-        Ok(result)
+        let painted = self.paint_content(&content, flow, &mut progress)?.f_to_device(Device::Cpu)?;
+        self.record(&progress, size_of(&content)?, begin.elapsed());
+        Ok(painted)
     }
 
-    /// Paints a frame from its content.
-    fn paint_frame(
+    fn paint_content(
         &mut self,
         content: &Tensor,
         flow: Option<[Tensor; 2]>,
         progress: &mut ProgressReporter,
-    ) -> Result<Painted> {
+    ) -> Result<Tensor> {
         let _no_gradients = tch::no_grad_guard();
         self.last_work = None;
-        if self.painter.styles.is_empty() {
-            return Err(Error::NoStyle);
-        }
-        let is_cut = self.previous.is_some();
-        match self.follow(content, flow)? {
-            Start::Finished(painted) => Ok(painted),
-            Start::Carried(painted, constraint) => self.painter.paint_next(painted, constraint.as_ref(), progress),
-            Start::FromScratch => {
-                progress.is_first = true;
-                self.begin_change();
-                let OptimizingPainter { first_time_limit: first, time_limit: next, .. } = self.painter;
-                let limit = if is_cut { first.min(next.map(|limit| CUT_FRAMES * limit)) } else { first };
-                self.painter.paint_first(content, limit, progress)
-            }
-        }
-    }
-
-    /// Keeps a painted frame and its figures.
-    fn end_frame(&mut self, painted: Painted, progress: &ProgressReporter, begin: Instant) -> Result<()> {
-        self.steps_since_change = self.steps_since_change.saturating_add(progress.step);
-        self.record(progress, size_of(&painted.picture)?, begin.elapsed());
-        self.previous = Some(painted);
-        memory::next_frame();
-        Ok(())
+        self.painter.paint(content, flow, progress)
     }
 
     /// The longer side at which to paint a frame; 0: its own.
@@ -232,16 +174,16 @@ impl Session {
         if self.parameters.size >= 0 {
             return self.parameters.size.into();
         }
-        let OptimizingPainter { time_limit, ref budget, .. } = self.painter;
-        self.auto_size.longer_side(size, self.painter.recipe().iterations, time_limit, budget)
+        let steps = self.painter.steps();
+        self.auto_size.longer_side(size, steps, self.limits.next, self.painter.budget())
     }
 
+    /// Keeps the figures of a painted frame of this height and width.
     fn record(&mut self, progress: &ProgressReporter, [height, width]: [i64; 2], took: Duration) {
         if let Some(losses) = progress.losses {
             self.stats.style_loss = losses.style;
             self.stats.content_loss = losses.content;
             self.stats.tv_loss = losses.tv;
-            self.min_style_loss = self.min_style_loss.min(losses.style);
         }
         self.stats.frames += 1;
         (self.stats.width, self.stats.height) = (width as u32, height as u32);
@@ -251,75 +193,8 @@ impl Session {
         let is_usual = progress.step > 0 && !progress.is_first;
         self.last_work = is_usual.then(|| (height * width) as f64 * f64::from(progress.step + 1));
         if progress.step > 0 {
-            self.painter.budget.learn_rest(height * width, took.saturating_sub(progress.stepping));
+            self.painter.budget().learn_rest(height * width, took.saturating_sub(progress.stepping));
         }
-    }
-
-    /// The scene, the styles or the parameters are others from now on.
-    fn begin_change(&mut self) {
-        (self.steps_since_change, self.min_style_loss) = (0, f64::INFINITY);
-    }
-
-    /// Reuses the last result for a frame.
-    fn follow(&mut self, content: &Tensor, flow: Option<[Tensor; 2]>) -> Result<Start> {
-        let Some(previous) = self.previous.take() else { return Ok(Start::FromScratch) };
-        let mut previous = previous.resize(size_of(content)?)?;
-        match self.parameters.warm_start {
-            warm_start::PREVIOUS => Ok(Start::Carried(previous.reuse_in_place(content)?, None)),
-            warm_start::FLOW => {
-                let is_settled = self.steps_since_change >= STEPS_TO_CONVERGE;
-                let unchanged = unchanged(&previous.content, content)?;
-                let is_still =
-                    1.0 - unchanged.f_to_kind(Kind::Float)?.f_mean(Kind::Float)?.f_double_value(&[])? < MAX_MOVING;
-                if is_still && self.parameters.scene_threshold < 1.0 && previous.is_outdated()? {
-                    return Ok(Start::FromScratch);
-                }
-                let finished = previous.is_done()?.f_logical_and(&unchanged)?;
-                if is_settled && finished.f_all()?.f_int64_value(&[])? == 1 {
-                    return Ok(Start::Finished(previous));
-                }
-                let motion = Motion::new(&previous.content, content, &finished, flow)?;
-                if motion.disoccluded()? > self.parameters.scene_threshold {
-                    return Ok(Start::FromScratch);
-                }
-                let surroundings =
-                    if is_settled { self.painter.surroundings(&mut previous, &motion.still)? } else { None };
-                let painted = Painted { surroundings, ..previous.warp(&motion, content)? };
-                // Another style must be free to replace what is there.
-                let constraint = if is_settled { Some(self.constraint(&painted, motion)?) } else { None };
-                Ok(Start::Carried(painted, constraint))
-            }
-            _ => Ok(Start::FromScratch),
-        }
-    }
-
-    /// What holds a frame to the last result, warped by `motion`.
-    fn constraint(&self, warped: &Painted, motion: Motion) -> Result<TemporalConstraint> {
-        let size = size_of(&warped.picture)?;
-        let weight = self.painter.recipe().temporal_weight
-            * (size[0].max(size[1]) as f64 / FULL_HOLD_SIDE).min(1.0)
-            * held_share(self.stats.style_loss, self.min_style_loss);
-        let warped = self.painter.variable_of(&warped.picture)?;
-        Ok(TemporalConstraint { warped, weight_map: motion.visible, fixed: motion.still, weight })
-    }
-}
-
-/// The share of the temporal weight that holds a frame, by the style losses of the last frame and of the best one.
-fn held_share(last: f64, least: f64) -> f64 {
-    let limit = GROWN_STYLE_LOSS * least;
-    if last > limit { (limit / last).powi(2).max(MIN_HOLD) } else { 1.0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hold_loosens_as_the_style_loss_grows() {
-        assert_eq!(held_share(0.01, f64::INFINITY), 1.0, "nothing is known yet");
-        assert_eq!(held_share(0.0, 0.0), 1.0);
-        assert_eq!(held_share(0.02, 0.01), 1.0);
-        assert!((held_share(0.03, 0.01) - 0.49).abs() < 1e-9);
-        assert_eq!(held_share(1.0, 0.01), MIN_HOLD);
+        memory::next_frame();
     }
 }

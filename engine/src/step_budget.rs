@@ -5,6 +5,15 @@ use std::time::Duration;
 /// The weight of the newest measurement in an estimate: a single one may be an outlier.
 const NEWS: f64 = 0.3;
 
+/// The maximum times for frames.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TimeLimits {
+    /// For a frame that continues the last one.
+    pub next: Option<Duration>,
+    /// For other frames.
+    pub first: Option<Duration>,
+}
+
 /// Estimates of what frames cost, updated with each.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct StepBudget {

@@ -111,6 +111,11 @@ impl Motion {
         Ok(Self { back, visible: visible.f_masked_fill(&still, 1.0)?, still })
     }
 
+    /// Values of the frame before, `(1, C, H, W)`, where they are in this one.
+    pub fn warp(&self, values: &Tensor) -> Result<Tensor> {
+        flow::warp(values, &self.back, Filter::Bicubic)
+    }
+
     /// The share of the frame that is disoccluded.
     pub fn disoccluded(&self) -> Result<f64> {
         Ok(1.0 - self.visible.f_mean(Kind::Float)?.f_double_value(&[])?)

@@ -1,10 +1,13 @@
-//! Weight files with any content, in each of the supported formats.
+//! Weight files and models with any content, in each of the supported formats.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use style_engine::session::Session;
 use style_engine::weights;
 use tch::Device;
 
 fuzz_target!(|content: &[u8]| {
-    let _ = weights::load(&stylefilter_fuzz::file(content), Device::Cpu);
+    let file = stylefilter_fuzz::file(content);
+    let _ = weights::load(&file, Device::Cpu);
+    let _ = Session::of_model(&file, "cpu");
 });

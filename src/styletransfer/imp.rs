@@ -54,6 +54,10 @@ pub struct StyleTransfer {
         default = Some(Settings::default().weights.as_str()), nick = "Weights",
         blurb = "VGG weight file: .pth, .safetensors or .ot (\"\" = the first that exists of $STYLEFILTER_WEIGHTS, vgg19.* in the \
         data folder 'stylefilter', torchvision's cache; else the built-in network)", mutable_ready)]
+    #[property(name = "model", get, set, type = String, member = model,
+        default = Some(Settings::default().model.as_str()), nick = "Model",
+        blurb = "File of a feed-forward network, which paints in one pass, without style: of PyTorch's example fast_neural_style \
+        (\"\" = none)", mutable_ready)]
     #[property(name = "device", get, set, type = String, member = device,
         default = Some(Settings::default().device.as_str()), nick = "Device",
         blurb = "Device to compute on: auto (CUDA if it works, else the CPU), cpu, cuda, cuda:N", mutable_ready)]
@@ -211,7 +215,7 @@ impl BaseTransformImpl for StyleTransfer {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = self.settings();
-        let styles = style_image::read_all(&settings.style, &settings.style_blend).map_err(style_message)?;
+        let styles = style_image::read_styles(&settings).map_err(style_message)?;
         // In a thread of its own: libtorch gives each calling thread its own workers, and those of this thread would remain
         // beside those of the streaming thread.
         let opened = std::thread::scope(|scope| scope.spawn(|| self.open_engine(&settings, &styles)).join());

@@ -81,9 +81,12 @@ impl StyleTransfer {
         settings: &Settings,
         styles: &[(image::RgbaImage, f64)],
     ) -> Result<Engine, EngineError> {
-        let weights = Some(settings.weights.as_str()).filter(|path| !path.is_empty());
-        let mut engine = Engine::open(self.plugin_file(), weights, &settings.device)?;
-        engine.set_styles(&rgba(styles))?;
+        let [weights, model] =
+            [&settings.weights, &settings.model].map(|path| Some(path.as_str()).filter(|path| !path.is_empty()));
+        let mut engine = Engine::open(self.plugin_file(), weights, model, &settings.device)?;
+        if model.is_none() {
+            engine.set_styles(&rgba(styles))?;
+        }
         settings.apply(&mut engine, None)?;
         Ok(engine)
     }
@@ -137,7 +140,8 @@ impl StyleTransfer {
         let Some(engine) = &mut state.engine else { return };
         let styles = |settings: &Settings| (settings.style.clone(), settings.style_blend.clone());
         if styles(&settings) != styles(&state.settings) {
-            let message = match style_image::read_all(&settings.style, &settings.style_blend) {
+            let message = match style_image::read_styles(&settings) {
+                Ok(styles) if styles.is_empty() => None,
                 Ok(styles) => engine.set_styles(&rgba(&styles)).err().map(|error| error.to_string()),
                 Err(error) => Some(error.to_string()),
             };

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use image::RgbaImage;
 use picture::PictureError;
 
+use super::settings::Settings;
+
 /// Why styles cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -12,6 +14,9 @@ pub enum StyleError {
     /// No path was given.
     #[error("style is not set: set it to the path of a picture, as in style=painting.jpg")]
     NotSet,
+    /// A model is set, too.
+    #[error("style and model are both set: a model has a style of its own; set only one of them")]
+    BesideModel,
     /// The weights are no numbers, or not one for each picture.
     #[error(
         "style-blend=\"{blend}\": {reason}; it must have a weight for each style, as in style=a.jpg,b.jpg style-blend=0.7,0.3"
@@ -32,9 +37,18 @@ pub enum StyleError {
     },
 }
 
+/// The style pictures that are set, with their weights; none for a model.
+pub fn read_styles(settings: &Settings) -> Result<Vec<(RgbaImage, f64)>, StyleError> {
+    match (settings.model.is_empty(), settings.style.is_empty()) {
+        (true, _) => read_all(&settings.style, &settings.style_blend),
+        (false, true) => Ok(Vec::new()),
+        (false, false) => Err(StyleError::BesideModel),
+    }
+}
+
 /// Reads style pictures from `paths`, which commas separate, and their weights from `blend`, which has one for each
 /// picture; if it is empty, they are equal.
-pub fn read_all(paths: &str, blend: &str) -> Result<Vec<(RgbaImage, f64)>, StyleError> {
+fn read_all(paths: &str, blend: &str) -> Result<Vec<(RgbaImage, f64)>, StyleError> {
     // A file's name may contain a comma.
     let paths = if Path::new(paths).exists() { vec![paths] } else { listed(paths) };
     if paths.is_empty() {

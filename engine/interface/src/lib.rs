@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_char, c_void};
 
 /// The interface version: raised with every change that an older engine or plugin would misread.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
@@ -273,9 +273,14 @@ pub struct Statistic {
 pub struct Table {
     /// [`VERSION`]. If it differs, the other fields must not be read.
     pub version: u32,
-    /// Opens a session: a weight file (null: the one in the usual places, else the built-in network), a device
-    /// (`auto`, `cpu`, `cuda`, `cuda:N`).
-    pub create: unsafe extern "C" fn(weights: *const c_char, device: *const c_char, *mut *mut Session) -> Status,
+    /// Opens a session: a weight file (null: the one in the usual places, else the built-in network), or a model, a
+    /// feed-forward network that paints without styles (null: none); and a device (`auto`, `cpu`, `cuda`, `cuda:N`).
+    pub create: unsafe extern "C" fn(
+        weights: *const c_char,
+        model: *const c_char,
+        device: *const c_char,
+        *mut *mut Session,
+    ) -> Status,
     /// Ends a session.
     pub destroy: unsafe extern "C" fn(*mut Session),
     /// Sets the style pictures and their weights, whose sum must not be 0.

@@ -1,4 +1,5 @@
-//! Networks that extract features.
+//! Networks that extract features, and networks that paint.
 
 pub mod builtin;
+pub(crate) mod fast_neural_style;
 pub mod vgg;

@@ -1,6 +1,44 @@
 //! Painters: how a picture comes about.
 
-mod coarse_to_fine;
-mod optimize;
+mod feed_forward;
+mod optimizing;
 
-pub(crate) use optimize::OptimizingPainter;
+use style_engine_interface::Parameters;
+use tch::{Kind, Tensor};
+
+use crate::Result;
+use crate::progress::ProgressReporter;
+use crate::step_budget::{StepBudget, TimeLimits};
+
+pub(crate) use feed_forward::FeedForwardPainter;
+pub(crate) use optimizing::OptimizingPainter;
+
+/// Paints the frames of a film.
+pub(crate) trait Painter {
+    /// Sets how frames are painted; layers as in [`crate::recipes::Recipe::new`]. If this fails, nothing has changed.
+    fn set_parameters(&mut self, parameters: Parameters, content_layers: &str, style_layers: &str) -> Result<()>;
+
+    /// Sets the styles: pictures `(1, 3, H, W)` in 0..1, each with its weight. The next frame still starts from the last
+    /// result.
+    fn set_styles(&mut self, styles: &[(Tensor, f64)]) -> Result<()>;
+
+    /// Limits the time for a frame, from the next one on.
+    fn set_time_limits(&mut self, limits: TimeLimits);
+
+    /// Forgets the last result.
+    fn reset(&mut self);
+
+    /// Paints a frame from its content, `(1, 3, H, W)` in 0..1 on the painter's device, as is the result. `flow` is the flow
+    /// from this frame to the one before, and back, as [`crate::flow::between`] gives it, if it is known.
+    fn paint(&mut self, content: &Tensor, flow: Option<[Tensor; 2]>, progress: &mut ProgressReporter)
+    -> Result<Tensor>;
+
+    /// The number of steps for a frame that continues another one.
+    fn steps(&self) -> u32;
+
+    /// What steps cost.
+    fn budget(&mut self) -> &mut StepBudget;
+
+    /// The precision of the network.
+    fn kind(&self) -> Kind;
+}

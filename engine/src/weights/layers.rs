@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Reason;
 use super::stored::Stored;
+use super::{Reason, WRAPPERS};
 use crate::networks::vgg::Layer;
 
 /// A tensor and its name.
@@ -29,9 +29,6 @@ pub struct Norm<'a> {
     pub mean: Named<'a>,
     pub variance: Named<'a>,
 }
-
-/// Name parts that may precede the layers' numbers if a file has only the convolutional part, or wraps a state dict.
-const WRAPPERS: [&str; 7] = ["model", "model_state_dict", "net", "network", "state_dict", "vgg", "weights"];
 
 /// A naming scheme of layers. If a file has names of several schemes, the first one is used.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

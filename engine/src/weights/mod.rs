@@ -12,12 +12,13 @@ mod pickle;
 mod safetensors;
 mod save;
 mod stored;
+mod tensors;
 mod torch_objects;
 mod torch_stream;
 mod torch_zip;
 
 use std::fs::File;
-use std::io::{Cursor, ErrorKind};
+use std::io::{self, Cursor, ErrorKind};
 use std::path::Path;
 
 use tch::{Device, TchError};
@@ -30,13 +31,17 @@ use layers::ConvTensors;
 
 pub use find::{find, find_in};
 pub use save::save;
+pub(crate) use tensors::Tensors;
 
 /// Parts of the names of files that contain Caffe's weights under torchvision's names (J. Johnson's vgg19-d01eb7cb.pth
 /// and vgg16-00b39a1b.pth, which neural-style-pt uses). Their content cannot be distinguished.
 const CAFFE_FILES: [&str; 2] = ["d01eb7cb", "00b39a1b"];
 
-/// The cause of an error; [`load`] adds the file.
-type Reason = String;
+/// The cause of an error; [`load`] and [`open`] add the file.
+pub(crate) type Reason = String;
+
+/// Parts that may precede the names of a network's tensors if a file wraps its state dict.
+const WRAPPERS: [&str; 7] = ["model", "model_state_dict", "net", "network", "state_dict", "vgg", "weights"];
 
 /// Reads a network. Depth and channels follow from the tensors; other tensors, such as the classifier's, are ignored.
 ///
@@ -44,16 +49,29 @@ type Reason = String;
 /// Its tensors must be named as in torchvision, `features.N.weight`, with or without batch normalization, or as in
 /// Gatys' files, `conv1_1.weight`.
 pub fn load(path: &Path, device: Device) -> Result<Vgg> {
-    let unreadable = |reason| Error::Unreadable { path: path.to_owned(), reason };
-    match path.metadata() {
-        Ok(metadata) if metadata.is_file() => {}
-        Ok(metadata) if metadata.is_dir() => return Err(unreadable("it is a folder; name a file in it".into())),
-        Ok(_) => return Err(unreadable("it is not a regular file".into())),
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Error::NotFound(path.to_owned())),
-        Err(error) => return Err(unreadable(error.to_string())),
+    match file(path) {
+        Ok(file) => network(Box::new(file), path, device),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::NotFound(path.to_owned())),
+        Err(error) => Err(Error::Unreadable { path: path.to_owned(), reason: error.to_string() }),
     }
-    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    network(Box::new(file), path, device)
+}
+
+/// The tensors of a file of any of these formats.
+pub(crate) fn open(path: &Path) -> Result<Tensors> {
+    match file(path) {
+        Ok(file) => Tensors::new(Box::new(file)).map_err(|reason| Error::Model { path: path.to_owned(), reason }),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::ModelNotFound(path.to_owned())),
+        Err(error) => Err(Error::Model { path: path.to_owned(), reason: error.to_string() }),
+    }
+}
+
+/// Opens a regular file.
+fn file(path: &Path) -> io::Result<File> {
+    match path.metadata()? {
+        metadata if metadata.is_file() => File::open(path),
+        metadata if metadata.is_dir() => Err(io::Error::other("it is a folder; name a file in it")),
+        _ => Err(io::Error::other("it is not a regular file")),
+    }
 }
 
 /// Reads a network from the bytes of a weight file called `name`.

@@ -2,17 +2,18 @@
 //!
 //! `steps WIDTH HEIGHT STEPS REPEATS [weights=FILE] [device=NAME] [precision=f32] [write=FILE]`: paints frames of noise
 //! with `warm-start=previous`. The time of a step is the difference between a frame of 2 x STEPS steps and one of STEPS
-//! steps, divided by STEPS, so that a frame's other costs do not count. `write`: writes the network's weights to a file.
+//! steps, divided by STEPS, so that a frame's other costs do not count. `write`: writes the built-in network to a file.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::path::Path;
 
+use style_engine::networks::builtin;
 use style_engine::random::Random;
 use style_engine::session::Session;
 use style_engine::weights;
 use style_engine_interface::{Parameters, precision, warm_start};
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut session =
         Session::new(options.get("weights").map(Path::new), options.get("device").copied().unwrap_or("auto"))?;
     if let Some(path) = options.get("write") {
-        weights::save(session.vgg(), Path::new(path), None)?;
+        weights::save(&builtin::network(Device::Cpu)?, Path::new(path), None)?;
     }
     let precision = match options.get("precision") {
         Some(&"f32") => precision::F32,

@@ -1,0 +1,142 @@
+//! Painting by a feed-forward network: one pass for each frame. The network's own flicker is damped along the optical flow.
+
+use std::path::Path;
+use std::time::Instant;
+
+use style_engine_interface::{Parameters, original_colors, warm_start};
+use tch::{Device, Kind, Tensor};
+
+use super::Painter;
+use crate::color::ColorStatistics;
+use crate::networks::fast_neural_style::FastNeuralStyle;
+use crate::progress::ProgressReporter;
+use crate::size::size_of;
+use crate::step_budget::{StepBudget, TimeLimits};
+use crate::warm_start::{Motion, unchanged};
+use crate::{Error, Result, weights};
+
+/// The default of `temporal-weight`: the warped last result counts as much as the network's picture.
+const TEMPORAL_WEIGHT: f64 = 1.0;
+
+/// A network and the last result.
+pub(crate) struct FeedForwardPainter {
+    network: FastNeuralStyle,
+    parameters: Parameters,
+    budget: StepBudget,
+    previous: Option<Previous>,
+}
+
+/// A painted frame.
+struct Previous {
+    content: Tensor,
+    picture: Tensor,
+}
+
+impl FeedForwardPainter {
+    /// Reads a network from a file.
+    pub fn open(path: &Path, device: Device) -> Result<Self> {
+        let mut tensors = weights::open(path)?;
+        let error = |reason| Error::Model { path: path.to_owned(), reason };
+        if !FastNeuralStyle::recognizes(&tensors) {
+            let names = tensors.names();
+            return Err(error(format!("not a network of PyTorch's example fast_neural_style: {names}")));
+        }
+        let network = FastNeuralStyle::new(&mut tensors, device).map_err(error)?;
+        Ok(Self { network, parameters: Parameters::default(), budget: StepBudget::default(), previous: None })
+    }
+
+    /// The network in words.
+    pub fn name(&self) -> String {
+        format!("fast_neural_style, from {} channels", self.network.channels)
+    }
+
+    /// The network's picture of a frame.
+    fn painted(&mut self, content: &Tensor, progress: &mut ProgressReporter) -> Result<Tensor> {
+        let begin = Instant::now();
+        progress.steps = 1;
+        let mut picture = self.network.apply(content)?;
+        if self.parameters.original_colors == original_colors::MATCH {
+            picture = ColorStatistics::of(content)?.apply_to(&picture)?;
+        }
+        // There is no loss.
+        progress.step(&Tensor::f_zeros([], (Kind::Float, content.device()))?)?;
+        let took = begin.elapsed();
+        progress.stepping += took;
+        self.budget.learn_steps(1, size_of(content)?.iter().product(), took);
+        Ok(picture)
+    }
+
+    /// The weighted mean of `picture` and the last result, warped, where that was visible: what lies nearest to both, the
+    /// latter `temporal-weight` times as important. `None` after a cut.
+    fn steadied(
+        &self,
+        picture: &Tensor,
+        previous: &Previous,
+        content: &Tensor,
+        flow: Option<[Tensor; 2]>,
+    ) -> Result<Option<Tensor>> {
+        let unchanged = unchanged(&previous.content, content)?;
+        let motion = Motion::new(&previous.content, content, &unchanged, flow)?;
+        if motion.disoccluded()? > self.parameters.scene_threshold {
+            return Ok(None);
+        }
+        let weight = match self.parameters.temporal_weight {
+            ..0.0 => TEMPORAL_WEIGHT,
+            weight => weight,
+        };
+        let share = motion.visible.f_mul_scalar(weight / (1.0 + weight))?;
+        let warped = motion.warp(&previous.picture)?;
+        Ok(Some(picture.f_lerp_tensor(&warped, &share)?.f_clamp(0.0, 1.0)?))
+    }
+}
+
+impl Painter for FeedForwardPainter {
+    fn set_parameters(&mut self, parameters: Parameters, _content_layers: &str, _style_layers: &str) -> Result<()> {
+        self.parameters = parameters;
+        Ok(())
+    }
+
+    fn set_styles(&mut self, _styles: &[(Tensor, f64)]) -> Result<()> {
+        Err(Error::Settings("a model has its own style: it takes no style pictures".into()))
+    }
+
+    /// A frame is one pass: nothing can be left out.
+    fn set_time_limits(&mut self, _limits: TimeLimits) {}
+
+    fn reset(&mut self) {
+        self.previous = None;
+    }
+
+    fn paint(
+        &mut self,
+        content: &Tensor,
+        flow: Option<[Tensor; 2]>,
+        progress: &mut ProgressReporter,
+    ) -> Result<Tensor> {
+        let mut picture = self.painted(content, progress)?;
+        let size = size_of(content)?;
+        let follows = self.parameters.warm_start == warm_start::FLOW;
+        let previous =
+            self.previous.take().filter(|last| follows && size_of(&last.content).is_ok_and(|own| own == size));
+        let steadied = match &previous {
+            Some(previous) => self.steadied(&picture, previous, content, flow)?,
+            None => None,
+        };
+        progress.is_first = steadied.is_none();
+        picture = steadied.unwrap_or(picture);
+        self.previous = Some(Previous { content: content.shallow_clone(), picture: picture.shallow_clone() });
+        Ok(picture)
+    }
+
+    fn steps(&self) -> u32 {
+        1
+    }
+
+    fn budget(&mut self) -> &mut StepBudget {
+        &mut self.budget
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Float
+    }
+}
