@@ -83,6 +83,7 @@ fn folder(name: &str, is_painting: bool) -> std::path::PathBuf {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn folders_and_styles_may_have_any_name() {
     let folder = folder("studio-names", false);
     let mut studio = Studio::start(&folder);
@@ -92,6 +93,7 @@ fn folders_and_styles_may_have_any_name() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn files_that_cannot_be_styles_are_told() {
     let folder = folder("studio-files", false);
     let styles = own(&folder).join("styles");
@@ -105,6 +107,7 @@ fn files_that_cannot_be_styles_are_told() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
 fn a_second_interrupt_while_painting_ends_the_studio_at_once() {
     for _ in 0..4 {
         let mut studio = Studio::start(&folder("studio-interrupt", true));
