@@ -15,6 +15,7 @@ use crate::error::tells_of_memory;
 use crate::frame::{Depth, Frame};
 use crate::parallel::WaitPolicy;
 use crate::session::{Session, Step};
+use crate::styles::Style;
 use crate::{Error, Result, memory};
 
 /// The interface's opaque `Session`.
@@ -94,21 +95,18 @@ unsafe extern "C" fn destroy(session: *mut interface::Session) {
 
 unsafe extern "C" fn set_styles(
     session: *mut interface::Session,
-    pictures: *const Picture,
-    weights: *const f64,
+    styles: *const interface::Style,
     count: usize,
 ) -> Status {
     guard(|| {
-        // SAFETY: the interface asks for a live session, and `count` pictures and weights.
-        let (handle, pictures, weights) = unsafe {
-            (handle(session), std::slice::from_raw_parts(pictures, count), std::slice::from_raw_parts(weights, count))
-        };
-        let style = |(picture, &weight): (&Picture, &f64)| {
+        // SAFETY: the interface asks for a live session and `count` styles.
+        let (handle, styles) = unsafe { (handle(session), std::slice::from_raw_parts(styles, count)) };
+        let style = |style: &interface::Style| {
             // SAFETY: the interface asks for pictures whose rows can be read.
-            let picture = unsafe { frame(picture) }?;
-            Ok((picture.colors(picture.size(), Device::Cpu)?, weight))
+            let picture = unsafe { frame(&style.picture) }?;
+            Ok(Style { picture: picture.colors(picture.size(), Device::Cpu)?, weight: style.weight })
         };
-        let styles = pictures.iter().zip(weights).map(style).collect::<Result<Vec<_>>>()?;
+        let styles = styles.iter().map(style).collect::<Result<Vec<_>>>()?;
         handle.session.set_styles(&styles)
     })
 }

@@ -46,7 +46,7 @@ pub mod session;
 mod size;
 mod statistics;
 mod step_budget;
-mod styles;
+pub mod styles;
 pub mod targets;
 mod warm_start;
 pub mod weights;

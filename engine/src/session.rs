@@ -16,6 +16,7 @@ pub use crate::progress::Step;
 use crate::size::size_of;
 pub use crate::statistics::FrameStatistics;
 use crate::step_budget::TimeLimits;
+use crate::styles::Style;
 use crate::{Error, Result, device, memory, weights};
 
 /// A painter, and the size and the figures of its frames.
@@ -110,9 +111,9 @@ impl Session {
         Ok(())
     }
 
-    /// Sets the styles: pictures `(1, 3, H, W)` in 0..1, each with its weight. The next frame still starts from the last
+    /// Sets the styles. The next frame still starts from the last
     /// result.
-    pub fn set_styles(&mut self, styles: &[(Tensor, f64)]) -> Result<()> {
+    pub fn set_styles(&mut self, styles: &[Style]) -> Result<()> {
         self.painter.set_styles(styles)
     }
 

@@ -13,11 +13,19 @@ use crate::{Error, Result};
 /// The maximum factor by which a style picture is enlarged. Beyond it, strokes would be blurred.
 const MAX_ENLARGEMENT: i64 = 2;
 
+/// A style.
+pub struct Style {
+    /// The picture, `(1, 3, H, W)` in 0..1.
+    pub picture: Tensor,
+    /// The weight beside other styles, at least 0.
+    pub weight: f64,
+}
+
 /// The styles, and what was last computed from them.
 #[derive(Default)]
 pub(crate) struct Styles {
-    /// Pictures `(1, 3, H, W)` in 0..1, and their weights, which sum up to 1.
-    pictures: Vec<(Tensor, f64)>,
+    /// Their weights sum up to 1.
+    styles: Vec<Style>,
     targets: Option<StyleTargets>,
     /// The pictures' own colors.
     colors: Option<ColorStatistics>,
@@ -26,20 +34,21 @@ pub(crate) struct Styles {
 }
 
 impl Styles {
-    /// Sets the pictures and their weights.
-    pub fn set(&mut self, styles: &[(Tensor, f64)], device: Device) -> Result<()> {
-        let all: f64 = styles.iter().map(|(_, weight)| weight).sum();
-        if !(all.is_normal() && styles.iter().all(|(_, weight)| *weight >= 0.0)) {
+    /// Sets the styles, of which only the ratios of weights count.
+    pub fn set(&mut self, styles: &[Style], device: Device) -> Result<()> {
+        let all: f64 = styles.iter().map(|style| style.weight).sum();
+        if !(all.is_normal() && styles.iter().all(|style| style.weight >= 0.0)) {
             return Err(Error::Settings("the styles' weights must not be negative, and not all 0".into()));
         }
-        let to_device = |(picture, weight): &(Tensor, f64)| Ok((picture.f_to_device(device)?, weight / all));
-        self.pictures = styles.iter().map(to_device).collect::<Result<_>>()?;
+        let to_device =
+            |style: &Style| Ok(Style { picture: style.picture.f_to_device(device)?, weight: style.weight / all });
+        self.styles = styles.iter().map(to_device).collect::<Result<_>>()?;
         self.targets = None;
         Ok(())
     }
 
     pub fn is_empty(&self) -> bool {
-        self.pictures.is_empty()
+        self.styles.is_empty()
     }
 
     /// Whether the targets are up to date.
@@ -90,15 +99,16 @@ impl Styles {
             return Ok(());
         }
         let longest = (size[0].max(size[1]) as f64 * scale).round() as i64;
-        let prepared = |(picture, weight): &(Tensor, f64)| {
-            let own = size_of(picture)?;
-            let mut picture = resize(picture, scaled(own, longest.clamp(1, MAX_ENLARGEMENT * own[0].max(own[1]))))?;
+        let prepared = |style: &Style| {
+            let own = size_of(&style.picture)?;
+            let mut picture =
+                resize(&style.picture, scaled(own, longest.clamp(1, MAX_ENLARGEMENT * own[0].max(own[1]))))?;
             if let Some(colors) = &self.matched {
                 picture = colors.apply_to(&picture)?;
             }
-            Ok((ColorStatistics::of(&picture)?, input.apply(&picture)?, *weight))
+            Ok((ColorStatistics::of(&picture)?, input.apply(&picture)?, style.weight))
         };
-        let styles = self.pictures.iter().map(prepared).collect::<Result<Vec<_>>>()?;
+        let styles = self.styles.iter().map(prepared).collect::<Result<Vec<_>>>()?;
         self.colors = ColorStatistics::blend(styles.iter().map(|(colors, _, weight)| (colors, *weight)))?;
         let normalized: Vec<_> = styles.into_iter().map(|(_, picture, weight)| (picture, weight)).collect();
         self.targets = Some(style_targets(network, recipe, &normalized, size)?);

@@ -9,6 +9,7 @@ use style_engine::normalization::Input;
 use style_engine::objective::{Context, Objective};
 use style_engine::recipes::Recipe;
 use style_engine::session::Session;
+use style_engine::styles::Style;
 use style_engine::targets::{content_targets, style_targets};
 use style_engine::{device, networks::builtin, weights};
 use style_engine_interface::{Parameters, precision, recipe};
@@ -120,7 +121,7 @@ fn the_losses_of_a_film_on_cuda_agree_with_the_cpus() {
         let mut session = Session::new(weights::find().as_deref(), device).unwrap();
         let parameters = Parameters { first_iterations: 40, precision: precision::F32, ..Parameters::default() };
         session.set_parameters(parameters, "", "").unwrap();
-        session.set_styles(&[(picture(9, height, width), 1.0)]).unwrap();
+        session.set_styles(&[Style { picture: picture(9, height, width), weight: 1.0 }]).unwrap();
         film.each_ref().map(|frame| {
             let result = session.paint(frame, None, &mut |_| true).unwrap();
             assert_eq!(result.size(), frame.size());

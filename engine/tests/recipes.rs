@@ -10,6 +10,7 @@ use common::{picture, real, scratch, write_network};
 use serde_json::{Value, json};
 use style_engine::random::Random;
 use style_engine::session::{Session, Step};
+use style_engine::styles::Style;
 use style_engine_interface::{Parameters, recipe};
 use tch::Tensor;
 
@@ -100,7 +101,7 @@ fn ours(program: &Program, network: &Network) -> (Vec<f64>, f64) {
         Parameters { recipe: program.recipe, first_iterations: program.steps, seed: SEED, ..Parameters::default() };
     let [content_layers, style_layers] = (network.layers)(program.recipe);
     session.set_parameters(parameters, content_layers, style_layers).unwrap();
-    session.set_styles(&[(style(), 1.0)]).unwrap();
+    session.set_styles(&[Style { picture: style(), weight: 1.0 }]).unwrap();
     let mut losses = Vec::new();
     let mut record = |step: &Step| {
         losses.push(step.loss.double_value(&[]));

@@ -8,6 +8,7 @@ use common::{picture, scratch, write_network};
 use style_engine::Error;
 use style_engine::frame::{Depth, Frame};
 use style_engine::session::Session;
+use style_engine::styles::Style;
 use style_engine_interface::{Parameters, original_colors, precision, recipe};
 use tch::{Device, Kind, Tensor};
 
@@ -21,7 +22,7 @@ fn parameters() -> Parameters {
 fn session() -> Session {
     let mut session = Session::new(None, "cpu").unwrap();
     session.set_parameters(parameters(), "", "").unwrap();
-    session.set_styles(&[(picture(9, 50, 70), 1.0)]).unwrap();
+    session.set_styles(&[Style { picture: picture(9, 50, 70), weight: 1.0 }]).unwrap();
     session
 }
 
@@ -261,7 +262,7 @@ fn networks_of_any_depth_paint() {
         write_network(&path, convs);
         let mut session = Session::new(Some(&path), "cpu").unwrap();
         session.set_parameters(parameters(), "", "").unwrap();
-        session.set_styles(&[(picture(9, 50, 70), 1.0)]).unwrap();
+        session.set_styles(&[Style { picture: picture(9, 50, 70), weight: 1.0 }]).unwrap();
         let frame = picture(1, 40, 60);
         assert!(!paint(&mut session, &frame).allclose(&frame, 0.0, 0.05, false));
         assert!(session.network().contains("network.safetensors"), "{}", session.network());

@@ -7,7 +7,7 @@ use std::ptr::{null, null_mut};
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use style_engine_interface::{Parameters, Picture, Progress, Status, Table};
+use style_engine_interface::{Parameters, Picture, Progress, Status, Style, Table};
 
 // Links the engine, of which only the C interface is used.
 use style_engine as _;
@@ -66,8 +66,8 @@ fn session(input: &mut Unstructured) -> Result<()> {
     let parameters = parameters(input)?;
     let layers: [String; 2] = if input.ratio(1, 2)? { input.arbitrary()? } else { Default::default() };
     let [content, style] = layers.map(|text| CString::new(stylefilter_fuzz::text(&text)).expect("no NUL"));
-    let (_memory, style_picture) = pixels(input)?;
-    let share = input.arbitrary()?;
+    let (_memory, picture) = pixels(input)?;
+    let weight = input.arbitrary()?;
     let limit = *input.choose(&[0.0, 1.0, f64::NAN])?;
     let frames = [pixels(input)?, pixels(input)?];
     // SAFETY: all pointers are to locals of this function, each picture's rows are inside its memory, and the session
@@ -76,7 +76,7 @@ fn session(input: &mut Unstructured) -> Result<()> {
         let table = &*style_engine_table();
         let mut session = null_mut();
         assert_eq!((table.create)(null(), null(), c"cpu".as_ptr(), &mut session), Status::OK);
-        (table.set_styles)(session, &style_picture, &share, 1);
+        (table.set_styles)(session, &Style { picture, weight }, 1);
         (table.set_parameters)(session, &parameters, content.as_ptr(), style.as_ptr());
         for (memory, frame) in &frames {
             let mut result = memory.clone();

@@ -10,7 +10,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
-use style_engine_interface::{ENTRY_POINT, EntryPoint, Parameters, Picture, Progress, Session, Status, Table, VERSION};
+use style_engine_interface::{
+    ENTRY_POINT, EntryPoint, Parameters, Picture, Progress, Session, Status, Style, Table, VERSION,
+};
 
 use crate::sync::lock;
 
@@ -147,12 +149,10 @@ impl Engine {
 
     /// Sets the style pictures with their weights.
     pub fn set_styles(&mut self, styles: &[(Rgba, f64)]) -> Result<(), EngineError> {
-        let pictures = styles.iter().map(|(picture, _)| picture.as_picture()).collect::<Result<Vec<_>, _>>()?;
-        let weights: Vec<_> = styles.iter().map(|&(_, weight)| weight).collect();
-        // SAFETY: a live session, and as many weights as pictures, which were checked.
-        check(self.table, unsafe {
-            (self.table.set_styles)(self.session, pictures.as_ptr(), weights.as_ptr(), pictures.len())
-        })
+        let style = |(picture, weight): &(Rgba, f64)| Ok(Style { picture: picture.as_picture()?, weight: *weight });
+        let styles = styles.iter().map(style).collect::<Result<Vec<_>, EngineError>>()?;
+        // SAFETY: a live session, and styles whose pictures were checked.
+        check(self.table, unsafe { (self.table.set_styles)(self.session, styles.as_ptr(), styles.len()) })
     }
 
     /// Sets how frames are repainted, and the layers for content and style (empty: the recipe's).

@@ -6,8 +6,12 @@
 
 use std::ffi::{CStr, c_char, c_void};
 
+mod choices;
+
+pub use choices::{optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
+
 /// The interface version: raised with every change that an older engine or plugin would misread.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
@@ -61,80 +65,14 @@ pub struct Picture {
     pub bits: u32,
 }
 
-/// The picture that a frame's optimization starts from.
-pub mod warm_start {
-    /// The frame's own content.
-    pub const NONE: u32 = 0;
-    /// The frame's own content with the last frame's paint added.
-    pub const PREVIOUS: u32 = 1;
-    /// The last result, moved along the optical flow.
-    pub const FLOW: u32 = 2;
-}
-
-/// The program whose losses, layers and steps are used.
-pub mod recipe {
-    /// This engine's own, for few steps per frame.
-    pub const VIDEO: u32 = 0;
-    /// PyTorch's tutorial "Neural Transfer".
-    pub const PYTORCH_TUTORIAL: u32 = 1;
-    /// "Dive into Deep Learning", section "Neural Style Transfer".
-    pub const D2L: u32 = 2;
-    /// Keras' example.
-    pub const KERAS: u32 = 3;
-    /// A descendant of PyTorch's tutorial that stops early.
-    pub const TORCH_EARLY_STOP: u32 = 4;
-}
-
-/// The optimizer that minimizes the losses.
-pub mod optimizer {
-    /// The recipe's.
-    pub const AUTO: u32 = 0;
-    /// Adam.
-    pub const ADAM: u32 = 1;
-    /// L-BFGS.
-    pub const LBFGS: u32 = 2;
-}
-
-/// The statistics by which the features of picture and style are compared.
-pub mod style_loss {
-    /// The recipe's.
-    pub const AUTO: u32 = 0;
-    /// Gram matrices.
-    pub const GRAM: u32 = 1;
-    /// Means and covariances.
-    pub const MEAN_COVARIANCE: u32 = 2;
-    /// The sliced Wasserstein distance.
-    pub const SLICED_WASSERSTEIN: u32 = 3;
-}
-
-/// The pooling of the network.
-pub mod pooling {
-    /// As the network was trained: max pooling.
-    pub const AUTO: u32 = 0;
-    /// Max pooling.
-    pub const MAX: u32 = 1;
-    /// Average pooling.
-    pub const AVERAGE: u32 = 2;
-}
-
-/// The number format of features. Losses and statistics are always computed in 32 bits.
-pub mod precision {
-    /// [`BF16`] if the device is fast in it and the recipe is not another program's, else [`F32`].
-    pub const AUTO: u32 = 0;
-    /// 32 bits.
-    pub const F32: u32 = 1;
-    /// 16 bits with the range of 32.
-    pub const BF16: u32 = 2;
-}
-
-/// Which of the frame's own colors are kept.
-pub mod original_colors {
-    /// None.
-    pub const NONE: u32 = 0;
-    /// The chroma: only brightness is painted.
-    pub const LUMA: u32 = 1;
-    /// Their mean and covariance: the style's colors are first matched to them.
-    pub const MATCH: u32 = 2;
+/// A style picture.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// The picture.
+    pub picture: Picture,
+    /// Its weight beside other styles, at least 0.
+    pub weight: f64,
 }
 
 /// The settings, which may change from frame to frame. Numbers out of range are refused.
@@ -186,23 +124,23 @@ pub struct Parameters {
 impl Default for Parameters {
     fn default() -> Self {
         Self {
-            recipe: recipe::VIDEO,
+            recipe: recipe::DEFAULT,
             content_weight: -1.0,
             style_weight: -1.0,
             tv_weight: -1.0,
             temporal_weight: -1.0,
-            style_loss: style_loss::AUTO,
-            optimizer: optimizer::AUTO,
+            style_loss: style_loss::DEFAULT,
+            optimizer: optimizer::DEFAULT,
             learning_rate: -1.0,
             first_iterations: -1,
             iterations: -1,
-            warm_start: warm_start::FLOW,
+            warm_start: warm_start::DEFAULT,
             scene_threshold: 0.8,
             size: -1,
             style_scale: 1.0,
-            pooling: pooling::AUTO,
-            precision: precision::AUTO,
-            original_colors: original_colors::NONE,
+            pooling: pooling::DEFAULT,
+            precision: precision::DEFAULT,
+            original_colors: original_colors::DEFAULT,
             seed: 0,
         }
     }
@@ -283,8 +221,8 @@ pub struct Table {
     ) -> Status,
     /// Ends a session.
     pub destroy: unsafe extern "C" fn(*mut Session),
-    /// Sets the style pictures and their weights, whose sum must not be 0.
-    pub set_styles: unsafe extern "C" fn(*mut Session, *const Picture, weights: *const f64, count: usize) -> Status,
+    /// Sets the styles. The sum of their weights must not be 0.
+    pub set_styles: unsafe extern "C" fn(*mut Session, *const Style, count: usize) -> Status,
     /// Sets the parameters, and the layers for content and style: names (`relu4_2`, `conv1_1`) or torchvision's indices,
     /// separated by commas; null or empty: the recipe's. If it fails, nothing has changed.
     pub set_parameters: unsafe extern "C" fn(

@@ -12,6 +12,7 @@ use crate::networks::fast_neural_style::FastNeuralStyle;
 use crate::progress::ProgressReporter;
 use crate::size::size_of;
 use crate::step_budget::{StepBudget, TimeLimits};
+use crate::styles::Style;
 use crate::warm_start::{Motion, unchanged};
 use crate::{Error, Result, weights};
 
@@ -96,7 +97,7 @@ impl Painter for FeedForwardPainter {
         Ok(())
     }
 
-    fn set_styles(&mut self, _styles: &[(Tensor, f64)]) -> Result<()> {
+    fn set_styles(&mut self, _styles: &[Style]) -> Result<()> {
         Err(Error::Settings("a model has its own style: it takes no style pictures".into()))
     }
 

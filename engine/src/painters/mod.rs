@@ -9,6 +9,7 @@ use tch::{Kind, Tensor};
 use crate::Result;
 use crate::progress::ProgressReporter;
 use crate::step_budget::{StepBudget, TimeLimits};
+use crate::styles::Style;
 
 pub(crate) use feed_forward::FeedForwardPainter;
 pub(crate) use optimizing::OptimizingPainter;
@@ -18,9 +19,9 @@ pub(crate) trait Painter {
     /// Sets how frames are painted; layers as in [`crate::recipes::Recipe::new`]. If this fails, nothing has changed.
     fn set_parameters(&mut self, parameters: Parameters, content_layers: &str, style_layers: &str) -> Result<()>;
 
-    /// Sets the styles: pictures `(1, 3, H, W)` in 0..1, each with its weight. The next frame still starts from the last
+    /// Sets the styles. The next frame still starts from the last
     /// result.
-    fn set_styles(&mut self, styles: &[(Tensor, f64)]) -> Result<()>;
+    fn set_styles(&mut self, styles: &[Style]) -> Result<()>;
 
     /// Limits the time for a frame, from the next one on.
     fn set_time_limits(&mut self, limits: TimeLimits);

@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 
 use style_engine_interface::{OnProgress, Statistic};
 
-use super::{Engine, Parameters, Picture, Session, Status, Table, VERSION, c_char, c_void};
+use super::{Engine, Parameters, Picture, Session, Status, Style, Table, VERSION, c_char, c_void};
 
 /// A session, which knows the size that was set.
 pub fn engine() -> Engine {
@@ -40,7 +40,7 @@ unsafe extern "C" fn destroy(session: *mut Session) {
     drop(unsafe { Box::from_raw(session.cast::<i32>()) });
 }
 
-unsafe extern "C" fn set_styles(_: *mut Session, _: *const Picture, _: *const f64, _: usize) -> Status {
+unsafe extern "C" fn set_styles(_: *mut Session, _: *const Style, _: usize) -> Status {
     Status::OK
 }
 

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use style_engine::flow;
 use style_engine::session::Session;
+use style_engine::styles::Style;
 use style_engine_interface::{Parameters, original_colors, style_loss, warm_start};
 use tch::{Kind, Tensor};
 
@@ -38,21 +39,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     {
         *field = number(name)?.map_or(*field, |number| number as i32);
     }
-    parameters.original_colors = match options.get("original-colors") {
-        Some(&"match") => original_colors::MATCH,
-        Some(&"luma") => original_colors::LUMA,
-        _ => original_colors::NONE,
-    };
-    parameters.style_loss = match options.get("style-loss") {
-        Some(&"gram") => style_loss::GRAM,
-        Some(&"sliced-wasserstein") => style_loss::SLICED_WASSERSTEIN,
-        _ => style_loss::AUTO,
-    };
-    parameters.warm_start = match options.get("warm-start") {
-        Some(&"none") => warm_start::NONE,
-        Some(&"previous") => warm_start::PREVIOUS,
-        _ => warm_start::FLOW,
-    };
+    for (name, named, field) in [
+        ("original-colors", original_colors::named as fn(&str) -> _, &mut parameters.original_colors),
+        ("style-loss", style_loss::named, &mut parameters.style_loss),
+        ("warm-start", warm_start::named, &mut parameters.warm_start),
+    ] {
+        if let Some(value) = options.get(name) {
+            *field = named(value).ok_or_else(|| format!("{name}={value}: there is no such value"))?;
+        }
+    }
 
     let (width, height) = (width.parse::<i64>()?, height.parse::<i64>()?);
     let film = fs::read(film)?;
@@ -63,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let weights = options.get("weights").map(Path::new);
     let mut session = Session::new(weights, options.get("device").unwrap_or(&"auto"))?;
     session.set_parameters(parameters, "", "")?;
-    session.set_styles(&[(style.shallow_clone(), 1.0)])?;
+    session.set_styles(&[Style { picture: style.shallow_clone(), weight: 1.0 }])?;
     let mut result = fs::File::create(result)?;
     let mut found = options.get("found").map(fs::File::create).transpose()?;
     let mut last: Option<flow::Frame> = None;

@@ -11,6 +11,7 @@ use std::path::Path;
 use style_engine::networks::builtin;
 use style_engine::random::Random;
 use style_engine::session::Session;
+use style_engine::styles::Style;
 use style_engine::weights;
 use style_engine_interface::{Parameters, precision, warm_start};
 use tch::{Device, Tensor};
@@ -29,11 +30,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         weights::save(&builtin::network(Device::Cpu)?, Path::new(path), None)?;
     }
     let precision = match options.get("precision") {
-        Some(&"f32") => precision::F32,
-        Some(&"bf16") => precision::BF16,
-        _ => precision::AUTO,
+        Some(name) => precision::named(name).ok_or("precision: auto, f32 or bf16")?,
+        None => precision::DEFAULT,
     };
-    session.set_styles(&[(picture(2, height, width)?, 1.0)])?;
+    session.set_styles(&[Style { picture: picture(2, height, width)?, weight: 1.0 }])?;
     let frame = picture(1, height, width)?;
     let mut milliseconds = |iterations: i32| -> Result<f64, Box<dyn Error>> {
         let warm_start = warm_start::PREVIOUS;

@@ -16,7 +16,7 @@ use crate::normalization::Normalizer;
 use crate::progress::ProgressReporter;
 use crate::recipes::Recipe;
 use crate::step_budget::{StepBudget, TimeLimits};
-use crate::styles::Styles;
+use crate::styles::{Style, Styles};
 use crate::warm_start::Painted;
 use crate::{Error, Result, device};
 
@@ -106,7 +106,7 @@ impl Painter for OptimizingPainter {
         Ok(())
     }
 
-    fn set_styles(&mut self, styles: &[(Tensor, f64)]) -> Result<()> {
+    fn set_styles(&mut self, styles: &[Style]) -> Result<()> {
         self.styles.set(styles, self.network.device)?;
         self.begin_change();
         Ok(())
