@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::sampling::{Filter, inside, sample, targets, warp};
-use super::smoothing::smooth;
+use super::smoothing::{smooth, sum_of_channels};
 use crate::Result;
 use crate::size::size_of;
 
@@ -100,8 +100,4 @@ fn median(values: &Tensor) -> Result<Tensor> {
 /// Pads with the edge values; `sides` are left, right, top, bottom.
 pub(super) fn pad(values: &Tensor, sides: [i64; 4]) -> Result<Tensor> {
     Ok(values.f_replication_pad2d(sides)?)
-}
-
-pub(super) fn sum_of_channels(values: &Tensor) -> Result<Tensor> {
-    Ok(values.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?)
 }

@@ -3,10 +3,9 @@
 
 use tch::{Kind, Tensor};
 
-use super::cache::{Cached, cached};
-use super::dense::{NOISE, misfit, sum_of_channels};
-use super::sampling::{Filter, inside, sample, targets_from};
-use super::smoothing::smooth;
+use super::dense::{NOISE, misfit};
+use super::sampling::{Filter, centers, inside, sample, targets_from};
+use super::smoothing::{smooth, sum_of_channels};
 use super::{Frame, cat};
 use crate::Result;
 use crate::size::size_of;
@@ -139,7 +138,7 @@ impl Samples {
 
     /// The positions in the other frame; see [`super::sampling::targets`].
     fn targets(&self, motion: &Tensor) -> Result<Tensor> {
-        targets_from(Cached::Centers { size: size_of(&self.to)?, every: 2 }, motion)
+        targets_from(&centers(size_of(&self.to)?, 2, motion.device())?, motion)
     }
 }
 
@@ -177,7 +176,7 @@ fn fit_camera(equations: &Tensor) -> Result<Tensor> {
 fn normal_equations(equations: &Tensor) -> Result<Tensor> {
     let (batch, _, height, width) = equations.size4()?;
     // The basis functions 1, x and y.
-    let centers = cached(Cached::Centers { size: [height, width], every: 1 }, equations.device())?.f_squeeze_dim(0)?;
+    let centers = centers([height, width], 1, equations.device())?.f_squeeze_dim(0)?;
     let basis = centers.f_constant_pad_nd([0, 0, 0, 0, 1, 0])?;
     let _ = basis.f_get(0)?.f_fill_(1.0)?;
     let matrix = equations.f_narrow(1, 0, 4)?.f_reshape([batch, 2, 1, 2, 1, height, width])?;
@@ -206,7 +205,7 @@ fn affine(parameters: &Tensor, size: [i64; 2]) -> Result<Tensor> {
     let is_global = size_of(parameters)? == [1, 1];
     let nearby = if is_global { parameters } else { &parameters.f_upsample_bilinear2d(size, false, None, None)? };
     let nearby = nearby.f_unflatten(1, [2, 3])?;
-    let centers = cached(Cached::Centers { size, every: 1 }, parameters.device())?;
+    let centers = centers(size, 1, parameters.device())?;
     let mut motion = nearby.f_select(2, 0)?;
     for axis in 0..2 {
         motion = motion.f_addcmul(&nearby.f_select(2, axis + 1)?, &centers.f_narrow(1, axis, 1)?)?;

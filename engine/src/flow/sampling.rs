@@ -2,8 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::cache::{Cached, cached};
-use super::dense::sum_of_channels;
+use super::cache::cached;
+use super::smoothing::sum_of_channels;
 use crate::Result;
 use crate::size::size_of;
 
@@ -41,19 +41,34 @@ pub fn visible(forward: &Tensor, backward: &Tensor) -> Result<Tensor> {
 
 /// The positions p + flow(p), `(N, 2, H, W)`; they are in -1..1 inside the frame.
 pub(super) fn targets(flow: &Tensor) -> Result<Tensor> {
-    targets_from(Cached::Centers { size: size_of(flow)?, every: 1 }, flow)
+    targets_from(&centers(size_of(flow)?, 1, flow.device())?, flow)
 }
 
 /// The same, for these pixels p.
-pub(super) fn targets_from(pixels: Cached, flow: &Tensor) -> Result<Tensor> {
-    let scale = cached(Cached::Scale { size: size_of(flow)? }, flow.device())?;
-    Ok(cached(pixels, flow.device())?.f_addcmul(flow, &scale)?)
+pub(super) fn targets_from(pixels: &Tensor, flow: &Tensor) -> Result<Tensor> {
+    Ok(pixels.f_addcmul(flow, &scale(size_of(flow)?, flow.device())?)?)
 }
 
-/// The centers of the pixels along a side, which goes from -1 to 1.
-pub(super) fn centers(pixels: i64, device: Device) -> Result<Tensor> {
-    let last = 1.0 - 1.0 / pixels as f64;
-    Ok(Tensor::f_linspace(-last, last, pixels, (Kind::Float, device))?)
+/// The centers of every `every`-th pixel of a picture of this height and width, `(1, 2, h, w)`, x then y, in -1..1.
+pub(super) fn centers([height, width]: [i64; 2], every: i64, device: Device) -> Result<Tensor> {
+    let along = |pixels: i64| -> Result<Tensor> {
+        let last = 1.0 - 1.0 / pixels as f64;
+        Ok(Tensor::f_linspace(-last, last, pixels, (Kind::Float, device))?.f_slice(0, 0, None, every)?)
+    };
+    cached(("centers", [height, width, every], Kind::Float, device), || {
+        let (x, y) = (along(width)?, along(height)?);
+        let size = [y.size1()?, x.size1()?];
+        let (x, y) = (x.f_expand(size, false)?, y.f_unsqueeze(1)?.f_expand(size, false)?);
+        Ok(Tensor::f_stack(&[x, y], 0)?.f_unsqueeze(0)?)
+    })
+}
+
+/// The factor that converts motion in pixels to these units, `(1, 2, 1, 1)`.
+fn scale([height, width]: [i64; 2], device: Device) -> Result<Tensor> {
+    cached(("scale", [height, width, 0], Kind::Float, device), || {
+        let scale = [2.0 / width as f32, 2.0 / height as f32];
+        Ok(Tensor::f_from_slice(&scale)?.f_view([1, 2, 1, 1])?.f_to_device(device)?)
+    })
 }
 
 /// `values`, `(N, C, H, W)`, sampled at [`targets`].

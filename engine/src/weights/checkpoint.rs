@@ -4,26 +4,15 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use tch::Tensor;
 
+use super::source::{MAX_DESCRIPTION, Source, TRUNCATED};
 use super::stored::Stored;
 use super::torch_zip::Archive;
 use super::{Reason, safetensors, torch_stream, torch_zip};
-
-/// The maximum size of the description of tensors (a pickle or a JSON header), in bytes. VGG's descriptions have some
-/// kilobytes; parsed, they need up to a hundred times as much memory.
-pub const MAX_DESCRIPTION: u64 = 1 << 20;
-
-/// The error for a truncated file, usually an incomplete download.
-pub const TRUNCATED: &str = "it is cut off or damaged; download it again";
 
 /// The maximum number of bytes to read in all: a multiple of the file's size, for compressed files, plus a constant for
 /// small files. This prevents decompression bombs, and tensors that share their bytes, from filling the memory.
 const MAX_BYTES_PER_FILE_BYTE: u64 = 4;
 const MIN_BYTES_ALLOWED: u64 = 16 << 20;
-
-/// The file or buffer that a weight file is read from.
-pub trait Source: Read + Seek {}
-
-impl<T: Read + Seek> Source for T {}
 
 /// Reads a weight file's tensors.
 pub struct Reader {

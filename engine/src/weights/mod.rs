@@ -11,6 +11,7 @@ mod layers;
 mod pickle;
 mod safetensors;
 mod save;
+mod source;
 mod stored;
 mod tensors;
 mod torch_objects;
@@ -26,8 +27,8 @@ use tch::{Device, TchError};
 use crate::networks::vgg::Vgg;
 use crate::normalization::Input;
 use crate::{Error, Result};
-use checkpoint::Source;
 use layers::ConvTensors;
+use source::Source;
 
 pub use find::{find, find_in};
 pub use save::save;

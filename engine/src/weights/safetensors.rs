@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use tch::Kind;
 
 use super::Reason;
-use super::checkpoint::{MAX_DESCRIPTION, TRUNCATED};
+use super::source::{MAX_DESCRIPTION, TRUNCATED};
 use super::stored::{MAX_DIMENSIONS, Storage, Stored};
 
 /// Whether a file with this beginning has the format.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use tch::{Device, Tensor};
 
-use super::checkpoint::{self, Reader, Source};
+use super::checkpoint::{self, Reader};
+use super::source::Source;
 use super::stored::Stored;
 use super::{Reason, WRAPPERS, first_line};
 

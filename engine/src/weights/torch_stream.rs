@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::io::SeekFrom;
 
 use super::Reason;
-use super::checkpoint::{Source, TRUNCATED};
 use super::pickle::{Node, Pickle, Value};
+use super::source::{Source, TRUNCATED};
 use super::stored::{Storage, Stored};
 use super::torch_objects::{self, StorageObject, TensorObject};
 

@@ -6,8 +6,8 @@ use std::io::{self, BufReader, Read};
 use zip::ZipArchive;
 
 use super::Reason;
-use super::checkpoint::{MAX_DESCRIPTION, Source, TRUNCATED};
 use super::pickle::Pickle;
+use super::source::{MAX_DESCRIPTION, Source, TRUNCATED};
 use super::stored::{Storage, Stored};
 use super::torch_objects;
 
