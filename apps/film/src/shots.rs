@@ -9,8 +9,9 @@ use gst::{ClockTime, PadProbeData, PadProbeReturn, PadProbeType};
 use gst_video::prelude::*;
 use gst_video::{ForceKeyUnitEvent, VideoFrameRef, VideoInfo};
 
-use super::branch::is_picture;
-use super::source::{Source, span};
+use super::segments::span;
+use super::source::Source;
+use super::streams::Stream;
 use super::{Outcome, bus};
 
 /// The frames from one cut to the next.
@@ -97,7 +98,7 @@ fn histograms((buffer, info): &(gst::Buffer, VideoInfo)) -> Option<[[f64; BINS];
 /// Builds the pipeline that decodes the film and fills `notes`.
 fn watch(pipeline: &gst::Pipeline, path: &Path, notes: &Arc<Mutex<Notes>>) -> Outcome<()> {
     let decoded = gst::Caps::from_str("video/x-raw(ANY); audio/x-raw; text/x-raw")?;
-    let pictures = Source::open(pipeline, path, &decoded)?.only(path, is_picture)?;
+    let pictures = Source::open(pipeline, path, &decoded)?.only(path, Stream::is_picture)?;
 
     let description = "videoconvert ! scenechange ! fakesink name=end async=false";
     let bin = gst::parse::bin_from_description(description, true)?;
