@@ -16,7 +16,7 @@ use super::{Outcome, bus};
 
 /// The frames from one cut to the next.
 pub struct Shot {
-    /// Its place in the film. The first shot begins at 0, even if the first frame comes later.
+    /// The place of its first frame in the film.
     pub begin: ClockTime,
     /// The number of frames.
     pub frames: u64,
@@ -56,12 +56,9 @@ impl Notes {
     fn add(&mut self, place: ClockTime, buffer: &gst::Buffer, info: VideoInfo) {
         let may_be_cut = std::mem::take(&mut self.may_be_cut);
         let picture = (buffer.clone(), info);
-        match &self.last {
-            None => self.shots.push(Shot { begin: ClockTime::ZERO, frames: 0 }),
-            Some(last) if may_be_cut && change(last, &picture) > MIN_CHANGE => {
-                self.shots.push(Shot { begin: place, frames: 0 });
-            }
-            Some(_) => (),
+        let is_cut = may_be_cut && self.last.as_ref().is_some_and(|last| change(last, &picture) > MIN_CHANGE);
+        if is_cut || self.shots.is_empty() {
+            self.shots.push(Shot { begin: place, frames: 0 });
         }
         self.last = Some(picture);
         if let Some(shot) = self.shots.last_mut() {
