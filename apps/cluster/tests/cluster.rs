@@ -129,6 +129,35 @@ fn shots(bench: &Bench, film: &str) -> usize {
 
 #[test]
 #[ignore = "needs scripts/build and scripts/setup --tests"]
+fn films_that_begin_late_are_joined_as_one_run_makes_them() {
+    let bench = Bench::new("cluster-late");
+    bench.ffmpeg(
+        "-f lavfi -i testsrc2=size=160x120:rate=25:duration=2 -f lavfi -i smptebars=size=160x120:rate=25:duration=2 \
+         -f lavfi -i mandelbrot=size=160x120:rate=25 -f lavfi -i sine=440:duration=7 -filter_complex \
+         [2]trim=duration=2[m];[0][1][m]concat=n=3[v] -map [v] -map 3 -c:v libx264 -c:a aac both.mkv",
+    );
+    bench.ffmpeg("-itsoffset 1 -i both.mkv -i both.mkv -map 0:v -map 1:a -c copy late-pictures.mkv");
+    bench.ffmpeg("-itsoffset 10 -i both.mkv -c copy late-film.mkv");
+    for input in ["late-pictures.mkv", "late-film.mkv"] {
+        for output in ["out.mkv", "out.mp4"] {
+            let run = cluster(&bench, &format!("{input} {output} --filter none --overwrite")).output();
+            let run = run.expect("scripts/cluster runs");
+            assert!(run.status.success() && words(&run).contains("3 shots, 150 frames"), "{input}: {}", words(&run));
+            let whole = bench.transcode(&format!("{input} whole-{output} --filter none --overwrite"));
+            let joined = bench.probe(output);
+            assert_eq!((joined.frames(), joined.times.len()), (150, 150), "{input} to {output}");
+            for (index, (mine, right)) in joined.times.iter().zip(&whole.times).enumerate() {
+                assert!((mine - right).abs() < 0.0015, "{input} to {output}: frame {index} at {mine}, not {right}");
+            }
+            assert_eq!(joined.sound_packets(), whole.sound_packets(), "{input} to {output}");
+            let late = if input == "late-pictures.mkv" { 1.0 } else { whole.times[0] };
+            assert!((joined.times[0] - late).abs() < 0.1, "{input} to {output} begins at {}", joined.times[0]);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn a_jerk_of_the_camera_is_no_cut() {
     let bench = Bench::new("cluster-jerk");
     bench.ffmpeg(

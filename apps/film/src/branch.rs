@@ -1,7 +1,7 @@
 //! The branches of the pipeline, which lead the streams into the file.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 
 use gst::prelude::*;
 use gst::{ClockTime, PadProbeReturn, PadProbeType};
@@ -9,10 +9,13 @@ use gst::{ClockTime, PadProbeReturn, PadProbeType};
 use super::container::{self, Container, Encoder, PICTURES, SOUND, SUBTITLES};
 use super::draft::{self, Draft};
 use super::earlier::Earlier;
-use super::matroska::{Extras, Marks};
+use super::meter::Meter;
 use super::picture::Picture;
-use super::source::{self, Source, Stream, measure, span};
-use super::{Film, Meter, Outcome, chapters, colors, continued, cut, last_picture, order, sound, subtitles};
+use super::segments::{measure, span};
+use super::source::Source;
+use super::streams::{Stream, main_picture};
+use super::tracks::{Extras, Track};
+use super::{Film, Outcome, chapters, colors, continued, cut, last_picture, mp4, order, sound, subtitles};
 
 /// Sound and subtitles wait here for the slower video. No limit is needed: the source limits how far it reads ahead.
 const WAIT: &str = "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0";
@@ -42,7 +45,6 @@ impl Branches {
         meter: &Arc<Meter>,
     ) -> Outcome<Self> {
         let muxer = gst::parse::launch(container.muxer)?;
-        draft::mark(&muxer);
         let sink = draft.sink()?;
         pipeline.add_many([&muxer, &sink])?;
         muxer.link(&sink)?;
@@ -59,21 +61,23 @@ impl Branches {
     }
 
     /// Adds the chapters of a film's part, where the container can hold them.
-    pub fn add_chapters(&mut self, source: &Source, from: ClockTime, to: ClockTime) {
-        let Some(part) = source.chapters.as_ref().and_then(|all| chapters::between(all, from, to)) else { return };
-        match self.muxer.dynamic_cast_ref::<gst::TocSetter>() {
-            Some(muxer) if self.container.holds_chapters => muxer.set_toc(Some(&part)),
-            _ => self.meter.notes.left_out("chapters"),
+    pub fn add_chapters(&mut self, extras: &Extras, from: ClockTime, to: ClockTime) {
+        let part = extras.chapters.as_ref().and_then(|all| chapters::between(all, from, to));
+        match (part, self.muxer.dynamic_cast_ref::<gst::TocSetter>()) {
+            (Some(part), Some(muxer)) if self.container.holds_chapters => muxer.set_toc(Some(&part)),
+            (Some(_), _) => self.meter.notes.left_out("chapters"),
+            (None, _) if extras.has_chapters && extras.chapters.is_none() => self.meter.notes.left_out("chapters"),
+            _ => (),
         }
     }
 
     /// Adds all streams of a film.
     pub fn add_all(&mut self, source: Source, film: &Film, encoder: &Encoder) -> Outcome<()> {
         let mut streams = source.streams;
-        let picture = source::main_picture(&streams, is_picture).ok_or_else(|| no_pictures(film))?;
+        let picture = main_picture(&streams, Stream::is_picture).ok_or_else(|| no_pictures(film))?;
         let picture = streams.remove(picture);
         let (head, tail) = self.picture(&picture, film, encoder)?;
-        self.join(PICTURES, &tail, picture.marks(&source.extras))?;
+        self.join(PICTURES, &tail, track(&picture, &source.extras))?;
         let mut waiting = self.others(streams, &source.extras)?;
         waiting.push((picture, head));
         self.run(waiting)
@@ -93,13 +97,13 @@ impl Branches {
         self.pipeline.add(&concat)?;
         concat.sync_state_with_parent()?;
         let mut others = source.streams;
-        let picture = source::main_picture(&others, is_picture).ok_or_else(|| no_pictures(film))?;
+        let picture = main_picture(&others, Stream::is_picture).ok_or_else(|| no_pictures(film))?;
         let picture = others.remove(picture);
-        self.join(PICTURES, &pad(&concat, "src")?, picture.marks(&source.extras))?;
+        self.join(PICTURES, &pad(&concat, "src")?, track(&picture, &source.extras))?;
         picture.discard(&self.pipeline)?;
         let mut waiting = self.others(others, &source.extras)?;
         let made = made.only(&earlier.path, |stream| container::name(&stream.caps).starts_with("video/"))?;
-        let rest = rest.only(&film.input, is_picture)?;
+        let rest = rest.only(&film.input, Stream::is_picture)?;
         continued::limit(&made.pad, earlier.pictures);
         made.pad.set_offset(i64::try_from(earlier.shift.nseconds())?);
         // The muxer needs one layout: the caps of the existing video also hold for the rest.
@@ -121,9 +125,9 @@ impl Branches {
     /// Adds the sound and subtitles of `source`, and the encoded video from `pictures`.
     pub fn add_encoded(&mut self, source: Source, pictures: &gst::Pad) -> Outcome<()> {
         let mut others = source.streams;
-        let picture = source::main_picture(&others, is_picture).ok_or("a film without video")?;
+        let picture = main_picture(&others, Stream::is_picture).ok_or("a film without video")?;
         let picture = others.remove(picture);
-        self.join(PICTURES, pictures, picture.marks(&source.extras))?;
+        self.join(PICTURES, pictures, track(&picture, &source.extras))?;
         picture.discard(&self.pipeline)?;
         let waiting = self.others(others, &source.extras)?;
         self.meter_pictures(pictures);
@@ -149,6 +153,7 @@ impl Branches {
 
     /// Starts the streams. All pads must exist before: once a muxer has started, it accepts no further streams.
     fn run(&self, waiting: Vec<(Stream, gst::Pad)>) -> Outcome<()> {
+        draft::mark(&self.muxer, &self.meter.tracks());
         self.muxer.sync_state_with_parent()?;
         waiting.into_iter().try_for_each(|(stream, pad)| stream.connect(&pad))
     }
@@ -162,8 +167,8 @@ impl Branches {
         for stream in streams {
             // Also those that are left out: a film may end with one of them.
             measure(&stream.pad, &self.meter.others_end);
-            if is_picture(&stream) || !self.container.holds(&stream.caps) {
-                self.meter.notes.left_out(match is_picture(&stream) {
+            if stream.is_picture() || !self.container.holds(&stream.caps) {
+                self.meter.notes.left_out(match stream.is_picture() {
                     true => "a further video track",
                     false => container::name(&stream.caps),
                 });
@@ -186,7 +191,7 @@ impl Branches {
                 subtitles::strip_markup(&pad(&branch, "sink")?);
             }
             let end = pad(&branch, "src")?;
-            self.join(template, &end, stream.marks(extras))?;
+            self.join(template, &end, track(&stream, extras))?;
             if template == SOUND {
                 sound::keep_caps(&end, &self.meter.notes);
                 self.end_in_time(&end);
@@ -217,8 +222,13 @@ impl Branches {
         gst::Element::link_many([&before, element, &after])?;
         self.start(element)?;
 
+        let end = pad(&after, "src")?;
+        let encoders = after.downcast_ref::<gst::Bin>().map(|bin| bin.iterate_all_by_element_factory_name("vp9enc"));
+        for encoder in encoders.into_iter().flatten().flatten() {
+            colors::name_matrix(&encoder, &end);
+        }
         self.meter_pictures(&pad(element, "src")?);
-        Ok((pad(&before, "sink")?, pad(&after, "src")?))
+        Ok((pad(&before, "sink")?, end))
     }
 
     /// Counts the frames that pass `pad`, which is also where the video is ended.
@@ -226,16 +236,20 @@ impl Branches {
         measure(pad, &self.meter.pictures_end);
         let meter = self.meter.clone();
         pad.add_probe(PadProbeType::BUFFER, move |_, _| {
-            meter.frames.fetch_add(1, Ordering::Relaxed);
+            meter.add_frame();
             PadProbeReturn::Ok
         });
         self.ends.insert(0, pad.clone());
     }
 
-    /// Links `end`, the end of a track with these marks, to the muxer.
-    fn join(&self, template: &str, end: &gst::Pad, marks: Option<Marks>) -> Outcome<()> {
-        self.meter.marks.lock().unwrap_or_else(PoisonError::into_inner).push(marks);
+    /// Links `end`, the end of a track, to the muxer.
+    fn join(&self, template: &str, end: &gst::Pad, track: Track) -> Outcome<()> {
+        if self.container.extension == "mp4" && !track.marks.iter().all(|mark| mp4::holds(*mark)) {
+            self.meter.notes.left_out("marks of tracks");
+        }
         let input = self.muxer.request_pad_simple(template).ok_or("the muxer accepts no more streams")?;
+        track.drop_title(&input);
+        self.meter.add_track(track);
         chapters::drop_events(&input);
         if template == PICTURES {
             order::increase(&input);
@@ -286,6 +300,11 @@ impl Branches {
     }
 }
 
+/// The track that a stream comes from.
+fn track(stream: &Stream, extras: &Extras) -> Track {
+    stream.pad.stream_id().map(|id| extras.track(&id)).unwrap_or_default()
+}
+
 fn no_pictures(film: &Film) -> String {
     format!("{} has no video", film.input.display())
 }
@@ -297,10 +316,6 @@ fn end(pads: &[gst::Pad]) {
         // A pad after EOS returns false, which is fine.
         std::thread::spawn(move || pad.push_event(gst::event::Eos::new()));
     }
-}
-
-pub fn is_picture(stream: &Stream) -> bool {
-    container::name(&stream.caps) == "video/x-raw"
 }
 
 pub fn pad(element: &gst::Element, name: &str) -> Outcome<gst::Pad> {

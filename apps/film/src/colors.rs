@@ -35,6 +35,44 @@ pub fn prefer_stream(parser: &gst::Element) {
     });
 }
 
+/// Makes `encoder`, a `vp9enc`, name the matrix of the colors. GStreamer 1.22 does so only beside the transfer function
+/// and the primaries that it expects with the matrix, so the encoder is shown these. At `end`, a pad after the encoder,
+/// the described colors return: the file names them, while VP9 itself names only the matrix and the range.
+pub fn name_matrix(encoder: &gst::Element, end: &gst::Pad) {
+    let Some(sink) = encoder.static_pad("sink") else { return };
+    let described = Arc::new(Mutex::new(None::<String>));
+    let kept = described.clone();
+    change_caps(&sink, move |caps| {
+        let Some(structure) = caps.structure_mut(0) else { return };
+        let colors = structure.get::<String>("colorimetry").ok();
+        if let Some(expected) = colors.as_deref().and_then(expected) {
+            structure.set("colorimetry", expected);
+        }
+        *kept.lock().unwrap_or_else(PoisonError::into_inner) = colors;
+    });
+    change_caps(end, move |caps| {
+        let described = described.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(colors), Some(structure)) = (described.as_ref(), caps.structure_mut(0)) {
+            structure.set("colorimetry", colors);
+        }
+    });
+}
+
+/// Colors of the same matrix and range with the transfer function and the primaries that GStreamer expects with them.
+fn expected(colors: &str) -> Option<String> {
+    let colors = VideoColorimetry::from_str(colors).ok()?;
+    let name = match colors.matrix() {
+        VideoColorMatrix::Bt601 => "bt601",
+        VideoColorMatrix::Bt709 => "bt709",
+        VideoColorMatrix::Smpte240m => "smpte240m",
+        VideoColorMatrix::Bt2020 => "bt2020",
+        _ => return None,
+    };
+    let usual = VideoColorimetry::from_str(name).ok()?;
+    let expected = VideoColorimetry::new(colors.range(), usual.matrix(), usual.transfer(), usual.primaries());
+    Some(expected.to_string())
+}
+
 /// Calls `change` with the caps of all caps events that pass `pad`.
 pub fn change_caps(pad: &gst::Pad, change: impl Fn(&mut gst::CapsRef) + Send + Sync + 'static) {
     pad.add_probe(PadProbeType::EVENT_DOWNSTREAM, move |_, info| {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gst::prelude::*;
 use gst::{ClockTime, PadProbeData, PadProbeInfo, PadProbeReturn, PadProbeType};
 
-use super::source::{ROUNDING, span};
+use super::segments::{ROUNDING, span};
 
 /// Ends the stream at `pad` before the first buffer or event for which `is_after` holds. What follows is dropped here:
 /// beyond the end, a pad would take it for an error.

@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gst::prelude::*;
 use gst::{PadProbeData, PadProbeReturn, PadProbeType};
 
-use super::Outcome;
 use super::earlier::Earlier;
-use super::matroska::{self, Marks};
+use super::ebml;
+use super::lock::Lock;
+use super::tracks::Track;
+use super::{Outcome, matroska, mp4};
 
 /// The mark of this program's files: in Matroska and WebM the writing application, in MP4 the minor version.
 const MARK: &str = "stylefilter transcode";
@@ -19,9 +21,6 @@ const MP4_MARK: [u8; 4] = *b"stlf";
 
 /// The place of the minor version in an MP4 file's first box, which is of type `ftyp`.
 const MINOR_VERSION: std::ops::Range<usize> = 12..16;
-
-/// The first bytes of Matroska and WebM.
-pub const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
 
 /// The number of bytes in which the mark must be.
 const HEAD: u64 = 4096;
@@ -36,11 +35,12 @@ pub struct Draft {
     pub earlier: PathBuf,
     /// Whether this run has begun to write the draft.
     is_begun: AtomicBool,
+    _lock: Lock,
 }
 
 impl Draft {
-    /// The files for `output`. It is an error if one of them is the input, or if one of the drafts' names is taken by a
-    /// file of another origin.
+    /// The files for `output`. It is an error if one of them is the input, if another run writes them, or if one of the
+    /// drafts' names is taken by a file of another origin.
     pub fn new(input: &Path, output: &Path) -> Outcome<Self> {
         // Through a link, the file that it leads to is replaced.
         let output = if output.is_symlink() { output.canonicalize()? } else { output.to_owned() };
@@ -49,13 +49,14 @@ impl Draft {
         }
         let beside =
             |word: &str| output.with_extension(format!("{word}.{}", output.extension().unwrap_or_default().display()));
-        let draft =
-            Self { path: beside("unfinished"), earlier: beside("earlier"), output, is_begun: AtomicBool::new(false) };
-        for path in [&draft.output, &draft.path, &draft.earlier] {
+        let (path, earlier) = (beside("unfinished"), beside("earlier"));
+        for path in [&output, &path, &earlier] {
             if is_same(input, path) {
                 return Err(format!("{} is the input, too", path.display()).into());
             }
         }
+        let lock = Lock::take(&output)?;
+        let draft = Self { output, path, earlier, is_begun: AtomicBool::new(false), _lock: lock };
         for path in [&draft.path, &draft.earlier] {
             if path.exists() && !is_ours(path)? && path.metadata()?.len() > 0 {
                 let (path, output) = (path.display(), draft.output.display());
@@ -89,12 +90,18 @@ impl Draft {
         Ok(gst::Element::make_from_uri(gst::URIType::Sink, &uri, None)?)
     }
 
-    /// Puts the finished draft, with these marks of its tracks, in the output's place.
-    pub fn finish(self, marks: &[Option<Marks>]) -> Outcome<()> {
-        matroska::correct(&self.path, marks)?;
+    /// Puts the finished draft, with the names and marks of its tracks, in the output's place.
+    pub fn finish(self, tracks: &[Track]) -> Outcome<()> {
+        self.correct(tracks)?;
         File::open(&self.path)?.sync_all()?;
         fs::rename(&self.path, &self.output)?;
         remove(&self.earlier)
+    }
+
+    /// Writes the names and marks of the tracks into the closed draft.
+    pub fn correct(&self, tracks: &[Track]) -> io::Result<()> {
+        let correct = if ebml::is_ebml(&self.path) { matroska::correct } else { mp4::correct };
+        correct(&self.path, tracks)
     }
 
     /// After an unfinished run: keeps `film`, a draft or the output, and removes the other drafts. The film becomes the
@@ -119,10 +126,11 @@ impl Draft {
     }
 }
 
-/// Marks the file that `muxer` writes as this program's.
-pub fn mark(muxer: &gst::Element) {
+/// Marks the file with these tracks that `muxer` writes as this program's.
+pub fn mark(muxer: &gst::Element, tracks: &[Track]) {
     if muxer.has_property_with_type("writing-app", String::static_type()) {
-        muxer.set_property("writing-app", MARK);
+        let room = " ".repeat(matroska::room(tracks));
+        muxer.set_property("writing-app", format!("{MARK}{room}"));
         return;
     }
     let Some(pad) = muxer.static_pad("src") else { return };
@@ -148,7 +156,7 @@ pub fn is_ours(path: &Path) -> io::Result<bool> {
     File::open(path)?.take(HEAD).read_to_end(&mut head)?;
     let is_mp4 = head.get(4..8) == Some(b"ftyp") && head.get(MINOR_VERSION) == Some(&MP4_MARK);
     let is_marked = || head.windows(MARK.len()).any(|bytes| bytes == MARK.as_bytes());
-    Ok(is_mp4 || head.starts_with(&EBML) && is_marked())
+    Ok(is_mp4 || head.starts_with(&ebml::MAGIC) && is_marked())
 }
 
 /// Whether both paths lead to the same file.

@@ -9,8 +9,11 @@ use gst::prelude::*;
 use gst::{ClockTime, PadProbeReturn, PadProbeType};
 
 use super::container::{self, Container};
-use super::draft::{self, Draft, EBML};
-use super::source::{Source, Stream, span};
+use super::draft::{self, Draft};
+use super::ebml;
+use super::segments::span;
+use super::source::Source;
+use super::streams::Stream;
 use super::{Outcome, branch, bus};
 
 /// A film that this program has made before, and which a run continues.
@@ -63,7 +66,7 @@ impl Earlier {
     pub fn compare(&mut self, input: &Path, from: ClockTime) -> Outcome<()> {
         let [first, source] = [
             first_picture(&self.path, None, |stream| container::name(&stream.caps).starts_with("video/"))?,
-            first_picture(input, Some(from), branch::is_picture)?,
+            first_picture(input, Some(from), Stream::is_picture)?,
         ];
         self.shift = source.saturating_sub(first);
         self.last += self.shift;
@@ -123,7 +126,7 @@ fn is_closed(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(64).read_to_end(&mut head));
     let segment = head.windows(4).position(|bytes| bytes == [0x18, 0x53, 0x80, 0x67]).map(|place| place + 4);
-    let (Ok(_), true, Some(place)) = (read, head.starts_with(&EBML), segment) else { return true };
+    let (Ok(_), true, Some(place)) = (read, head.starts_with(&ebml::MAGIC), segment) else { return true };
     // The muxer writes the size in eight bytes, of which the first one says so.
     let Some(Ok(size)) = head.get(place..place + 8).map(<[u8; 8]>::try_from) else { return false };
     let size = u64::from_be_bytes(size) & (u64::MAX >> 8);

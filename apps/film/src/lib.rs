@@ -1,5 +1,6 @@
 //! Converts a film with one element: video goes through the element, sound and subtitles are copied.
 
+mod atoms;
 pub mod bar;
 mod branch;
 pub mod bus;
@@ -7,28 +8,36 @@ mod chapters;
 mod colors;
 mod container;
 mod continued;
+mod corrections;
 mod cut;
 mod draft;
 mod earlier;
+mod ebml;
 mod gif;
 mod last_picture;
+mod lock;
 mod matroska;
+mod meter;
 mod movie;
+mod mp4;
 mod notes;
 mod order;
 pub mod parts;
 mod picture;
+mod segments;
 pub mod shots;
 mod sound;
 mod source;
+mod streams;
 mod subtitles;
 mod times;
+mod tracks;
 
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use gst::ClockTime;
@@ -38,7 +47,7 @@ use branch::Branches;
 use container::{Container, Encoder};
 use draft::Draft;
 use earlier::Earlier;
-use matroska::Marks;
+use meter::Meter;
 use notes::Notes;
 use source::Source;
 
@@ -111,46 +120,6 @@ impl fmt::Display for Made {
     }
 }
 
-/// Counts frames, and measures how far the output's streams go.
-pub struct Meter {
-    frames: AtomicU64,
-    /// The running times, in nanoseconds, at which video ends, and sound and subtitles.
-    pictures_end: Arc<AtomicU64>,
-    others_end: Arc<AtomicU64>,
-    notes: Arc<Notes>,
-    /// The marks of the output's tracks, in order; None for those that do not come from Matroska.
-    marks: Mutex<Vec<Option<Marks>>>,
-}
-
-impl Meter {
-    /// A meter for an output that already has `existing` of its video.
-    fn new(existing: ClockTime) -> Self {
-        let ends = [existing, ClockTime::ZERO];
-        let [pictures_end, others_end] = ends.map(|end| Arc::new(AtomicU64::new(end.nseconds())));
-        Self { frames: AtomicU64::new(0), pictures_end, others_end, notes: Arc::default(), marks: Mutex::default() }
-    }
-
-    /// Frames converted in this run.
-    fn frames(&self) -> u64 {
-        self.frames.load(Ordering::Relaxed)
-    }
-
-    /// The end of the video.
-    fn length(&self) -> ClockTime {
-        ClockTime::from_nseconds(self.pictures_end.load(Ordering::Relaxed))
-    }
-
-    /// The marks of the output's tracks.
-    fn marks(&self) -> Vec<Option<Marks>> {
-        self.marks.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The end of the last stream.
-    fn end(&self) -> ClockTime {
-        self.length().max(ClockTime::from_nseconds(self.others_end.load(Ordering::Relaxed)))
-    }
-}
-
 impl Film {
     /// Converts the whole of `input` with `element` to `output`, which is replaced.
     pub fn new(input: &Path, output: PathBuf, element: &gst::Element) -> Self {
@@ -196,7 +165,7 @@ impl Film {
                 Err(no_video().into())
             }
             Ok(made) if !made.stopped => {
-                draft.finish(&meter.marks())?;
+                draft.finish(&meter.tracks())?;
                 Ok(made)
             }
             made => {
@@ -205,6 +174,9 @@ impl Film {
                     draft.remove()?;
                     return made;
                 };
+                if made.is_ok() && longest.path == draft.path {
+                    draft.correct(&meter.tracks())?;
+                }
                 let output = draft.output.clone();
                 let path = draft.keep(&longest.path)?;
                 match made {
@@ -235,7 +207,7 @@ impl Film {
         }
         let end = to.map_or(whole, |to| to.min(whole));
         let mut branches = Branches::new(pipeline, container, draft, meter)?;
-        branches.add_chapters(&source, from, end);
+        branches.add_chapters(&source.extras, from, end);
         match earlier {
             None => branches.add_all(source, self, encoder)?,
             Some(earlier) => {
@@ -338,4 +310,9 @@ pub fn seconds(time: ClockTime) -> String {
         0 => format!("{minutes}:{seconds:02}.{tenths}"),
         hours => format!("{hours}:{minutes:02}:{seconds:02}.{tenths}"),
     }
+}
+
+/// A number of any length, as in Matroska and MP4.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }

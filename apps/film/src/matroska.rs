@@ -1,22 +1,27 @@
-//! Workarounds for Matroska: GStreamer 1.22 does not read the default and forced flags of tracks, writes them wrongly, and
+//! Workarounds for Matroska: GStreamer 1.22 does not read the marks of tracks, writes neither these nor names, and
 //! writes texts in quotes.
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::draft::EBML;
+use super::ebml::{self, Element, Part, elements};
+use super::number;
+use super::tracks::{Extras, MARKS, Track};
 
 // Ids of elements.
 const SEGMENT: u32 = 0x1853_8067;
+const SEEK_HEAD: u32 = 0x114d_9b74;
+const SEEK: u32 = 0x4dbb;
+const SEEK_ID: u32 = 0x53ab;
+const SEEK_POSITION: u32 = 0x53ac;
+const INFO: u32 = 0x1549_a966;
+const WRITING_APP: u32 = 0x5741;
 const TRACKS: u32 = 0x1654_ae6b;
 const TRACK: u32 = 0xae;
 const NUMBER: u32 = 0xd7;
 const DEFAULT: u32 = 0x88;
-const FORCED: u32 = 0x55aa;
 const NAME: u32 = 0x536e;
 const TAGS: u32 = 0x1254_c367;
 const TAG: u32 = 0x7373;
@@ -24,162 +29,117 @@ const SIMPLE_TAG: u32 = 0x67c8;
 const TEXT: u32 = 0x4487;
 const ATTACHMENTS: u32 = 0x1941_a469;
 
-/// The largest size of an element that is read at once.
-const LARGEST: u64 = 16 << 20;
+/// Enough room for a void element.
+const VOID: usize = 16;
 
-/// Whether a player chooses a track by itself: always if it has no other, and in any case.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Marks {
-    pub default: bool,
-    pub forced: bool,
+/// Reads what GStreamer does not; everything is empty if the file is not Matroska.
+pub fn extras(path: &Path) -> io::Result<Extras> {
+    let parts = ebml::parts(&File::open(path)?, SEGMENT, &[TRACKS])?;
+    let tracks = parts.iter().filter(|part| part.id == TRACKS).flat_map(|part| {
+        let tracks = part.elements().into_iter().filter(|element| element.id == TRACK);
+        tracks.map(|track| described(&part.bytes, &track)).collect::<Vec<_>>()
+    });
+    let has_attachments = parts.iter().any(|part| part.id == ATTACHMENTS);
+    Ok(Extras { tracks: tracks.collect(), has_attachments, ..Extras::default() })
 }
 
-/// The parts of a file that GStreamer ignores.
-#[derive(Debug, Default)]
-pub struct Extras {
-    /// The marks of the tracks with these numbers.
-    pub marks: HashMap<u64, Marks>,
-    pub has_attachments: bool,
+/// A track's number, and its name and marks.
+fn described(bytes: &[u8], track: &Element) -> (u64, Track) {
+    let elements = elements(bytes, track.contents.clone());
+    let contents = |id: u32| {
+        let element = elements.iter().find(|element| element.id == id);
+        element.map(|element| &bytes[element.contents.clone()])
+    };
+    let is_set = |id: u32| contents(id).is_some_and(|bytes| number(bytes) != 0);
+    let marks = MARKS.map(|(id, _)| id).into_iter().filter(|id| is_set(*id)).collect();
+    let name = contents(NAME).map(ebml::text).unwrap_or_default();
+    let is_default = contents(DEFAULT).is_none_or(|bytes| number(bytes) != 0);
+    (contents(NUMBER).map_or(0, number), Track { name, is_default, marks })
 }
 
-/// An element's place and that of its contents.
-#[derive(Clone, Debug)]
-struct Element {
-    whole: Range<usize>,
-    contents: Range<usize>,
+/// The number of bytes that a muxer must leave free, after the name of the writing application, for [`correct`].
+pub fn room(tracks: &[Track]) -> usize {
+    tracks.iter().map(|track| description(track).len()).sum::<usize>() + VOID
 }
 
-impl Extras {
-    /// Reads a file; everything is empty if it is not Matroska.
-    pub fn read(path: &Path) -> Self {
-        let mut extras = Self::default();
-        // The demuxer reports a file that cannot be read.
-        let _ = File::open(path).and_then(|file| {
-            each_part(file, |_, id, _, bytes| {
-                extras.has_attachments |= id == ATTACHMENTS;
-                if id == TRACKS {
-                    extras.marks.extend(elements(bytes, 0..bytes.len(), TRACK).iter().map(|track| marks(bytes, track)));
-                }
-                Ok(())
-            })
-        });
-        extras
-    }
-}
-
-/// Corrects a file that GStreamer wrote: replaces the names that it gives to tracks by the tracks' marks, in the order of
-/// the file, and removes the quotes that it puts around texts with spaces.
-pub fn correct(path: &Path, all: &[Option<Marks>]) -> io::Result<()> {
+/// Corrects a file that GStreamer wrote: replaces the names that it gives to tracks by the names and marks in `tracks`,
+/// in the order of the file, and removes the quotes that it puts around texts with spaces.
+pub fn correct(path: &Path, tracks: &[Track]) -> io::Result<()> {
     let file = File::options().read(true).write(true).open(path)?;
-    each_part(file, |file, id, place, bytes| {
-        let mut changed = bytes.to_vec();
-        if id == TRACKS {
-            for (track, marks) in elements(bytes, 0..bytes.len(), TRACK).iter().zip(all) {
-                if let (Some(marks), Some(name)) = (marks, elements(bytes, track.contents.clone(), NAME).first()) {
-                    replace_name(&mut changed[name.whole.clone()], *marks);
-                }
-            }
-        } else if id == TAGS {
-            for tag in elements(bytes, 0..bytes.len(), TAG) {
-                for simple in elements(bytes, tag.contents, SIMPLE_TAG) {
-                    for text in elements(bytes, simple.contents, TEXT) {
-                        unquote(&mut changed[text.contents]);
-                    }
-                }
-            }
-        }
-        if changed == bytes { Ok(()) } else { file.write_all_at(&changed, place) }
-    })
-}
-
-/// Calls `visit` with the file and the id, the place and the bytes of the segment's parts, but not with the clusters'
-/// bytes.
-fn each_part(mut file: File, mut visit: impl FnMut(&File, u32, u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
-    let end = file.metadata()?.len();
-    let mut place = 0;
-    while let Some((id, begin, size)) = header(&mut file, place)? {
-        if place == 0 && id.to_be_bytes() != EBML {
-            break;
-        }
-        let size = size.min(end.saturating_sub(begin));
-        if id == SEGMENT {
-            // Its contents follow.
-            place = begin;
-            continue;
-        }
-        let mut bytes = Vec::new();
-        if [TRACKS, TAGS].contains(&id) && size <= LARGEST {
-            file.seek(SeekFrom::Start(begin))?;
-            (&file).take(size).read_to_end(&mut bytes)?;
-        }
-        visit(&file, id, begin, &bytes)?;
-        place = begin + size;
+    let parts = ebml::parts(&file, SEGMENT, &[SEEK_HEAD, INFO, TRACKS, TAGS])?;
+    describe(&file, &parts, tracks)?;
+    for tags in parts.iter().filter(|part| part.id == TAGS) {
+        let mut changed = tags.bytes.clone();
+        let whole = 0..changed.len();
+        let texts = [TAG, SIMPLE_TAG, TEXT].into_iter().fold(vec![whole], |places, id| {
+            let within = places.into_iter().flat_map(|place| elements(&tags.bytes, place));
+            within.filter(|element| element.id == id).map(|element| element.contents).collect()
+        });
+        texts.into_iter().for_each(|place| unquote(&mut changed[place]));
+        file.write_all_at(&changed, tags.begin)?;
     }
     Ok(())
 }
 
-/// The id, the contents' place and their size of the element at a place; None at the end.
-fn header(file: &mut File, place: u64) -> io::Result<Option<(u32, u64, u64)>> {
-    file.seek(SeekFrom::Start(place))?;
-    let mut bytes = Vec::new();
-    file.take(12).read_to_end(&mut bytes)?;
-    Ok(element(&bytes, 0).map(|(id, begin, size)| (id, place + begin as u64, size)))
-}
-
-/// The id, the contents' place and their size of the element at a place in `bytes`.
-fn element(bytes: &[u8], place: usize) -> Option<(u32, usize, u64)> {
-    let length = |byte: u8| (byte.leading_zeros() as usize) + 1;
-    let first = length(*bytes.get(place)?);
-    let id = bytes.get(place..place + first).filter(|id| id.len() <= 4)?;
-    let id = id.iter().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
-    let place = place + first;
-    let second = length(*bytes.get(place)?);
-    let size = bytes.get(place..place + second).filter(|size| size.len() <= 8)?;
-    let size = size.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-    // Without the bit that gives the length.
-    Some((id, place + second, size & !(1 << (7 * second))))
-}
-
-/// The elements with this id in a part of `bytes`.
-fn elements(bytes: &[u8], part: Range<usize>, wanted: u32) -> Vec<Element> {
-    let mut found = Vec::new();
-    let mut place = part.start;
-    while place < part.end
-        && let Some((id, begin, size)) = element(bytes, place)
-        && let Some(end) = usize::try_from(size).ok().and_then(|size| begin.checked_add(size))
-        && end <= part.end
-    {
-        if id == wanted {
-            found.push(Element { whole: place..end, contents: begin..end });
-        }
-        place = end;
-    }
-    found
-}
-
-/// A track's number and marks.
-fn marks(bytes: &[u8], track: &Element) -> (u64, Marks) {
-    let number = |id: u32, usual: u64| {
-        let found = elements(bytes, track.contents.clone(), id);
-        found.first().map_or(usual, |element| {
-            bytes[element.contents.clone()].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
-        })
+/// Writes names and marks into the tracks, which then begin earlier: in the room after the name of the writing
+/// application.
+fn describe(file: &File, parts: &[Part], tracks: &[Track]) -> io::Result<()> {
+    let part = |id: u32| parts.iter().find(|part| part.id == id);
+    let (Some(segment), Some(seek_head), Some(info), Some(old)) =
+        (part(SEGMENT), part(SEEK_HEAD), part(INFO), part(TRACKS))
+    else {
+        return Ok(());
     };
-    (number(NUMBER, 0), Marks { default: number(DEFAULT, 1) != 0, forced: number(FORCED, 0) != 0 })
+    let new_info = rebuilt(info, |element| {
+        let text = || ebml::text(&info.bytes[element.contents.clone()]).trim_end().to_owned();
+        (element.id == WRITING_APP).then(|| text().into_bytes())
+    });
+    let mut described = tracks.iter();
+    let new = rebuilt(old, |element| {
+        let is_kept =
+            |part: &Element| ![NAME, DEFAULT].contains(&part.id) && MARKS.iter().all(|(mark, _)| *mark != part.id);
+        let track = if element.id == TRACK { described.next()? } else { return None };
+        let kept = elements(&old.bytes, element.contents.clone()).into_iter().filter(is_kept);
+        Some(kept.flat_map(|part| old.bytes[part.whole].to_vec()).chain(description(track)).collect())
+    });
+    let mut bytes = new_info;
+    let place = info.place + bytes.len() as u64;
+    bytes.extend(new);
+    let rest = usize::try_from(old.end() - info.place).ok().and_then(|all| all.checked_sub(bytes.len()));
+    let Some(void) = rest.and_then(ebml::void).filter(|_| info.end() == old.place) else { return Ok(()) };
+    bytes.extend(void);
+    file.write_all_at(&bytes, info.place)?;
+    for seek in seek_head.elements().into_iter().filter(|element| element.id == SEEK) {
+        let found = elements(&seek_head.bytes, seek.contents);
+        let contents = |id: u32| found.iter().find(|element| element.id == id).map(|element| element.contents.clone());
+        if let (Some(id), Some(position)) = (contents(SEEK_ID), contents(SEEK_POSITION))
+            && seek_head.bytes[id] == TRACKS.to_be_bytes()
+            && let Some(first) = 8usize.checked_sub(position.len())
+        {
+            let moved = (place - segment.begin).to_be_bytes();
+            file.write_all_at(&moved[first..], seek_head.begin + position.start as u64)?;
+        }
+    }
+    Ok(())
 }
 
-/// Replaces the element of a name by marks, and fills the rest of its place with a void element.
-fn replace_name(element: &mut [u8], marks: Marks) {
-    let flags = [0x88, 0x81, marks.default.into(), 0x55, 0xaa, 0x81, marks.forced.into()];
-    if let Some((place, void)) = element.split_at_mut_checked(flags.len())
-        && let Some(rest) = void.len().checked_sub(2)
-        && rest < 127
-    {
-        place.copy_from_slice(&flags);
-        void.fill(0);
-        void[0] = 0xec;
-        void[1] = 0x80 | rest as u8;
+/// The bytes of a part with other contents of the elements for which `contents` returns some.
+fn rebuilt(part: &Part, mut contents: impl FnMut(&Element) -> Option<Vec<u8>>) -> Vec<u8> {
+    let elements = part.elements().into_iter().flat_map(|element| match contents(&element) {
+        Some(contents) => ebml::written(element.id, &contents),
+        None => part.bytes[element.whole].to_vec(),
+    });
+    ebml::written(part.id, &elements.collect::<Vec<_>>())
+}
+
+/// The elements of a track's name and marks.
+fn description(track: &Track) -> Vec<u8> {
+    let mut bytes = ebml::written(DEFAULT, &[track.is_default.into()]);
+    bytes.extend(track.marks.iter().flat_map(|mark| ebml::written(*mark, &[1])));
+    if !track.name.is_empty() {
+        bytes.extend(ebml::written(NAME, track.name.as_bytes()));
     }
+    bytes
 }
 
 /// Replaces a text in GStreamer's quotes by what they contain, and fills the rest with zeros, which end a text.
@@ -221,12 +181,5 @@ mod tests {
             unquote(&mut text);
             assert_eq!(String::from_utf8(text).expect("UTF-8").trim_end_matches('\0'), plain);
         }
-    }
-
-    #[test]
-    fn marks_take_the_place_of_a_name() {
-        let mut name = *b"\x53\x6e\x86Video\0";
-        replace_name(&mut name, Marks { default: false, forced: true });
-        assert_eq!(name, [0x88, 0x81, 0, 0x55, 0xaa, 0x81, 1, 0xec, 0x80]);
     }
 }

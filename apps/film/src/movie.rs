@@ -3,13 +3,15 @@
 //! GStreamer ends a stream where the time in the file reaches this duration, even if an edit list skips the file's
 //! beginning: a film that was trimmed without encoding it again would lose the same time at its end.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
 
 use gst::ClockTime;
 use gst::prelude::*;
 use gst::{PadProbeData, PadProbeReturn, PadProbeType};
+
+use super::atoms::Movie;
+use super::number;
 
 /// The duration of a film.
 pub struct Duration {
@@ -22,7 +24,7 @@ pub struct Duration {
 
 /// The duration in a box of type `mvhd` or `mdhd`.
 struct Field {
-    place: u64,
+    place: usize,
     bytes: usize,
     units: u64,
     per_second: u64,
@@ -31,24 +33,16 @@ struct Field {
 impl Duration {
     /// The duration of the film at `path`; None if it is not MP4 or QuickTime, or gives none.
     pub fn of(path: &Path) -> Option<Self> {
-        let mut file = File::open(path).ok()?;
-        let end = file.metadata().ok()?.len();
-        let movie = boxes(&mut file, (0, end), *b"moov").ok()?.first().copied()?;
-        let header = boxes(&mut file, movie, *b"mvhd").ok()?.first().copied()?;
-        let header = Field::read(&mut file, header).ok()?;
+        let movie = Movie::read(path).ok()??;
+        let field = |place| Field::read(&movie.bytes, place);
+        let header = movie.at(&[b"mvhd"]).into_iter().find_map(field)?;
         let time = header.time()?;
-        let mut longest = time;
-        for track in boxes(&mut file, movie, *b"trak").ok()? {
-            for media in boxes(&mut file, track, *b"mdia").ok()? {
-                for media in boxes(&mut file, media, *b"mdhd").ok()? {
-                    longest = longest.max(Field::read(&mut file, media).ok()?.time().unwrap_or_default());
-                }
-            }
-        }
+        let tracks = movie.at(&[b"trak", b"mdia", b"mdhd"]).into_iter().filter_map(field);
+        let longest = tracks.filter_map(|field| field.time()).fold(time, ClockTime::max);
         // Pictures may be shown somewhat later than the last one is decoded.
         let longer = (longest + longest / 20).mul_div_ceil(header.per_second, ClockTime::SECOND.nseconds())?;
         let longer = longer.nseconds().to_be_bytes()[8 - header.bytes..].to_vec();
-        Some(Self { time, place: header.place, longer })
+        Some(Self { time, place: movie.begin + header.place as u64, longer })
     }
 
     /// Replaces the duration in what `source` reads.
@@ -77,16 +71,13 @@ impl Duration {
 }
 
 impl Field {
-    fn read(file: &mut File, (begin, _): (u64, u64)) -> io::Result<Self> {
-        file.seek(SeekFrom::Start(begin))?;
-        let mut header = [0; 32];
-        file.read_exact(&mut header)?;
+    fn read(bytes: &[u8], place: Range<usize>) -> Option<Self> {
+        let begin = place.start;
+        let header = &bytes[place];
         // After the version, which gives the size of times, and two times.
-        let (scale, at, bytes) = if header[0] == 1 { (20, 24, 8) } else { (12, 16, 4) };
-        let number =
-            |range: std::ops::Range<usize>| header[range].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        let (per_second, units) = (number(scale..scale + 4), number(at..at + bytes));
-        Ok(Self { place: begin + at as u64, bytes, units, per_second })
+        let (scale, at, bytes) = if *header.first()? == 1 { (20, 24, 8) } else { (12, 16, 4) };
+        let (per_second, units) = (number(header.get(scale..scale + 4)?), number(header.get(at..at + bytes)?));
+        Some(Self { place: begin + at, bytes, units, per_second })
     }
 
     /// The duration; None if it is unknown.
@@ -94,33 +85,4 @@ impl Field {
         let unknown = [0, u64::MAX >> (64 - 8 * self.bytes)];
         ClockTime::SECOND.mul_div_round(self.units, self.per_second).filter(|_| !unknown.contains(&self.units))
     }
-}
-
-/// The contents, as begin and end in the file, of the boxes of a type between two places.
-fn boxes(file: &mut File, (mut place, end): (u64, u64), kind: [u8; 4]) -> io::Result<Vec<(u64, u64)>> {
-    let mut boxes = Vec::new();
-    while place + 8 <= end {
-        file.seek(SeekFrom::Start(place))?;
-        let mut header = [0; 16];
-        file.read_exact(&mut header[..8])?;
-        let [size, found] = [0, 4].map(|at| [header[at], header[at + 1], header[at + 2], header[at + 3]]);
-        let (size, begin) = match u32::from_be_bytes(size) {
-            0 => (end - place, 8),
-            1 => {
-                file.read_exact(&mut header[8..])?;
-                (header[8..].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), 16)
-            }
-            size => (u64::from(size), 8),
-        };
-        let is_name = found.iter().all(|byte| byte.is_ascii_alphanumeric() || b" -_\xa9".contains(byte));
-        // Otherwise, this is no MP4 file, or padding.
-        if size < begin || !is_name {
-            break;
-        }
-        if found == kind {
-            boxes.push((place + begin, end.min(place.saturating_add(size))));
-        }
-        place = place.saturating_add(size);
-    }
-    Ok(boxes)
 }

@@ -10,8 +10,9 @@ use gst::prelude::*;
 use super::branch::{self, Branches};
 use super::container::{self, Container};
 use super::draft::{self, Draft};
+use super::meter::Meter;
 use super::source::Source;
-use super::{Made, Meter, Outcome, Progress, bus, continued};
+use super::{Made, Outcome, Progress, bus, continued};
 
 /// A part of a film's video, encoded.
 pub struct Part {
@@ -49,7 +50,7 @@ pub fn join(
         let source = Source::open_noting(pipeline, input, &container.wanted(), &meter.notes)?;
         let length = source.duration();
         let mut branches = Branches::new(pipeline, container, &draft, &meter)?;
-        branches.add_chapters(&source, ClockTime::ZERO, length);
+        branches.add_chapters(&source.extras, ClockTime::ZERO, length);
         let pictures = gst_app::AppSrc::builder().format(gst::Format::Time).handle_segment_change(true);
         let pictures = pictures.block(true).max_bytes(WAITING).build();
         pipeline.add(&pictures)?;
@@ -63,7 +64,7 @@ pub fn join(
         Ok((branches, length))
     });
     match made {
-        Ok(_) => draft.finish(&meter.marks())?,
+        Ok(_) => draft.finish(&meter.tracks())?,
         Err(_) => draft.remove()?,
     }
     made

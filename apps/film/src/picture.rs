@@ -10,7 +10,7 @@ use gst_video::prelude::*;
 use gst_video::{VideoBufferFlags, VideoColorimetry, VideoInfo, VideoInterlaceMode};
 
 use super::notes::Notes;
-use super::source::{self, span};
+use super::segments::{self, span};
 use super::{Outcome, colors};
 
 /// The first caps of a film's video, which hold for all of it: a file has one header.
@@ -92,7 +92,7 @@ impl Picture {
     /// Notes other sizes and shapes, and gives the whole film the first frame rate.
     fn keep_caps(&self, pad: &gst::Pad, notes: &Arc<Notes>) {
         let place = Arc::new(AtomicU64::new(0));
-        source::measure(pad, &place);
+        segments::measure(pad, &place);
         let (first, rate, notes) = (self.info.clone(), self.info.fps(), notes.clone());
         colors::change_caps(pad, move |caps| {
             colors::complete(caps);

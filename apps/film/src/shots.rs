@@ -9,13 +9,14 @@ use gst::{ClockTime, PadProbeData, PadProbeReturn, PadProbeType};
 use gst_video::prelude::*;
 use gst_video::{ForceKeyUnitEvent, VideoFrameRef, VideoInfo};
 
-use super::branch::is_picture;
-use super::source::{Source, span};
+use super::segments::span;
+use super::source::Source;
+use super::streams::Stream;
 use super::{Outcome, bus};
 
 /// The frames from one cut to the next.
 pub struct Shot {
-    /// Its place in the film. The first shot begins at 0, even if the first frame comes later.
+    /// The place of its first frame in the film.
     pub begin: ClockTime,
     /// The number of frames.
     pub frames: u64,
@@ -55,12 +56,9 @@ impl Notes {
     fn add(&mut self, place: ClockTime, buffer: &gst::Buffer, info: VideoInfo) {
         let may_be_cut = std::mem::take(&mut self.may_be_cut);
         let picture = (buffer.clone(), info);
-        match &self.last {
-            None => self.shots.push(Shot { begin: ClockTime::ZERO, frames: 0 }),
-            Some(last) if may_be_cut && change(last, &picture) > MIN_CHANGE => {
-                self.shots.push(Shot { begin: place, frames: 0 });
-            }
-            Some(_) => (),
+        let is_cut = may_be_cut && self.last.as_ref().is_some_and(|last| change(last, &picture) > MIN_CHANGE);
+        if is_cut || self.shots.is_empty() {
+            self.shots.push(Shot { begin: place, frames: 0 });
         }
         self.last = Some(picture);
         if let Some(shot) = self.shots.last_mut() {
@@ -97,7 +95,7 @@ fn histograms((buffer, info): &(gst::Buffer, VideoInfo)) -> Option<[[f64; BINS];
 /// Builds the pipeline that decodes the film and fills `notes`.
 fn watch(pipeline: &gst::Pipeline, path: &Path, notes: &Arc<Mutex<Notes>>) -> Outcome<()> {
     let decoded = gst::Caps::from_str("video/x-raw(ANY); audio/x-raw; text/x-raw")?;
-    let pictures = Source::open(pipeline, path, &decoded)?.only(path, is_picture)?;
+    let pictures = Source::open(pipeline, path, &decoded)?.only(path, Stream::is_picture)?;
 
     let description = "videoconvert ! scenechange ! fakesink name=end async=false";
     let bin = gst::parse::bin_from_description(description, true)?;

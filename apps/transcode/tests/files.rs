@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use common::film::{Bench, Film, H264};
 use common::{app, stage};
@@ -30,6 +32,7 @@ fn names(bench: &Bench) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn the_input_is_never_the_output() {
     let bench = bench("same");
     let film = bytes(&bench, "film.mp4");
@@ -46,6 +49,7 @@ fn the_input_is_never_the_output() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn an_output_survives_every_failure() {
     let bench = bench("survives");
     fs::write(bench.path("junk.mp4"), vec![0; 3000]).expect("written");
@@ -79,6 +83,7 @@ fn an_output_survives_every_failure() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn only_films_of_this_program_are_resumed() {
     let bench = bench("resume");
     bench.ffmpeg("-i film.mp4 -c copy clip-of-others.mkv");
@@ -109,6 +114,7 @@ fn only_films_of_this_program_are_resumed() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn what_a_crash_left_is_not_replaced_by_accident() {
     let bench = bench("left");
     bench.transcode("film.mp4 clip.mkv --filter none --duration 1");
@@ -121,6 +127,7 @@ fn what_a_crash_left_is_not_replaced_by_accident() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn names_need_not_be_utf8() {
     let bench = bench("names");
     let [input, output] =
@@ -134,4 +141,58 @@ fn names_need_not_be_utf8() {
     let run = transcode.arg(&input).arg(&output).args(["--filter", "none"]).output().expect("transcode runs");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     assert_eq!(Film::probe(&output).frames(), 50);
+}
+
+/// A running transcoder, which is killed if a test fails.
+struct Running(Child);
+
+impl Running {
+    fn signal(&self, name: &str) {
+        assert!(
+            Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().expect("kill runs").success()
+        );
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Fails if it has ended.
+        let _ = self.0.kill();
+    }
+}
+
+#[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
+fn two_runs_do_not_write_one_output() {
+    let bench = Bench::new("files-lock");
+    bench.ffmpeg(&format!("-f lavfi -i testsrc2=size=160x120:rate=25:duration=12 {H264} film.mp4"));
+    for output in ["clip.mkv", "clip.mp4"] {
+        let mut command = bench.command(&format!("film.mp4 {output} --filter median --set size=5"));
+        let first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("transcode runs");
+        let mut first = Running(first);
+        while !bench.path(&output.replace('.', ".unfinished.")).exists() {
+            assert_eq!(first.0.try_wait().expect("its state"), None, "{output}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // It must not end before the others begin.
+        first.signal("STOP");
+        for option in ["", "--overwrite", "--resume"] {
+            let text = bench.failure(&format!("film.mp4 {output} --filter none {option}"));
+            assert!(text.contains("another run is writing") && text.contains(output), "{option}: {text}");
+        }
+        bench.transcode("film.mp4 other.mkv --filter none --duration 1 --overwrite");
+        first.signal("CONT");
+        assert!(first.0.wait().expect("transcode ends").success(), "{output}");
+        assert_eq!(bench.probe(output).frames(), 300, "{output}");
+    }
+    assert_eq!(names(&bench), ["clip.mkv", "clip.mp4"]);
+
+    // What a crash leaves locks nothing; a user's file with this name is kept.
+    fs::write(bench.path("clip.mkv.lock"), "").expect("written");
+    bench.transcode("film.mp4 clip.mkv --filter none --duration 1 --overwrite");
+    assert_eq!(names(&bench), ["clip.mkv", "clip.mp4"]);
+    fs::write(bench.path("clip.mkv.lock"), "my notes").expect("written");
+    let text = bench.failure("film.mp4 clip.mkv --filter none --overwrite");
+    assert!(text.contains("clip.mkv.lock is in the way"), "{text}");
+    assert_eq!(bytes(&bench, "clip.mkv.lock"), b"my notes");
 }

@@ -35,6 +35,7 @@ fn pixel(bench: &Bench, film: &str, x: u32, y: u32) -> [u8; 3] {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn pictures_of_files_without_times_are_regular() {
     let bench = Bench::new("kinds-b-frames");
     for (input, options) in [
@@ -58,6 +59,7 @@ fn pictures_of_files_without_times_are_regular() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn the_first_field_of_interlaced_pictures_is_shown() {
     let bench = Bench::new("kinds-fields");
     let fields =
@@ -79,6 +81,7 @@ fn the_first_field_of_interlaced_pictures_is_shown() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn equal_pictures_keep_their_times() {
     let bench = Bench::new("kinds-still");
     bench.ffmpeg("-f lavfi -i color=red:size=160x120:rate=25:duration=1 -pix_fmt rgb24 -c:v qtrle still.mov");
@@ -97,6 +100,7 @@ fn equal_pictures_keep_their_times() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn trimmed_clips_are_whole() {
     let bench = Bench::new("kinds-trimmed");
     let long = "-f lavfi -i testsrc2=size=160x120:rate=25:duration=4 -f lavfi -i sine=440:duration=4";
@@ -121,6 +125,7 @@ fn trimmed_clips_are_whole() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn the_full_range_keeps_its_colors() {
     let bench = Bench::new("kinds-range");
     for (matrix, description) in
@@ -156,6 +161,7 @@ fn join(bench: &Bench, first: &str, second: &str, joined: &str) {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn a_film_has_the_size_and_shape_that_it_begins_with() {
     let bench = Bench::new("kinds-changes");
     let pictures =
@@ -178,6 +184,7 @@ fn a_film_has_the_size_and_shape_that_it_begins_with() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn sound_is_whole_where_its_channels_change() {
     let bench = Bench::new("kinds-channels");
     let both = |channels: u32| {
@@ -198,6 +205,7 @@ fn sound_is_whole_where_its_channels_change() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn every_channel_is_kept() {
     let bench = Bench::new("kinds-speakers");
     for (layout, channels, codec) in [
@@ -231,6 +239,7 @@ fn every_channel_is_kept() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn a_thumbnail_is_not_the_film() {
     let bench = Bench::new("kinds-thumbnail");
     bench.ffmpeg("-f lavfi -i testsrc=size=64x48 -frames:v 1 small.jpg");
@@ -247,6 +256,7 @@ fn a_thumbnail_is_not_the_film() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn what_is_left_out_is_said() {
     let bench = Bench::new("kinds-unknown");
     bench.ffmpeg(&format!(
@@ -272,6 +282,7 @@ fn what_is_left_out_is_said() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn transparency_becomes_black_and_is_said() {
     let bench = Bench::new("kinds-alpha");
     // The right half is transparent, and red where it cannot be seen.
@@ -297,6 +308,7 @@ fn transparency_becomes_black_and_is_said() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn films_that_begin_late_are_whole() {
     let bench = Bench::new("kinds-late");
     bench.ffmpeg(&format!("{PICTURES} {SOUND} {H264} -c:a aac both.mp4"));

@@ -18,6 +18,7 @@ fn assert_same(one: &Film, other: &Film, name: &str) {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn every_rate_is_continued_at_the_next_picture() {
     let bench = Bench::new("resume-rates");
     for rate in ["30000/1001", "24000/1001", "60000/1001", "25"] {
@@ -33,6 +34,7 @@ fn every_rate_is_continued_at_the_next_picture() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn varying_rates_and_parts_are_continued() {
     let bench = Bench::new("resume-varying");
     bench.ffmpeg(
@@ -53,6 +55,7 @@ fn varying_rates_and_parts_are_continued() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn late_pictures_stay_late() {
     let bench = Bench::new("resume-late");
     bench.ffmpeg(&format!(
@@ -67,6 +70,7 @@ fn late_pictures_stay_late() {
 }
 
 #[test]
+#[ignore = "needs scripts/build and scripts/setup --tests"]
 fn what_a_crash_left_is_continued_without_holes() {
     let bench = Bench::new("resume-torn");
     bench.ffmpeg("-f lavfi -i testsrc2=size=160x120:rate=25:duration=6 -c:v libx264 film.mp4");

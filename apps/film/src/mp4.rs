@@ -1,0 +1,191 @@
+//! Workarounds for MP4: GStreamer 1.22 reads and writes neither the names and marks of tracks nor chapters.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use gst::tags::Title;
+use gst::{TagList, TagMergeMode, Toc, TocEntry, TocEntryType, TocScope};
+
+use super::atoms::{self, Movie, atoms, find};
+use super::number;
+use super::tracks::{Extras, MARKS, Track};
+
+/// The scheme of the roles in [`MARKS`].
+const ROLES: &[u8] = b"urn:mpeg:dash:role:2011\0";
+
+/// The place in a header of type `tkhd` of the flags' last byte, and the flag of a track that is shown by default.
+const FLAGS: usize = 3;
+const ENABLED: u8 = 1;
+
+/// The largest size of what follows the movie: tags, as XMP.
+const LARGEST: u64 = 1 << 20;
+
+/// Nanoseconds in the unit of chapters.
+const NANOSECONDS: u64 = 100;
+
+/// Reads what GStreamer does not; everything is empty if the file is not MP4.
+pub fn extras(path: &Path) -> io::Result<Extras> {
+    let Some(movie) = Movie::read(path)? else { return Ok(Extras::default()) };
+    let tracks = movie.at(&[b"trak"]).into_iter().filter_map(|track| described(&movie.bytes, track));
+    let lists = movie.at(&[b"udta", b"chpl"]);
+    let chapters = lists.into_iter().find_map(|list| chapters(&movie.bytes[list]));
+    let has_chapters = chapters.is_some() || !movie.at(&[b"trak", b"tref", b"chap"]).is_empty();
+    Ok(Extras { tracks: tracks.collect(), chapters, has_chapters, ..Extras::default() })
+}
+
+/// A track's number, and its name and marks.
+fn described(bytes: &[u8], track: Range<usize>) -> Option<(u64, Track)> {
+    let all = |path: &[&[u8; 4]]| find(bytes, track.clone(), path).into_iter().map(move |place| &bytes[place]);
+    let header = all(&[b"tkhd"]).next()?;
+    // After the version, which gives the size of two times.
+    let place = if *header.first()? == 1 { 20 } else { 12 };
+    let number = number(header.get(place..place + 4)?);
+    let name = all(&[b"udta", b"name"]).next().unwrap_or_default();
+    let roles: Vec<_> = all(&[b"udta", b"kind"]).collect();
+    let has = |role: &str| roles.iter().any(|kind| *kind == self::kind(role));
+    let marks = MARKS.into_iter().filter(|(_, role)| role.is_some_and(has)).map(|(id, _)| id).collect();
+    let is_default = header.get(FLAGS)? & ENABLED != 0;
+    Some((number, Track { name: String::from_utf8_lossy(name).trim_matches('\0').to_owned(), is_default, marks }))
+}
+
+/// The contents of a box of type `kind` with this role.
+fn kind(role: &str) -> Vec<u8> {
+    [&[0; 4][..], ROLES, role.as_bytes(), &[0]].concat()
+}
+
+/// The chapters in a box of type `chpl`.
+fn chapters(list: &[u8]) -> Option<Toc> {
+    let list = beginnings(list)?;
+    let mut toc = Toc::new(TocScope::Global);
+    let edit = toc.make_mut();
+    for (index, (begin, title)) in list.iter().enumerate() {
+        let mut entry = TocEntry::new(TocEntryType::Chapter, &index.to_string());
+        let chapter = entry.make_mut();
+        // The last one ends with the film.
+        chapter.set_start_stop_times(*begin, list.get(index + 1).map_or(-1, |(next, _)| *next));
+        let mut tags = TagList::new();
+        tags.make_mut().add::<Title>(&title.as_str(), TagMergeMode::Append);
+        chapter.set_tags(tags);
+        edit.append_entry(entry);
+    }
+    Some(toc)
+}
+
+/// The beginnings, in nanoseconds, and the titles of chapters.
+fn beginnings(list: &[u8]) -> Option<Vec<(i64, String)>> {
+    let (version, rest) = list.split_first()?;
+    let flags = if *version == 1 { 7 } else { 3 };
+    let (count, mut rest) = rest.get(flags..)?.split_first()?;
+    let mut chapters = Vec::new();
+    for _ in 0..*count {
+        let (time, next) = rest.split_first_chunk::<8>()?;
+        let (length, next) = next.split_first()?;
+        let (title, next) = next.split_at_checked((*length).into())?;
+        let begin = i64::try_from(number(time).checked_mul(NANOSECONDS)?).ok()?;
+        chapters.push((begin, String::from_utf8_lossy(title).into_owned()));
+        rest = next;
+    }
+    Some(chapters)
+}
+
+/// Whether a mark can be written.
+pub fn holds(mark: u32) -> bool {
+    MARKS.iter().any(|(id, role)| *id == mark && role.is_some())
+}
+
+/// Writes names and marks, in the order of the file, into a file that GStreamer wrote: its media come before the movie.
+pub fn correct(path: &Path, tracks: &[Track]) -> io::Result<()> {
+    let Some(movie) = Movie::read(path)? else { return Ok(()) };
+    let file = File::options().read(true).write(true).open(path)?;
+    let mut rest = Vec::new();
+    (&file).seek(SeekFrom::Start(movie.end()))?;
+    (&file).take(LARGEST).read_to_end(&mut rest)?;
+    if rest.len() as u64 == LARGEST || atoms(&rest, 0..rest.len()).iter().any(|atom| atom.kind == *b"mdat") {
+        return Ok(());
+    }
+    let mut described = tracks.iter().zip(enabled(&movie, tracks));
+    let contents = atoms(&movie.bytes, 0..movie.bytes.len()).into_iter().flat_map(|atom| {
+        let described = if atom.kind == *b"trak" { described.next() } else { None };
+        match described {
+            Some((described, is_enabled)) => {
+                atoms::written(b"trak", &track(&movie.bytes, atom.contents, described, is_enabled))
+            }
+            None => movie.bytes[atom.whole].to_vec(),
+        }
+    });
+    let contents: Vec<_> = contents.collect();
+    // The box's header is before its contents.
+    let write =
+        |contents: &[u8]| file.write_all_at(&[&atoms::written(b"moov", contents)[..], &rest].concat(), movie.begin - 8);
+    let written = write(&contents);
+    if written.is_err() {
+        // The disk may be full: the film without names is better than none.
+        write(&movie.bytes)?;
+    }
+    written
+}
+
+/// Whether each track is shown by default: video always, and at least one track of sound.
+fn enabled(movie: &Movie, tracks: &[Track]) -> Vec<bool> {
+    let handler = |track: Range<usize>| {
+        let place = find(&movie.bytes, track, &[b"mdia", b"hdlr"]).into_iter().next()?;
+        movie.bytes[place].get(8..12)
+    };
+    let handlers: Vec<_> = movie.at(&[b"trak"]).into_iter().map(handler).collect();
+    let is_sound = |handler: &Option<&[u8]>| *handler == Some(b"soun");
+    let all = || handlers.iter().zip(tracks);
+    let mut is_silent = !all().any(|(handler, track)| is_sound(handler) && track.is_default);
+    let is_enabled = |(handler, track): (&Option<&[u8]>, &Track)| {
+        let is_first_sound = is_sound(handler) && std::mem::take(&mut is_silent);
+        track.is_default || is_first_sound || *handler == Some(b"vide")
+    };
+    all().map(is_enabled).collect()
+}
+
+/// The contents of a track's box, described anew.
+fn track(bytes: &[u8], place: Range<usize>, described: &Track, is_enabled: bool) -> Vec<u8> {
+    let mut contents = Vec::new();
+    let mut user = Vec::new();
+    for atom in atoms(bytes, place) {
+        match &atom.kind {
+            b"udta" => user.extend(&bytes[atom.contents]),
+            b"tkhd" => {
+                let mut header = bytes[atom.contents].to_vec();
+                if let Some(flags) = header.get_mut(FLAGS) {
+                    *flags = if is_enabled { *flags | ENABLED } else { *flags & !ENABLED };
+                }
+                contents.extend(atoms::written(b"tkhd", &header));
+            }
+            _ => contents.extend(&bytes[atom.whole]),
+        }
+    }
+    if !described.name.is_empty() {
+        user.extend(atoms::written(b"name", described.name.as_bytes()));
+    }
+    for role in MARKS.iter().filter(|(id, _)| described.marks.contains(id)).filter_map(|(_, role)| *role) {
+        user.extend(atoms::written(b"kind", &kind(role)));
+    }
+    if !user.is_empty() {
+        contents.extend(atoms::written(b"udta", &user));
+    }
+    contents
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn torn_chapters_are_none() {
+        let list = [&[1, 0, 0, 0, 0, 0, 0, 0, 2][..], &[0; 8], b"\x03One", &[0, 0, 0, 0, 1, 0x31, 0x2d, 0], b"\x03Two"];
+        let list = list.concat();
+        let expected = [(0, "One".to_owned()), (2_000_000_000, "Two".to_owned())];
+        assert_eq!(beginnings(&list).expect("chapters"), expected);
+        for length in 0..list.len() {
+            assert_eq!(beginnings(&list[..length]), None, "{length}");
+        }
+    }
+}
