@@ -44,6 +44,11 @@ impl Depth {
         of_8_bits * f64::from(own_largest) / largest
     }
 
+    /// The largest difference between two values that is not larger than this number of 8-bit levels.
+    pub fn largest_difference(self, of_8_bits: i32) -> i32 {
+        self.levels(of_8_bits.into()).floor() as i32
+    }
+
     /// The chroma value of gray.
     pub fn gray(self) -> u32 {
         1u32.checked_shl(self.bits.saturating_sub(1)).unwrap_or(0)

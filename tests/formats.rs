@@ -134,6 +134,10 @@ fn every_operation_works_on_more_than_8_bits() {
             "filter=unsharp-mask radius=2 percent=150 threshold=3",
             "\"filter\": \"unsharp-mask\", \"radius\": 2, \"percent\": 150, \"threshold\": 3",
         ),
+        (
+            "filter=unsharp-mask radius=2 percent=150 threshold=100",
+            "\"filter\": \"unsharp-mask\", \"radius\": 2, \"percent\": 150, \"threshold\": 100",
+        ),
         ("filter=median", "\"filter\": \"rank\", \"window\": 3, \"rank\": 4"),
         ("filter=median size=5", "\"filter\": \"rank\", \"window\": 5, \"rank\": 12"),
         ("filter=rank size=7 rank=9", "\"filter\": \"rank\", \"window\": 7, \"rank\": 9"),

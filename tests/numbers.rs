@@ -1,4 +1,5 @@
-//! Tests of convfilter's numbers: their limits, offsets in every range, the middle of even kernels, quotes in chains.
+//! Tests of convfilter's numbers: their limits, offsets and thresholds in every range, the middle of even kernels, quotes
+//! in chains.
 
 use common::{BACKENDS, Frame, Line, start_error};
 use gst::prelude::*;
@@ -52,31 +53,57 @@ fn deep(luma: u16) -> Frame {
     frame
 }
 
+const LIMITED: &str = "bt709";
+const FULL: &str = "1:3:5:1";
+
+/// The luma of the pixel (8, 8) of a filtered frame whose colorimetry is `range`.
+fn filtered_luma(frame: &Frame, range: &str, settings: &str) -> u16 {
+    let mut caps = frame.info().to_caps().expect("valid caps");
+    caps.make_mut().set("colorimetry", range);
+    let buffer = gst::Buffer::from_slice(frame.bytes.clone());
+    let sample = gst::Sample::builder().buffer(&buffer).caps(&caps).build();
+    let result = Line::playing(&format!("convfilter {settings}")).push_pull_sample(&sample);
+    u16::from_le_bytes([result.bytes[PIXEL], result.bytes[PIXEL + 1]])
+}
+
+/// The pixel (8, 8), in bytes.
+const PIXEL: usize = 2 * (8 * 16 + 8);
+
 #[test]
 #[ignore = "needs scripts/build"]
 fn offsets_are_8_bit_levels_in_10_bits_too() {
     common::init();
     for backend in BACKENDS {
-        for range in ["bt709", "1:3:5:1"] {
-            let luma = |luma: u16, settings: &str| {
-                let frame = deep(luma);
-                let mut caps = frame.info().to_caps().expect("valid caps");
-                caps.make_mut().set("colorimetry", range);
-                let buffer = gst::Buffer::from_slice(frame.bytes.clone());
-                let sample = gst::Sample::builder().buffer(&buffer).caps(&caps).build();
-                let line = format!("convfilter backend={backend} filter=kernel scale=1 {settings}");
-                let result = Line::playing(&line).push_pull_sample(&sample);
-                u16::from_le_bytes([result.bytes[0], result.bytes[1]])
-            };
-            if range == "bt709" {
-                // A negative: black becomes white, white black.
-                assert_eq!(luma(64, "kernel=-1 offset=251"), 940, "{backend}");
-                assert_eq!(luma(940, "kernel=-1 offset=251"), 64, "{backend}");
-                assert_eq!(luma(500, "kernel=1 offset=-25"), 400, "{backend}");
-            } else {
-                assert_eq!(luma(0, "kernel=-1 offset=255"), 1023, "{backend}");
-                assert_eq!(luma(1023, "kernel=-1 offset=255"), 0, "{backend}");
-            }
+        let luma = |luma: u16, range: &str, settings: &str| {
+            filtered_luma(&deep(luma), range, &format!("backend={backend} filter=kernel scale=1 {settings}"))
+        };
+        // A negative: black becomes white, white black.
+        assert_eq!(luma(64, LIMITED, "kernel=-1 offset=251"), 940, "{backend}");
+        assert_eq!(luma(940, LIMITED, "kernel=-1 offset=251"), 64, "{backend}");
+        assert_eq!(luma(500, LIMITED, "kernel=1 offset=-25"), 400, "{backend}");
+        assert_eq!(luma(0, FULL, "kernel=-1 offset=255"), 1023, "{backend}");
+        assert_eq!(luma(1023, FULL, "kernel=-1 offset=255"), 0, "{backend}");
+    }
+}
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn thresholds_are_8_bit_levels_in_10_bits_too() {
+    common::init();
+    for backend in BACKENDS {
+        let is_sharpened = |difference: u16, range: &str, threshold: u32| {
+            let mut frame = deep(0);
+            frame.bytes[PIXEL..][..2].copy_from_slice(&difference.to_le_bytes());
+            // The blur is so wide that nothing is left of a single pixel.
+            let settings =
+                format!("backend={backend} filter=unsharp-mask radius=1000 percent=10 threshold={threshold}");
+            filtered_luma(&frame, range, &settings) != difference
+        };
+        for (range, threshold, largest) in
+            [(LIMITED, 100, 400), (LIMITED, 250, 1000), (FULL, 85, 341), (FULL, 250, 1002)]
+        {
+            assert!(!is_sharpened(largest, range, threshold), "{backend}: {range}, {threshold}");
+            assert!(is_sharpened(largest + 1, range, threshold), "{backend}: {range}, {threshold}");
         }
     }
 }

@@ -96,7 +96,7 @@ def unsharp_mask(plane, request, largest):
     plane = plane.astype(np.int64)
     difference = plane - gaussian_blur(plane, request["radius"])
     added = np.sign(difference) * (abs(difference) * request["percent"] // 100)
-    counts = abs(difference) * 255 > request["threshold"] * largest
+    counts = abs(difference) > request["threshold"] * request["level"]
     return np.clip(np.where(counts, plane + added, plane), 0, largest)
 
 

@@ -185,11 +185,11 @@ fn a_shader_that_does_not_end_from_the_start_ends_the_stream() {
 
 #[test]
 #[ignore = "needs scripts/build"]
-fn directives_and_texts_of_other_editors_run_or_are_refused_at_the_start() {
+fn directives_and_texts_of_other_editors_run() {
     let shade = "fn shade(component: u32, x: i32, y: i32) -> f32 {\n return level;\n}\n";
     let gray = frame(VideoFormat::Gray8, 16, 4);
     for text in [
-        format!("enable f16;\nconst level = 0.2;\n{shade}"),
+        format!("requires pointer_composite_access;\nconst level = 0.2;\n{shade}"),
         format!("// mine\ndiagnostic(off, derivative_uniformity);\nconst level = 0.2;\n{shade}"),
         format!("\u{feff}const level = 0.2;\n{shade}").replace('\n', "\r\n"),
     ] {
@@ -198,18 +198,29 @@ fn directives_and_texts_of_other_editors_run_or_are_refused_at_the_start() {
         line.pipeline.set_state(gst::State::Playing).expect(&text);
         assert!(line.push_pull(&gray).bytes.iter().all(|&sample| sample == 51), "{text}");
     }
-    let refused = |text: String| {
+}
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn what_cannot_run_is_refused_at_the_start_with_the_users_line() {
+    let shade = |body: &str| format!("fn shade(component: u32, x: i32, y: i32) -> f32 {{\n{body}\n}}\n");
+    for (text, place, words) in [
+        (format!("enable warp;\n{}", shade("return 1.0;")), "shader:1:8: ", "in the line: enable warp;"),
+        (format!("enable f16;\n{}", shade("return f32(f16(x));")), "shader:1:8: ", "`f16` extension is not supported"),
+        (shade("return f32(f16(x));"), "shader:2:12: ", "in the line: return f32(f16(x));"),
+        (shade("return 1.0 / 0.0;"), "shader:2:8: ", "in the line: return 1.0 / 0.0;"),
+        (shade("let large = 1e30;\nreturn large * large;"), "shader:3:8: ", "in the line: return large * large;"),
+        (shade("return 1.0;") + "fn min(a: f32) -> f32 { return a; }", "shader:4:4: ", "the name `min` is taken"),
+        ("\nfn shade() -> f32 { return 1.0; }".into(), "shader:2:1: ", "must be `fn shade(component: u32"),
+        ("fn shader() -> f32 { return 1.0; }".into(), "", "no function `shade`; it must have `fn shade(component: u32"),
+    ] {
         let line = Line::new("convfilter filter=shader");
         line.element.set_property("shader", &text);
         assert!(line.pipeline.set_state(gst::State::Playing).is_err(), "{text} starts");
-        line.error().expect("an error").message().to_owned()
-    };
-    let error = refused(format!("enable warp;\n{shade}"));
-    assert!(error.contains("shader:1:8") && error.contains("enable warp;"), "{error}");
-    let error = refused(format!("enable f16;\n{shade}").replace("level", "f32(f16(sample(component, x, y)))"));
-    assert!(error.contains("shader:3:") && error.contains("return f32(f16("), "{error}");
-    let error = refused("\nfn shade() -> f32 { return 1.0; }".into());
-    assert!(error.contains("shader:2:1") && error.contains("must be `fn shade(component: u32"), "{error}");
+        let error = line.error().expect("an error");
+        assert!(error.matches(gst::ResourceError::Settings), "{error:?}");
+        assert!(error.message().contains(place) && error.message().contains(words), "{text}:\n{error}");
+    }
 }
 
 #[test]

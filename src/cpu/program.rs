@@ -222,7 +222,9 @@ impl Operation {
             Op::BoxBlur(axis, weights) => Self::BoxBlur(BoxBlur::new(axis, weights, depth)),
             Op::Rank { size, rank } => Self::Rank(RankFilter::new(size, rank, depth)),
             Op::Mode { radius } => Self::Mode { radius },
-            Op::Unsharp { percent, threshold } => Self::Unsharp { percent, threshold },
+            Op::Unsharp { percent, threshold } => {
+                Self::Unsharp { percent, threshold: depth.largest_difference(threshold) }
+            }
             Op::Shader(_) => Self::Shader,
         }
     }

@@ -14,8 +14,6 @@ pub(super) fn unsharp<T: Sample>(
     src: &Strip<T>,
     dst: &mut RowsMut<T>,
 ) {
-    // The largest difference in the samples' own levels that is not added.
-    let threshold = (threshold * depth.max() as i32).div_euclid(255);
     for y in dst.layout().rows.clone() {
         dst.write(y, |result| sharpen(percent, threshold, depth.max(), base.row(y), src.row(y), result));
     }

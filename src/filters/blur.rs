@@ -41,7 +41,7 @@ pub fn gaussian_blur(sigma_x: f32, sigma_y: f32, border: Border) -> Filter {
 }
 
 /// Pillow's unsharp mask: `percent` hundredths of the difference from a Gaussian blur are added if the difference is
-/// larger than `threshold`, in 255ths of the largest value.
+/// larger than `threshold`, in 8-bit levels.
 pub fn unsharp_mask(sigma_x: f32, sigma_y: f32, percent: i32, threshold: i32, border: Border) -> Filter {
     let (x, y) = (box_radius(sigma_x, BOXES), box_radius(sigma_y, BOXES));
     let mut ops = boxes(x, y, BOXES);

@@ -74,7 +74,7 @@ pub enum Op {
     Unsharp {
         /// The difference's weight, in hundredths.
         percent: i32,
-        /// Only differences larger than this are added, in 255ths of the largest value.
+        /// Only differences larger than this are added, in 8-bit levels.
         threshold: i32,
     },
     /// A user's WGSL, already validated. Only a GPU can run it.

@@ -9,7 +9,9 @@ mod steps;
 mod tests;
 mod uniforms;
 mod user;
+mod user_constants;
 mod user_source;
+mod wgsl_tokens;
 
 pub use device::Gpu;
 pub use program::Program;

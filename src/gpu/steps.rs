@@ -72,9 +72,9 @@ fn steps_of(pass: &Pass, depth: Depth) -> Vec<Step> {
             let is_truncated = u32::from(border_mode == BorderMode::Truncate);
             vec![step(&MODE, vec![radius.saturating_mul(2).saturating_add(1)], vec![is_truncated])]
         }
-        Op::Unsharp { percent, threshold } => {
+        &Op::Unsharp { percent, threshold } => {
             let limit = i32::MAX.checked_div(percent.saturating_abs()).unwrap_or(i32::MAX);
-            let params = [*percent, limit, *threshold].map(i32::cast_unsigned).to_vec();
+            let params = [percent, limit, depth.largest_difference(threshold)].map(i32::cast_unsigned).to_vec();
             vec![step(&UNSHARP, vec![], params)]
         }
         Op::Shader(text) => {

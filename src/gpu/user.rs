@@ -1,14 +1,15 @@
 //! The user's own shader: validation, and the limit of its loops.
 
+use std::collections::HashSet;
 use std::sync::Mutex;
 
-use wgpu::naga::back::pipeline_constants::{PipelineConstantError, process_overrides};
-use wgpu::naga::front::wgsl;
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
-use wgpu::naga::{Block, Expression, Function, Handle, Module, Scalar, ShaderStage, Span, Statement, TypeInner};
+use wgpu::naga::{Block, Expression, Function, Handle, Module, Scalar, Span, Statement, TypeInner};
 
 use super::shaders::BINDINGS;
+use super::user_constants;
 use super::user_source::Source;
+use super::wgsl_tokens::functions;
 use crate::recent::Recent;
 use crate::sync::lock;
 
@@ -37,32 +38,38 @@ pub fn check(text: &str) -> Result<(), String> {
 const MAX_CACHED: usize = 16;
 
 fn check_uncached(text: &str) -> Result<(), String> {
+    check_names(text)?;
     check_declarations(text)?;
     let (source, module) = joined(text)?;
     let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
         .validate(&module)
         .map_err(|error| source.validation_error(&error))?;
-    // wgpu evaluates constants that depend on the samples' width when it makes a pipeline.
-    for wide in [0.0, 1.0] {
-        let constants = [("wide".to_owned(), wide)].into_iter().collect();
-        process_overrides(&module, &info, Some((ShaderStage::Compute, "main")), &constants).map_err(
-            |error| match error {
-                PipelineConstantError::ValidationError(error) => source.validation_error(&error),
-                error => format!("a constant is invalid: {error}"),
-            },
-        )?;
+    user_constants::check(&source, &module, &info)
+}
+
+/// Fails if the user's text declares a name that the texts around it use: WGSL would let them call the user's function
+/// instead of its own `min`.
+fn check_names(text: &str) -> Result<(), String> {
+    let own = [USER, FRAME, SHADE].concat();
+    let reserved: HashSet<_> = functions(&own).filter(|name| !["shade", "main"].contains(name)).collect();
+    let source = Source::new(text, &[]);
+    match source.declarations().find(|(_, name)| reserved.contains(name)) {
+        Some((place, name)) => Err(source.message_at(
+            place,
+            &format!("the name `{name}` is taken: user.wgsl, frame.wgsl or shade.wgsl uses it; choose another one"),
+        )),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Fails if the user's text declares what it must not, or lacks `shade`.
 fn check_declarations(text: &str) -> Result<(), String> {
     let source = Source::new(text, &[USER, FRAME]);
-    let module = wgsl::parse_str(&source.joined).map_err(|error| source.parse_error(&error))?;
+    let module = source.parse()?;
     let refused =
         |span: Span, message: &str| Err(source.message([span].into_iter(), message).unwrap_or(message.into()));
     let Some((shade, function)) = module.functions.iter().find(|(_, function)| has_name(function, "shade")) else {
-        return Err(format!("`{SIGNATURE}` is missing"));
+        return Err(format!("the text has no function `shade`; it must have `{SIGNATURE}`"));
     };
     let scalar = |ty| match module.types.get_handle(ty).map(|ty| &ty.inner) {
         Ok(TypeInner::Scalar(scalar)) => Some(*scalar),
@@ -73,8 +80,12 @@ fn check_declarations(text: &str) -> Result<(), String> {
     if arguments != [Scalar::U32, Scalar::I32, Scalar::I32].map(Some) || result != Some(Scalar::F32) {
         return refused(module.functions.get_span(shade), &format!("the function must be `{SIGNATURE}`"));
     }
-    if !module.entry_points.is_empty() {
-        return Err(format!("an entry point is not allowed; write `{SIGNATURE}`"));
+    if let Some(entry) = module.entry_points.first() {
+        let message = format!("an entry point is not allowed; write `{SIGNATURE}`");
+        return Err(match source.declarations().find(|&(_, name)| name == entry.name) {
+            Some((place, _)) => source.message_at(place, &message),
+            None => message,
+        });
     }
     let mut bound = module.global_variables.iter().filter(|(_, global)| global.binding.is_some());
     if let Some((variable, _)) = bound.nth(BINDINGS.len()) {
@@ -105,7 +116,7 @@ pub(super) fn module(text: &str) -> Result<Module, String> {
 /// The whole source of a text, and its module.
 fn joined(text: &str) -> Result<(Source, Module), String> {
     let source = Source::new(text, &[USER, FRAME, SHADE]);
-    let mut module = wgsl::parse_str(&source.joined).map_err(|error| source.parse_error(&error))?;
+    let mut module = source.parse()?;
     let loop_guard = module.functions.iter().find(|(_, function)| has_name(function, "loop_guard"));
     let loop_guard = loop_guard.map(|(handle, _)| handle).ok_or("user.wgsl has no function loop_guard")?;
     for (_, function) in module.functions.iter_mut() {
@@ -187,21 +198,32 @@ mod tests {
             (&shading("return brightness;"), "shader:1:58: no definition in scope for identifier: `brightness`"),
             (&shading("return brightness;"), "in the line: fn shade(component: u32, x: i32, y: i32)"),
             (&format!("// a comment\n{shade}\n/* unterminated"), "shader:3:1: "),
-            (&format!("{shade}\nfn width() {{}}"), "shader:2:4: redefinition of `width`"),
-            (&format!("{shade}\nfn min(a: f32) -> f32 {{ return a; }}"), "is defined again"),
+            (&format!("{shade}\nfn width() {{}}"), "shader:2:4: the name `width` is taken"),
+            (&format!("{shade}\nfn min(a: u32, b: u32) -> u32 {{ return a; }}"), "shader:2:4: the name `min` is taken"),
+            (&format!("const clamp = 1;\n{shade}"), "shader:1:7: the name `clamp` is taken"),
+            (&format!("{shade}\nvar<private> frame: f32;"), "shader:2:14: redefinition of `frame`"),
             (&format!("enable warp;\n{shade}"), "shader:1:8: "),
-            (&format!("enable f16;\n{shade}\nvar<private> half: f16;"), "Using `f16` values"),
+            (&format!("// mine\nenable f16;\n{shade}"), "shader:2:8: the `f16` extension is not supported"),
+            (&format!("{shade}\nvar<private> half: f16;"), "shader:2:20: the `f16` enable extension is not enabled"),
             (
                 &format!("{shade}\nfn endless(a: f32) -> f32 {{\n loop {{ return a; }}\n return a + 1;\n}}\nx"),
                 "shader:6:1: ",
             ),
             (&format!("{shade}\noverride gain: f32;"), "shader:2:1: nothing sets an `override`"),
             (&format!("{shade}\nconst half = 1 / 0;"), "shader:2:"),
-            (&shading("let nothing = 0.0; return nothing / nothing;"), "a constant is invalid: Float literal is NaN"),
+            (&format!("{shade}\nconst large = 1e39f;"), "shader:2:15: "),
+            (
+                &shading("let nothing = 0.0; return nothing / nothing;"),
+                "shader:1:77: a constant is invalid: Float literal is NaN",
+            ),
+            (
+                &shading("let large = 1e15;\nreturn large * large * large;"),
+                "shader:2:8: a constant is invalid: Float literal is inf",
+            ),
             ("\n\nfn shade() -> f32 { return 1.0; }", "shader:3:1: the function must be `fn shade(component: u32"),
             ("fn shade(component: u32, x: i32, y: i32) {}", "shader:1:1: the function must be"),
-            ("fn shadow() {}", "`fn shade(component: u32, x: i32, y: i32) -> f32` is missing"),
-            ("// fn shade() is still to come", "is missing"),
+            ("fn shadow() {}", "no function `shade`; it must have `fn shade(component: u32, x: i32, y: i32) -> f32`"),
+            ("// fn shade() is still to come", "no function `shade`; it must have"),
         ] {
             assert!(error(text).contains(words), "{text}:\n{}", error(text));
         }
@@ -212,7 +234,9 @@ mod tests {
         let shade = shading("return half(gain);");
         let declarations = "const gain = 0.5;\nalias number = f32;\nstruct Pair { a: f32, b: f32 }\nvar<private> pair: Pair;\n\
             const_assert gain < 1;\nfn half(value: number) -> f32 { pair.a = value; return pair.a / 2; }\n";
-        let text = format!("diagnostic(off, derivative_uniformity);\nenable f16;\n{declarations}{shade}");
+        let text = format!(
+            "diagnostic(off, derivative_uniformity);\nrequires pointer_composite_access;\n{declarations}{shade}"
+        );
         for text in [&text, &text.replace('\n', "\r\n"), &format!("\u{feff}{text}"), &text.replace("off, ", "off ,")] {
             assert_eq!(check(text), Ok(()), "{text:?}");
             assert!(module(text).is_ok());
@@ -229,9 +253,7 @@ mod tests {
             error(&format!("@group(0) @binding(7) var<storage> mine: array<u32>;\n{shade} return 0.0; }}"))
                 .contains("binding")
         );
-        assert!(
-            error(&format!("{shade} return 0.0; }}\n@compute @workgroup_size(1) fn mine() {{}}"))
-                .contains("entry point")
-        );
+        let entry = error(&format!("{shade} return 0.0; }}\n@compute @workgroup_size(1) fn mine() {{}}"));
+        assert!(entry.contains("shader:2:32: an entry point"), "{entry}");
     }
 }

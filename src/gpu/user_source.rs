@@ -2,13 +2,16 @@
 
 use std::error::Error;
 
-use wgpu::naga::front::wgsl::ParseError;
-use wgpu::naga::{Span, WithSpan};
+use wgpu::naga::front::wgsl::{Frontend, Options, ParseError};
+use wgpu::naga::valid::Capabilities;
+use wgpu::naga::{Module, Span, WithSpan};
+
+use super::wgsl_tokens::{declarations, directives_end};
 
 /// A user's text joined with the project's own.
 pub(super) struct Source {
     /// The whole source.
-    pub(super) joined: String,
+    joined: String,
     /// The user's text, without a byte order mark and with line feeds alone.
     text: String,
     /// The end of the directives in the user's text. WGSL wants them before everything else, so they come first.
@@ -27,9 +30,22 @@ impl Source {
         Self { joined: [first, &own, rest].concat(), directives, own: own.len(), text }
     }
 
+    /// Parses the whole source. Extensions that not every device has, such as f16, are refused where they are enabled.
+    pub(super) fn parse(&self) -> Result<Module, String> {
+        let options = Options { capabilities: Capabilities::empty(), ..Options::new() };
+        Frontend::new_with_options(options).parse(&self.joined).map_err(|error| self.parse_error(&error))
+    }
+
+    /// The names of functions, constants and types that the user's text declares, with their places.
+    pub(super) fn declarations(&self) -> impl Iterator<Item = (usize, &str)> {
+        declarations(&self.text)
+    }
+
     /// The message for an error of naga's parser.
-    pub(super) fn parse_error(&self, error: &ParseError) -> String {
-        let notes = error.notes().map(|note| format!(" ({note})")).collect::<String>();
+    fn parse_error(&self, error: &ParseError) -> String {
+        // No extension can be enabled, although naga says so.
+        let notes = error.notes().filter(|note| !note.contains("enable this extension"));
+        let notes = notes.map(|note| format!(" ({note})")).collect::<String>();
         let message = format!("{}{notes}", error.message());
         self.message(error.labels().map(|(span, _)| span), &message).unwrap_or_else(|| {
             format!("a name of WGSL itself, of user.wgsl or of frame.wgsl is defined again: {message}")
@@ -51,13 +67,18 @@ impl Source {
 
     /// The message with the line of the first span that lies in the user's text; `None` if there is none.
     pub(super) fn message(&self, spans: impl Iterator<Item = Span>, message: &str) -> Option<String> {
-        let at = spans.filter_map(|span| self.place(span)).next()?;
-        let (before, after) = self.text.split_at_checked(at)?;
+        let place = spans.filter_map(|span| self.place(span)).next()?;
+        Some(self.message_at(place, message))
+    }
+
+    /// The message with the line of a place in the user's text.
+    pub(super) fn message_at(&self, place: usize, message: &str) -> String {
+        let (before, after) = self.text.split_at_checked(place).unwrap_or((&self.text, ""));
         let line = before.matches('\n').count().saturating_add(1);
         let start = before.rsplit('\n').next().unwrap_or_default();
         let column = start.chars().count().saturating_add(1);
         let text = [start, after.split('\n').next().unwrap_or_default()].concat();
-        Some(format!("shader:{line}:{column}: {message}, in the line: {}", text.trim()))
+        format!("shader:{line}:{column}: {message}, in the line: {}", text.trim())
     }
 
     /// The place in the user's text at which a span begins.
@@ -67,45 +88,6 @@ impl Source {
             return Some(begin);
         }
         begin.checked_sub(self.own).filter(|&place| place >= self.directives)
-    }
-}
-
-/// The end of WGSL's directives, which precede all declarations.
-fn directives_end(text: &str) -> usize {
-    let mut end = 0;
-    loop {
-        let rest = text.get(end..).unwrap_or_default();
-        let directive = without_comments(rest);
-        let word = directive.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next();
-        let is_directive = word.is_some_and(|word| ["diagnostic", "enable", "requires"].contains(&word));
-        let Some((_, after)) = directive.split_once(';').filter(|_| is_directive) else { return end };
-        end = text.len().saturating_sub(after.len());
-    }
-}
-
-/// The text without the spaces and comments at its start.
-fn without_comments(text: &str) -> &str {
-    let mut text = text.trim_start();
-    loop {
-        text = match text.get(..2) {
-            Some("//") => text.split_once('\n').map_or("", |(_, rest)| rest).trim_start(),
-            Some("/*") => without_block_comment(text).trim_start(),
-            _ => return text,
-        };
-    }
-}
-
-/// The text behind the block comment at its start, which may have others in it.
-fn without_block_comment(text: &str) -> &str {
-    let (mut rest, mut depth) = (text, 0_usize);
-    loop {
-        let Some(at) = rest.find("/*").into_iter().chain(rest.find("*/")).min() else { return "" };
-        let mark;
-        (mark, rest) = rest.get(at..).and_then(|from| from.split_at_checked(2)).unwrap_or_default();
-        depth = if mark == "/*" { depth.saturating_add(1) } else { depth.saturating_sub(1) };
-        if depth == 0 {
-            return rest;
-        }
     }
 }
 
@@ -128,12 +110,5 @@ mod tests {
         assert_eq!(message_at("enabled"), "shader:4:4: wrong, in the line: fn enabled() {} enable g;");
         let own = source.joined.find("own").unwrap() as u32;
         assert_eq!(source.message([Span::new(own, own + 1)].into_iter(), "wrong"), None);
-    }
-
-    #[test]
-    fn text_without_an_end_has_no_directives() {
-        for text in ["", "enable f16", "/* enable f16;", "//", "/", "fn a() {}", "enabled;"] {
-            assert_eq!(directives_end(text), 0, "{text}");
-        }
     }
 }

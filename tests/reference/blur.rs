@@ -17,7 +17,8 @@ pub fn gaussian_blur(plane: &Plane, sigmas: [f64; 2], border: Border) -> Plane {
 /// Adds `percent` of the difference from a Gaussian blur to each sample whose difference is larger than `threshold`.
 pub fn unsharp_mask(plane: &Plane, sigmas: [f64; 2], percent: i64, threshold: i64, border: Border) -> Plane {
     let blurred = gaussian_blur(plane, sigmas, border);
-    let threshold = (threshold * plane.max).div_euclid(255);
+    let [numerator, denominator] = plane.level;
+    let threshold = (threshold * numerator).div_euclid(denominator);
     plane.with(|x, y| {
         let sample = plane.at(x, y);
         let difference = sample - blurred.at(x, y);
