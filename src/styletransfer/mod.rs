@@ -2,7 +2,9 @@
 
 use gst::glib;
 use gst::prelude::*;
-use style_engine_interface::{optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
+use style_engine_interface::{
+    model_input, optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start,
+};
 
 mod blend;
 mod engine;
@@ -116,6 +118,28 @@ pub enum OriginalColors {
     Luma = original_colors::LUMA as i32,
     #[enum_value(name = "The palette: the style's colors are first matched to the frame's", nick = "match")]
     Match = original_colors::MATCH as i32,
+}
+
+/// The `model-input` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstStyleTransferModelInput")]
+#[repr(i32)]
+pub enum ModelInput {
+    #[default]
+    #[enum_value(name = "What networks of the model's kind are trained with; rgb-1 for TorchScript", nick = "auto")]
+    Auto = model_input::AUTO as i32,
+    #[enum_value(name = "RGB in 0..1", nick = "rgb-1")]
+    Rgb1 = model_input::RGB_1 as i32,
+    #[enum_value(name = "RGB in 0..255", nick = "rgb-255")]
+    Rgb255 = model_input::RGB_255 as i32,
+    #[enum_value(name = "RGB in -1..1", nick = "rgb-signed")]
+    RgbSigned = model_input::RGB_SIGNED as i32,
+    #[enum_value(name = "BGR in 0..1", nick = "bgr-1")]
+    Bgr1 = model_input::BGR_1 as i32,
+    #[enum_value(name = "BGR in 0..255", nick = "bgr-255")]
+    Bgr255 = model_input::BGR_255 as i32,
+    #[enum_value(name = "BGR in -1..1", nick = "bgr-signed")]
+    BgrSigned = model_input::BGR_SIGNED as i32,
 }
 
 /// The `warm-start` property's values.

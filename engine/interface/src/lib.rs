@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_char, c_void};
 
 /// The interface version: raised with every change that an older engine or plugin would misread.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
@@ -137,6 +137,24 @@ pub mod original_colors {
     pub const MATCH: u32 = 2;
 }
 
+/// The order of the channels and the range of a model's pictures, of those that it takes and of those that it gives.
+pub mod model_input {
+    /// What networks of the model's kind are trained with; for a TorchScript module, [`RGB_1`].
+    pub const AUTO: u32 = 0;
+    /// RGB in 0..1.
+    pub const RGB_1: u32 = 1;
+    /// RGB in 0..255.
+    pub const RGB_255: u32 = 2;
+    /// RGB in -1..1.
+    pub const RGB_SIGNED: u32 = 3;
+    /// BGR in 0..1.
+    pub const BGR_1: u32 = 4;
+    /// BGR in 0..255.
+    pub const BGR_255: u32 = 5;
+    /// BGR in -1..1.
+    pub const BGR_SIGNED: u32 = 6;
+}
+
 /// The settings, which may change from frame to frame. Numbers out of range are refused.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -179,6 +197,8 @@ pub struct Parameters {
     pub precision: u32,
     /// One of [`original_colors`].
     pub original_colors: u32,
+    /// One of [`model_input`].
+    pub model_input: u32,
     /// The seed of the noise that some recipes start with.
     pub seed: u64,
 }
@@ -203,6 +223,7 @@ impl Default for Parameters {
             pooling: pooling::AUTO,
             precision: precision::AUTO,
             original_colors: original_colors::NONE,
+            model_input: model_input::AUTO,
             seed: 0,
         }
     }
@@ -274,7 +295,8 @@ pub struct Table {
     /// [`VERSION`]. If it differs, the other fields must not be read.
     pub version: u32,
     /// Opens a session: a weight file (null: the one in the usual places, else the built-in network), or a model, a
-    /// feed-forward network that paints without styles (null: none); and a device (`auto`, `cpu`, `cuda`, `cuda:N`).
+    /// feed-forward network that paints without styles (null: none); and a device (`auto`, `cpu`, `cuda`, `cuda:N`). A
+    /// model that is a TorchScript module is a program, which is run; no other file is.
     pub create: unsafe extern "C" fn(
         weights: *const c_char,
         model: *const c_char,
