@@ -58,7 +58,7 @@ fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
 fn error(model: &Path) -> String {
     let frame = picture(1, 20, 24);
     let painted = Session::of_model(model, "cpu").and_then(|mut session| session.paint(&frame, None, &mut |_| true));
-    painted.err().expect("an error").to_string()
+    painted.expect_err("an error").to_string()
 }
 
 /// Compares the pictures with those of PyTorch.
