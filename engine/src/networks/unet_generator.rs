@@ -96,14 +96,12 @@ impl FeedForward for UnetGenerator {
         let mut x = self.first.apply(&channels_last(&whole, whole.kind())?)?;
         let mut skipped = Vec::new();
         for layer in &self.down {
-            let inside = leaky_relu(&x)?;
-            x = layer.apply(&inside)?;
-            skipped.push(inside);
+            skipped.push(x.shallow_clone());
+            x = layer.apply(&leaky_relu(&x)?)?;
         }
-        let inside = leaky_relu(&x)?;
-        x = self.innermost.apply(&inside)?;
-        skipped.push(inside);
-        // What skips a level is activated, too: the original activates in place.
+        skipped.push(x.shallow_clone());
+        x = self.innermost.apply(&leaky_relu(&x)?)?;
+        // The original's skip connections carry what the leaky ReLU gives, in place; the ReLU here makes that the same.
         for (layer, skipped) in self.up.iter().zip(skipped.iter().rev()) {
             x = Tensor::f_cat(&[skipped, &layer.apply(&x.f_relu_()?)?], 1)?;
         }
