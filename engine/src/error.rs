@@ -36,6 +36,16 @@ pub enum Error {
         /// The cause.
         reason: String,
     },
+    /// A model's program cannot paint a picture.
+    #[error("model {}: cannot paint a picture of {} x {} pixels: {reason}", .path.display(), .size[1], .size[0])]
+    ModelFailed {
+        /// The file.
+        path: PathBuf,
+        /// The picture's height and width.
+        size: [i64; 2],
+        /// The cause.
+        reason: String,
+    },
     /// The requested device cannot be used.
     #[error("device {name}: {reason}")]
     NoDevice {

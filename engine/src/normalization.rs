@@ -11,8 +11,15 @@ pub enum Input {
     ImageNet,
     /// BGR in 0..255, minus ImageNet's mean (Caffe and Keras).
     Caffe,
-    /// RGB in 0..1.
-    Plain,
+    /// A range from `low` to `high`, of RGB or else BGR.
+    Range {
+        /// Whether the channels are in the order BGR.
+        is_bgr: bool,
+        /// The value of black.
+        low: f64,
+        /// The value of white.
+        high: f64,
+    },
 }
 
 /// A convention, prepared for pictures on a device.
@@ -25,13 +32,26 @@ pub struct Normalizer {
 }
 
 impl Input {
+    /// RGB in 0..1.
+    pub const RGB_1: Self = Self::Range { is_bgr: false, low: 0.0, high: 1.0 };
+    /// RGB in 0..255.
+    pub const RGB_255: Self = Self::Range { is_bgr: false, low: 0.0, high: 255.0 };
+    /// RGB in -1..1.
+    pub const RGB_SIGNED: Self = Self::Range { is_bgr: false, low: -1.0, high: 1.0 };
+    /// BGR in 0..1.
+    pub const BGR_1: Self = Self::Range { is_bgr: true, low: 0.0, high: 1.0 };
+    /// BGR in 0..255.
+    pub const BGR_255: Self = Self::Range { is_bgr: true, low: 0.0, high: 255.0 };
+    /// BGR in -1..1.
+    pub const BGR_SIGNED: Self = Self::Range { is_bgr: true, low: -1.0, high: 1.0 };
+
     /// Prepares this convention for pictures on `device`.
     pub fn on(self, device: Device) -> Result<Normalizer> {
         // Each channel's mean and standard deviation.
         let (reversed, range, channels) = match self {
             Self::ImageNet => (false, 1.0, [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]),
             Self::Caffe => (true, 255.0, [(103.939, 1.0), (116.779, 1.0), (123.68, 1.0)]),
-            Self::Plain => (false, 1.0, [(0.0, 1.0); 3]),
+            Self::Range { is_bgr, low, high } => (is_bgr, high - low, [(-low, 1.0); 3]),
         };
         let of_each = |value: &dyn Fn(f64, f64) -> f64| {
             let values = channels.map(|(mean, std)| value(mean, std) as f32);

@@ -49,7 +49,8 @@ impl Session {
         Ok(Self::with(Box::new(OptimizingPainter::new(network)?), device, name))
     }
 
-    /// Opens a feed-forward network, which paints without style pictures, on a device.
+    /// Opens a feed-forward network, which paints without style pictures, on a device. If the file is a TorchScript module
+    /// (see [`weights::is_torch_script`]), its program runs.
     pub fn of_model(model: &Path, device: &str) -> Result<Self> {
         memory::install();
         let device = device::find(device)?;

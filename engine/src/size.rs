@@ -38,3 +38,19 @@ pub(crate) fn halve(picture: &Tensor) -> Result<Tensor> {
 pub(crate) fn halve_gradient(picture: &Tensor, at_half: &Tensor) -> Result<Tensor> {
     Ok(picture.f_avg_pool2d_backward(at_half, [2, 2], [2, 2], [0, 0], true, false, None::<i64>)?)
 }
+
+/// The smallest sides that are multiples of `divisor` and not less than those of `size`.
+pub(crate) fn multiples(size: [i64; 2], divisor: i64) -> [i64; 2] {
+    size.map(|side| (side + divisor - 1) / divisor * divisor)
+}
+
+/// A picture with its last row and column repeated up to `size`.
+pub(crate) fn extended(picture: &Tensor, size: [i64; 2]) -> Result<Tensor> {
+    let [height, width] = size_of(picture)?;
+    Ok(picture.f_replication_pad2d([0, size[1] - width, 0, size[0] - height])?)
+}
+
+/// The part of a picture with this size, from the upper left corner.
+pub(crate) fn cut(picture: &Tensor, [height, width]: [i64; 2]) -> Result<Tensor> {
+    Ok(picture.f_narrow(2, 0, height)?.f_narrow(3, 0, width)?)
+}

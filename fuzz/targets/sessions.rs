@@ -33,8 +33,8 @@ fn parameters(input: &mut Unstructured) -> Result<Parameters> {
     let mut number = || -> Result<f64> { if input.ratio(1, 3)? { input.arbitrary() } else { Ok(-1.0) } };
     let (weights, rate) = ([number()?, number()?, number()?, number()?], number()?);
     let mut choice = || input.int_in_range(0..=5u32);
-    let [recipe, optimizer, style_loss, warm_start, pooling, precision, original_colors] =
-        [choice()?, choice()?, choice()?, choice()?, choice()?, choice()?, choice()?];
+    let [recipe, optimizer, style_loss, warm_start, pooling, precision, original_colors, model_input] =
+        [choice()?, choice()?, choice()?, choice()?, choice()?, choice()?, choice()?, choice()?];
     Ok(Parameters {
         recipe,
         optimizer,
@@ -43,6 +43,7 @@ fn parameters(input: &mut Unstructured) -> Result<Parameters> {
         pooling,
         precision,
         original_colors,
+        model_input,
         content_weight: weights[0],
         style_weight: weights[1],
         tv_weight: weights[2],

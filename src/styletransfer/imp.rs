@@ -31,7 +31,7 @@ use super::rgba::RgbaFrames;
 use super::settings::Settings;
 use super::shown::Shown;
 use super::state::State;
-use super::{Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart, style_image};
+use super::{ModelInput, Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart, style_image};
 use crate::element;
 use crate::formats;
 use crate::guard::guarded;
@@ -56,8 +56,12 @@ pub struct StyleTransfer {
         data folder 'stylefilter', torchvision's cache; else the built-in network)", mutable_ready)]
     #[property(name = "model", get, set, type = String, member = model,
         default = Some(Settings::default().model.as_str()), nick = "Model",
-        blurb = "File of a feed-forward network, which paints in one pass, without style: of PyTorch's example fast_neural_style \
-        (\"\" = none)", mutable_ready)]
+        blurb = "File of a feed-forward network, which paints in one pass, without style: of PyTorch's example fast_neural_style, \
+        a generator of CycleGAN or pix2pix, or a TorchScript module, which is a program that runs with your rights: use none that \
+        you do not trust (\"\" = none)", mutable_ready)]
+    #[property(name = "model-input", get, set, type = ModelInput, member = model_input, nick = "Model input",
+        blurb = "Order of the channels and range of the pictures that the model takes and gives", mutable_playing,
+        builder(Settings::default().model_input))]
     #[property(name = "device", get, set, type = String, member = device,
         default = Some(Settings::default().device.as_str()), nick = "Device",
         blurb = "Device to compute on: auto (CUDA if it works, else the CPU), cpu, cuda, cuda:N", mutable_ready)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use style_engine_interface::Parameters;
 
 use super::engine::{Engine, EngineError, TimeLimits};
-use super::{Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
+use super::{ModelInput, Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
 
 /// The maximum time for a frame of a live source, if no other is set, in durations of a frame. The engine chooses a size at
 /// which most frames take less than one duration; where much is new, more steps are worth a frame that is left out.
@@ -21,6 +21,7 @@ pub struct Settings {
     pub(super) style_blend: String,
     pub(super) weights: String,
     pub(super) model: String,
+    pub(super) model_input: ModelInput,
     pub(super) device: String,
     pub(super) recipe: Recipe,
     pub(super) content_layers: String,
@@ -55,6 +56,7 @@ impl Default for Settings {
             style_blend: String::new(),
             weights: String::new(),
             model: String::new(),
+            model_input: ModelInput::default(),
             device: "auto".into(),
             recipe: Recipe::default(),
             content_layers: String::new(),
@@ -103,6 +105,7 @@ impl Settings {
             pooling: self.pooling as u32,
             precision: self.precision as u32,
             original_colors: self.original_colors as u32,
+            model_input: self.model_input as u32,
             seed: self.seed,
         }
     }

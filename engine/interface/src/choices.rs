@@ -53,6 +53,17 @@ macro_rules! for_each_choice {
             MATCH = 2, Match, "match", "The palette: the style's colors are first matched to the frame's";
         }
         $with! {
+            model_input, ModelInput, "GstStyleTransferModelInput", AUTO, Auto,
+            "The order of the channels and the range of the pictures that a model takes and gives.";
+            AUTO = 0, Auto, "auto", "What networks of the model's kind are trained with; rgb-1 for TorchScript";
+            RGB_1 = 1, Rgb1, "rgb-1", "RGB in 0..1";
+            RGB_255 = 2, Rgb255, "rgb-255", "RGB in 0..255";
+            RGB_SIGNED = 3, RgbSigned, "rgb-signed", "RGB in -1..1";
+            BGR_1 = 4, Bgr1, "bgr-1", "BGR in 0..1";
+            BGR_255 = 5, Bgr255, "bgr-255", "BGR in 0..255";
+            BGR_SIGNED = 6, BgrSigned, "bgr-signed", "BGR in -1..1";
+        }
+        $with! {
             warm_start, WarmStart, "GstStyleTransferWarmStart", FLOW, Flow,
             "The picture that a frame's optimization starts from.";
             NONE = 0, None, "none", "Each frame starts from its own content";

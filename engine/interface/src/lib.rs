@@ -8,10 +8,10 @@ use std::ffi::{CStr, c_char, c_void};
 
 mod choices;
 
-pub use choices::{optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
+pub use choices::{model_input, optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
 
 /// The interface version: raised with every change that an older engine or plugin would misread.
-pub const VERSION: u32 = 10;
+pub const VERSION: u32 = 11;
 
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
@@ -117,6 +117,8 @@ pub struct Parameters {
     pub precision: u32,
     /// One of [`original_colors`].
     pub original_colors: u32,
+    /// One of [`model_input`].
+    pub model_input: u32,
     /// The seed of the noise that some recipes start with.
     pub seed: u64,
 }
@@ -141,6 +143,7 @@ impl Default for Parameters {
             pooling: pooling::DEFAULT,
             precision: precision::DEFAULT,
             original_colors: original_colors::DEFAULT,
+            model_input: model_input::DEFAULT,
             seed: 0,
         }
     }
@@ -212,7 +215,8 @@ pub struct Table {
     /// [`VERSION`]. If it differs, the other fields must not be read.
     pub version: u32,
     /// Opens a session: a weight file (null: the one in the usual places, else the built-in network), or a model, a
-    /// feed-forward network that paints without styles (null: none); and a device (`auto`, `cpu`, `cuda`, `cuda:N`).
+    /// feed-forward network that paints without styles (null: none); and a device (`auto`, `cpu`, `cuda`, `cuda:N`). A
+    /// model that is a TorchScript module is a program, which is run; no other file is.
     pub create: unsafe extern "C" fn(
         weights: *const c_char,
         model: *const c_char,

@@ -1,5 +1,10 @@
 //! Networks that extract features, and networks that paint.
 
 pub mod builtin;
-pub(crate) mod fast_neural_style;
+mod fast_neural_style;
+pub(crate) mod feed_forward;
+mod layers;
+mod resnet_generator;
+mod torch_script;
+mod unet_generator;
 pub mod vgg;

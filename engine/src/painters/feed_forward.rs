@@ -3,25 +3,29 @@
 use std::path::Path;
 use std::time::Instant;
 
-use style_engine_interface::{Parameters, original_colors, warm_start};
+use style_engine_interface::{Parameters, model_input, original_colors, warm_start};
 use tch::{Device, Kind, Tensor};
 
 use super::Painter;
 use crate::color::ColorStatistics;
-use crate::networks::fast_neural_style::FastNeuralStyle;
+use crate::networks::feed_forward::{self, FeedForward};
+use crate::normalization::{Input, Normalizer};
 use crate::progress::ProgressReporter;
 use crate::size::size_of;
 use crate::step_budget::{StepBudget, TimeLimits};
 use crate::styles::Style;
 use crate::warm_start::{Motion, unchanged};
-use crate::{Error, Result, weights};
+use crate::{Error, Result};
 
 /// The default of `temporal-weight`: the warped last result counts as much as the network's picture.
 const TEMPORAL_WEIGHT: f64 = 1.0;
 
 /// A network and the last result.
 pub(crate) struct FeedForwardPainter {
-    network: FastNeuralStyle,
+    network: Box<dyn FeedForward>,
+    /// From pictures to what the network takes.
+    normalizer: Normalizer,
+    device: Device,
     parameters: Parameters,
     budget: StepBudget,
     previous: Option<Previous>,
@@ -34,28 +38,46 @@ struct Previous {
 }
 
 impl FeedForwardPainter {
-    /// Reads a network from a file.
+    /// Opens a network's file.
     pub fn open(path: &Path, device: Device) -> Result<Self> {
-        let mut tensors = weights::open(path)?;
-        let error = |reason| Error::Model { path: path.to_owned(), reason };
-        if !FastNeuralStyle::recognizes(&tensors) {
-            let names = tensors.names();
-            return Err(error(format!("not a network of PyTorch's example fast_neural_style: {names}")));
-        }
-        let network = FastNeuralStyle::new(&mut tensors, device).map_err(error)?;
-        Ok(Self { network, parameters: Parameters::default(), budget: StepBudget::default(), previous: None })
+        let network = feed_forward::open(path, device)?;
+        Ok(Self {
+            normalizer: network.input().on(device)?,
+            network,
+            device,
+            parameters: Parameters::default(),
+            budget: StepBudget::default(),
+            previous: None,
+        })
     }
 
     /// The network in words.
     pub fn name(&self) -> String {
-        format!("fast_neural_style, from {} channels", self.network.channels)
+        self.network.name()
+    }
+
+    /// What the network takes, as the user says.
+    fn input(&self, number: u32) -> Result<Input> {
+        Ok(match number {
+            model_input::AUTO => self.network.input(),
+            model_input::RGB_1 => Input::RGB_1,
+            model_input::RGB_255 => Input::RGB_255,
+            model_input::RGB_SIGNED => Input::RGB_SIGNED,
+            model_input::BGR_1 => Input::BGR_1,
+            model_input::BGR_255 => Input::BGR_255,
+            model_input::BGR_SIGNED => Input::BGR_SIGNED,
+            number => return Err(Error::Settings(format!("unknown model input: {number}"))),
+        })
     }
 
     /// The network's picture of a frame.
     fn painted(&mut self, content: &Tensor, progress: &mut ProgressReporter) -> Result<Tensor> {
         let begin = Instant::now();
         progress.steps = 1;
-        let mut picture = self.network.apply(content)?;
+        let painted = self.normalizer.undo(&self.network.apply(&self.normalizer.apply(content)?)?)?;
+        // A network can fail in a place, for example by a division by the variance of a black frame. What is no number
+        // would stay there in all frames that follow.
+        let mut picture = painted.f_nan_to_num(0.0, 1.0, 0.0)?.f_clamp(0.0, 1.0)?.f_contiguous()?;
         if self.parameters.original_colors == original_colors::MATCH {
             picture = ColorStatistics::of(content)?.apply_to(&picture)?;
         }
@@ -93,6 +115,10 @@ impl FeedForwardPainter {
 
 impl Painter for FeedForwardPainter {
     fn set_parameters(&mut self, parameters: Parameters, _content_layers: &str, _style_layers: &str) -> Result<()> {
+        if parameters.model_input != self.parameters.model_input {
+            self.normalizer = self.input(parameters.model_input)?.on(self.device)?;
+            self.previous = None;
+        }
         self.parameters = parameters;
         Ok(())
     }

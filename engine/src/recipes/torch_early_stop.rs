@@ -9,7 +9,7 @@ pub(super) fn recipe() -> Recipe {
     // The original multiplies features by these factors before they, or their Gram matrices, are compared.
     let (content_factor, style_factor): (f64, f64) = (0.025, 5.0);
     Recipe {
-        input: Some(Input::Plain),
+        input: Some(Input::RGB_1),
         variable: Variable::NormalizedInput,
         // 100 steps of 20 evaluations.
         first_iterations: 2000,

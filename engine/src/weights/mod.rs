@@ -1,7 +1,7 @@
 //! Reads networks from weight files, in every format in which PyTorch, tch and safetensors have stored VGG.
 //!
-//! The format is detected from the content, not from the file's name. No code in a file is run, and only the tensors
-//! that the network needs are read, without the classifier's 400 MB.
+//! The format is detected from the content, not from the file's name. No code in a file is run here, and only the
+//! tensors that the network needs are read, without the classifier's 400 MB.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod checkpoint;
@@ -19,7 +19,7 @@ mod torch_stream;
 mod torch_zip;
 
 use std::fs::File;
-use std::io::{self, Cursor, ErrorKind};
+use std::io::{self, Cursor, ErrorKind, Read};
 use std::path::Path;
 
 use tch::{Device, TchError};
@@ -64,6 +64,14 @@ pub(crate) fn open(path: &Path) -> Result<Tensors> {
         Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::ModelNotFound(path.to_owned())),
         Err(error) => Err(Error::Model { path: path.to_owned(), reason: error.to_string() }),
     }
+}
+
+/// Whether a file is a TorchScript module, which has a program beside its tensors. [`load`] reads such a file without
+/// running the program.
+pub fn is_torch_script(path: &Path) -> bool {
+    let Ok(mut file) = file(path) else { return false };
+    let mut head = [0; 4];
+    file.read_exact(&mut head).is_ok() && torch_zip::is(&head) && torch_zip::has_code(Box::new(file))
 }
 
 /// Opens a regular file.

@@ -22,8 +22,7 @@ pub fn is(head: &[u8]) -> bool {
 /// The tensors in a file, and the archive to read them from.
 pub fn open(file: Box<dyn Source>) -> Result<(Vec<(String, Stored)>, Archive), Reason> {
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|_| TRUNCATED)?;
-    let root = archive.file_names().flatten().find_map(|name| root_of(&name).map(str::to_owned));
-    let root = root.ok_or("it is a zip archive, but not one written by torch.save")?;
+    let root = root(&archive).ok_or("it is a zip archive, but not one written by torch.save")?;
     check_byte_order(&mut archive, &format!("{root}byteorder"))?;
 
     let pickle = description(&mut archive, &format!("{root}data.pkl"))?;
@@ -37,6 +36,20 @@ pub fn open(file: Box<dyn Source>) -> Result<(Vec<(String, Stored)>, Archive), R
         }
     }
     Ok((tensors, archive))
+}
+
+/// Whether a file is a TorchScript module: beside its tensors, it has constants and code.
+pub fn has_code(file: Box<dyn Source>) -> bool {
+    let Ok(archive) = ZipArchive::new(BufReader::new(file)) else { return false };
+    let Some(root) = root(&archive) else { return false };
+    let code = format!("{root}code/");
+    archive.index_for_name(&format!("{root}constants.pkl")).is_some()
+        && archive.file_names().flatten().any(|name| name.starts_with(&code))
+}
+
+/// The folder, with its slash, that contains a `data.pkl`.
+fn root(archive: &Archive) -> Option<String> {
+    archive.file_names().flatten().find_map(|name| root_of(&name).map(str::to_owned))
 }
 
 /// The folder, with its slash, if this is the name of its `data.pkl`.
