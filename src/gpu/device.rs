@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use super::GpuError;
-use super::shaders::{Pipelines, Shader};
+use super::pipelines::Pipelines;
+use super::shaders::Shader;
 use crate::layout::Depth;
 use crate::sync::lock;
 

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod device;
+mod pipelines;
 mod program;
 mod shaders;
 mod steps;
