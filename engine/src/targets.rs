@@ -11,7 +11,7 @@ use crate::size::{halve, size_of};
 /// The targets of the style losses.
 pub struct StyleTargets {
     /// Height and width of the frames.
-    pub(crate) size: [i64; 2],
+    pub size: [i64; 2],
     /// For each level, one for each of the style's layers.
     pub(crate) levels: Vec<Vec<Box<dyn StyleLoss>>>,
 }

@@ -18,7 +18,7 @@ use crate::weights::Tensors;
 const MIN_SIDE: i64 = 16;
 
 /// A network.
-pub(crate) struct FastNeuralStyle {
+pub struct FastNeuralStyle {
     /// Three convolutions, of which the last two halve the size.
     encoder: Vec<Normalized>,
     residuals: Vec<[Normalized; 2]>,
@@ -28,7 +28,7 @@ pub(crate) struct FastNeuralStyle {
 }
 
 impl FastNeuralStyle {
-    pub const KIND: Kind = Kind {
+    pub(crate) const KIND: Kind = Kind {
         name: "PyTorch's example fast_neural_style",
         recognizes: |tensors| {
             ["conv1.conv2d.weight", "deconv3.conv2d.weight"].iter().all(|name| tensors.shape(name).is_some())
@@ -36,7 +36,8 @@ impl FastNeuralStyle {
         read: |tensors, device| Ok(Box::new(Self::new(tensors, device)?)),
     };
 
-    fn new(tensors: &mut Tensors, device: Device) -> Read<Self> {
+    /// Reads a network. Fails with the reason if tensors are missing or have other shapes.
+    pub fn new(tensors: &mut Tensors, device: Device) -> Read<Self> {
         // The example has 5 blocks.
         let blocks = (1..).take_while(|block| tensors.shape(&format!("res{block}.conv1.conv2d.weight")).is_some());
         let blocks = blocks.count();

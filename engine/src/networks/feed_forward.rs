@@ -14,7 +14,7 @@ use crate::weights::{Reason, Tensors};
 use crate::{Error, Result, weights};
 
 /// A network that paints a picture in one pass.
-pub(crate) trait FeedForward {
+pub trait FeedForward {
     /// The network in words.
     fn name(&self) -> String;
 

@@ -1,8 +1,8 @@
 //! Networks that extract features, and networks that paint.
 
 pub mod builtin;
-mod fast_neural_style;
-pub(crate) mod feed_forward;
+pub mod fast_neural_style;
+pub mod feed_forward;
 mod layers;
 mod resnet_generator;
 mod torch_script;

@@ -43,6 +43,16 @@ impl Adam {
             steps_since_restart: 0,
         })
     }
+
+    /// Continues an optimization with this state, after this number of steps.
+    pub fn resume(&mut self, [mean, square]: [Tensor; 2], steps: i32) {
+        (self.mean, self.square, self.steps) = (mean, square, steps);
+    }
+
+    /// The number of steps taken.
+    pub fn steps(&self) -> i32 {
+        self.steps
+    }
 }
 
 impl Optimizer for Adam {

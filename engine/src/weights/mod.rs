@@ -31,8 +31,8 @@ use layers::ConvTensors;
 use source::Source;
 
 pub use find::{find, find_in};
-pub use save::save;
-pub(crate) use tensors::Tensors;
+pub use save::{save, save_tensors};
+pub use tensors::Tensors;
 
 /// Parts of the names of files that contain Caffe's weights under torchvision's names (J. Johnson's vgg19-d01eb7cb.pth
 /// and vgg16-00b39a1b.pth, which neural-style-pt uses). Their content cannot be distinguished.
@@ -58,7 +58,7 @@ pub fn load(path: &Path, device: Device) -> Result<Vgg> {
 }
 
 /// The tensors of a file of any of these formats.
-pub(crate) fn open(path: &Path) -> Result<Tensors> {
+pub fn open(path: &Path) -> Result<Tensors> {
     match file(path) {
         Ok(file) => Tensors::new(Box::new(file)).map_err(|reason| Error::Model { path: path.to_owned(), reason }),
         Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::ModelNotFound(path.to_owned())),

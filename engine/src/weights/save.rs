@@ -15,11 +15,20 @@ pub fn save(network: &Vgg, path: &Path, provenance: Option<&str>) -> Result<()> 
     let mut tensors = Vec::new();
     for conv in &network.convs {
         let name = format!("features.{}", network.index(FeatureLayer { conv: conv.layer, rectified: false }));
-        tensors.push((format!("{name}.weight"), TensorBytes::new(&conv.weight)?));
-        tensors.push((format!("{name}.bias"), TensorBytes::new(&conv.bias)?));
+        tensors.push((format!("{name}.weight"), conv.weight.shallow_clone()));
+        tensors.push((format!("{name}.bias"), conv.bias.shallow_clone()));
+    }
+    save_tensors(&tensors, path, provenance)
+}
+
+/// Writes tensors as safetensors, each in its own precision. The file's metadata contain the `provenance`, if given.
+pub fn save_tensors(tensors: &[(String, Tensor)], path: &Path, provenance: Option<&str>) -> Result<()> {
+    let mut bytes = Vec::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        bytes.push((name, TensorBytes::new(tensor)?));
     }
     let failed = |err| TchError::SafeTensorError { path: path.display().to_string(), err };
-    let views = tensors.iter().map(|(name, tensor)| Ok((name, tensor.view()?)));
+    let views = bytes.iter().map(|(name, tensor)| Ok((name, tensor.view()?)));
     let views = views.collect::<std::result::Result<Vec<_>, _>>().map_err(failed)?;
     let metadata = provenance.map(|text| HashMap::from([("provenance".to_owned(), text.to_owned())]));
     Ok(serialize_to_file(views, &metadata, path).map_err(failed)?)

@@ -1,4 +1,4 @@
-//! The tensors of a weight file, by name.
+//! The tensors of a network, by name: those of a weight file, or of a training.
 
 use std::collections::BTreeMap;
 
@@ -12,42 +12,65 @@ use super::{Reason, WRAPPERS, first_line};
 /// The number of names that an error lists.
 const LISTED: usize = 6;
 
-/// A file's tensors, which are read when they are needed.
-pub(crate) struct Tensors {
-    stored: BTreeMap<String, Stored>,
-    reader: Reader,
+/// Named tensors.
+pub struct Tensors(Contents);
+
+enum Contents {
+    /// In a file, from which they are read when they are needed.
+    File(BTreeMap<String, Stored>, Reader),
+    /// In memory.
+    Memory(BTreeMap<String, Tensor>),
 }
 
 impl Tensors {
     /// The tensors in a file. Names are without the parts that wrap a state dict, such as `state_dict` and `module`.
-    pub fn new(file: Box<dyn Source>) -> Result<Self, Reason> {
+    pub(crate) fn new(file: Box<dyn Source>) -> Result<Self, Reason> {
         let (tensors, reader) = checkpoint::open(file)?;
         let stored = tensors.into_iter().map(|(name, stored)| (unwrapped(&name), stored)).collect();
-        Ok(Self { stored, reader })
+        Ok(Self(Contents::File(stored, reader)))
+    }
+
+    /// Tensors whose gradients a network made from them tracks.
+    pub fn of(tensors: BTreeMap<String, Tensor>) -> Self {
+        Self(Contents::Memory(tensors))
     }
 
     /// The shape of a tensor, if there is one of this name.
-    pub fn shape(&self, name: &str) -> Option<&[i64]> {
-        self.stored.get(name).map(|stored| stored.shape.as_slice())
+    pub fn shape(&self, name: &str) -> Option<Vec<i64>> {
+        match &self.0 {
+            Contents::File(stored, _) => stored.get(name).map(|stored| stored.shape.clone()),
+            Contents::Memory(tensors) => tensors.get(name).map(Tensor::size),
+        }
     }
 
     /// The first names, for messages.
-    pub fn names(&self) -> String {
-        let names: Vec<_> = self.stored.keys().take(LISTED).map(String::as_str).collect();
-        match self.stored.len() {
+    pub(crate) fn names(&self) -> String {
+        let names: Vec<_> = match &self.0 {
+            Contents::File(stored, _) => stored.keys().collect(),
+            Contents::Memory(tensors) => tensors.keys().collect(),
+        };
+        let first = names.iter().take(LISTED).map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+        match names.len() {
             0 => "it contains no tensors".into(),
-            all if all > LISTED => format!("it contains {} and {} more", names.join(", "), all.saturating_sub(LISTED)),
-            _ => format!("it contains {}", names.join(", ")),
+            all if all > LISTED => format!("it contains {first} and {} more", all.saturating_sub(LISTED)),
+            _ => format!("it contains {first}"),
         }
     }
 
     /// Reads the tensor of this name and shape, as 32-bit floats. All its numbers must be finite.
     pub fn read(&mut self, name: &str, shape: &[i64], device: Device) -> Result<Tensor, Reason> {
-        let stored = self.stored.get(name).ok_or_else(|| format!("{name} is missing"))?;
-        if stored.shape != shape {
-            return Err(format!("{name} has shape {:?} instead of {shape:?}", stored.shape));
+        let missing = || format!("{name} is missing");
+        let own = self.shape(name).ok_or_else(missing)?;
+        if own != shape {
+            return Err(format!("{name} has shape {own:?} instead of {shape:?}"));
         }
-        let tensor = self.reader.read(stored).map_err(|reason| format!("{name}: {reason}"))?;
+        let tensor = match &mut self.0 {
+            Contents::File(stored, reader) => {
+                let stored = stored.get(name).ok_or_else(missing)?;
+                reader.read(stored).map_err(|reason| format!("{name}: {reason}"))?
+            }
+            Contents::Memory(tensors) => tensors.get(name).ok_or_else(missing)?.shallow_clone(),
+        };
         let is_finite =
             tensor.f_isfinite().and_then(|finite| finite.f_all()?.f_int64_value(&[])).map_err(first_line)?;
         if is_finite == 0 {

@@ -10,9 +10,8 @@ use style_engine::recipes::Recipe;
 use style_engine::targets::{ContentTargets, StyleTargets, content_targets, style_targets};
 use style_engine_interface::Parameters;
 use tch::Tensor;
-
-use crate::Outcome;
-use crate::pictures::{Pictures, below};
+use tools::Outcome;
+use tools::pictures::{Pictures, below};
 
 /// The minimum and maximum number of steps per picture.
 const STEPS: [i64; 2] = [20, 100];

@@ -23,17 +23,12 @@
 //! | about | | any text: it becomes part of the command in the file's metadata |
 
 mod easel;
-mod pictures;
 mod start;
 
-use std::collections::HashMap;
-use std::error::Error;
 use std::f64::consts::PI;
 use std::path::Path;
-use std::str::FromStr;
 
 use easel::Easel;
-use pictures::Pictures;
 use style_engine::device;
 use style_engine::networks::vgg::{Conv, FeatureLayer, Vgg};
 use style_engine::normalization::Input;
@@ -42,8 +37,9 @@ use style_engine::random::Random;
 use style_engine::weights;
 use tch::nn::{Adam, OptimizerConfig, VarStore};
 use tch::{Device, Kind, Tensor};
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use tools::Outcome;
+use tools::options::Options;
+use tools::pictures::Pictures;
 
 /// The number of pictures with which the student's start and the maps are computed.
 const PROBES: usize = 24;
@@ -72,44 +68,38 @@ struct Settings {
 }
 
 fn main() -> Outcome<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (options, files): (Vec<_>, Vec<_>) = arguments.iter().partition(|argument| argument.contains('='));
-    let [pictures, result, teachers @ ..] = files.as_slice() else {
+    let options = Options::new(std::env::args().skip(1));
+    let [pictures, result, teachers @ ..] = options.files.as_slice() else {
         let usage = "usage: distill PICTURES RESULT TEACHER... [NAME=VALUE ...]";
         return Err(format!("{usage}; tools/src/bin/distill/main.rs describes the options").into());
     };
-    let options: HashMap<&str, &str> = options.iter().filter_map(|option| option.split_once('=')).collect();
     let settings = settings(&options)?;
-    let device = device::find(options.get("device").copied().unwrap_or("auto"))?;
+    let device = device::find(options.text("device").unwrap_or("auto"))?;
     let teachers = teachers.iter().map(|path| weights::load(Path::new(path), device)).collect::<Result<Vec<_>, _>>()?;
     let pictures = Pictures::new(Path::new(pictures))?;
 
     let student = train(&settings, &teachers, &pictures, device)?;
     let _no_gradients = tch::no_grad_guard();
-    let provenance = format!("distill {}", arguments.join(" "));
+    let provenance = format!("distill {}", options.command);
     let network = if settings.steps == 0 { student.network() } else { student.balanced() }?;
     Ok(weights::save(&network.to_kind(Kind::Half)?, Path::new(result), Some(&provenance))?)
 }
 
-fn settings(options: &HashMap<&str, &str>) -> Outcome<Settings> {
-    fn option<T: FromStr>(options: &HashMap<&str, &str>, name: &str, default: T) -> Outcome<T> {
-        let parse = |text: &&str| text.parse().map_err(|_| format!("{name}={text}: not a number").into());
-        options.get(name).map_or(Ok(default), parse)
-    }
-    let blocks = options.get("channels").unwrap_or(&"16,24/48,64/160").split('/');
-    let lessons = options.get("lessons").unwrap_or(&"0.5,1,3").split(',').map(str::parse);
+fn settings(options: &Options) -> Outcome<Settings> {
+    let blocks = options.text("channels").unwrap_or("16,24/48,64/160").split('/');
+    let lessons = options.text("lessons").unwrap_or("0.5,1,3").split(',').map(str::parse);
     let channels = blocks.map(|block| block.split(',').map(str::parse).collect());
     Ok(Settings {
         channels: channels.collect::<Result<_, _>>()?,
-        starts_from_seed: options.get("start") == Some(&"seed"),
-        steps: option(options, "steps", 12000)?,
-        batch: option(options, "batch", 4)?,
-        painted: option(options, "painted", 0.75)?,
+        starts_from_seed: options.text("start") == Some("seed"),
+        steps: options.number("steps", 12000)?,
+        batch: options.number("batch", 4)?,
+        painted: options.number("painted", 0.75)?,
         lessons: lessons.collect::<Result<_, _>>()?,
-        grams: option(options, "grams", 0.0)?,
-        side: option(options, "side", 96)?,
-        rate: option(options, "rate", 1e-3)?,
-        seed: option(options, "seed", 1)?,
+        grams: options.number("grams", 0.0)?,
+        side: options.number("side", 96)?,
+        rate: options.number("rate", 1e-3)?,
+        seed: options.number("seed", 1)?,
     })
 }
 

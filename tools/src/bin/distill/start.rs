@@ -5,8 +5,7 @@ use style_engine::normalization::Input;
 use style_engine::pooling::Pooling;
 use style_engine::random::Random;
 use tch::{Device, Kind, Tensor};
-
-use crate::Outcome;
+use tools::Outcome;
 
 /// A convolution's layer, weight `(out, in, 3, 3)` and bias `(out)`.
 pub type Convolution = (Layer, Tensor, Tensor);

@@ -7,7 +7,7 @@ use std::path::Path;
 use style_engine::random::Random;
 use tch::{Device, Kind, Tensor};
 
-use crate::Outcome;
+use crate::{Outcome, picture};
 
 /// The shares of noise textures and of brush strokes among the pictures.
 const TEXTURES: f32 = 0.1;
@@ -23,9 +23,7 @@ impl Pictures {
         paths.sort();
         let mut pictures = Vec::new();
         for path in paths {
-            let picture = image::open(&path).map_err(|error| format!("{}: {error}", path.display()))?.to_rgb8();
-            let size = [i64::from(picture.height()), i64::from(picture.width()), 3];
-            pictures.push(Tensor::from_slice(picture.as_raw()).view(size.as_slice()).permute([2, 0, 1]).contiguous());
+            pictures.push(picture::levels(&path)?);
         }
         if pictures.is_empty() { Err(format!("{}: no pictures", folder.display()).into()) } else { Ok(Self(pictures)) }
     }
@@ -44,7 +42,18 @@ impl Pictures {
         recolored(&picture, random)
     }
 
-    fn part(&self, side: i64, random: &mut Random) -> Outcome<Tensor> {
+    /// The middle of the first picture, `(1, 3, side, side)` in 0..1.
+    pub fn first(&self, side: i64) -> Outcome<Tensor> {
+        let first = self.0.first().ok_or("no pictures")?;
+        let (_, height, width) = first.size3()?;
+        let shorter = height.min(width);
+        let middle = first.narrow(1, (height - shorter) / 2, shorter).narrow(2, (width - shorter) / 2, shorter);
+        let middle = middle.to_kind(Kind::Float).unsqueeze(0) / 255;
+        Ok(middle.internal_upsample_bilinear2d_aa([side, side], false, None, None))
+    }
+
+    /// A random part of a photograph, scaled, stretched, mirrored and turned: `(3, side, side)` in 0..1.
+    pub fn part(&self, side: i64, random: &mut Random) -> Outcome<Tensor> {
         let picture = &self.0[below(self.0.len() as i64, random) as usize];
         let (_, height, width) = picture.size3()?;
         // The scale is between an enlargement by 1.5 and the whole picture, uniform in the logarithm.
