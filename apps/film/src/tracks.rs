@@ -58,6 +58,15 @@ impl Default for Track {
     }
 }
 
+/// What GStreamer does not write of an output.
+#[derive(Debug, Default)]
+pub struct Description {
+    /// The tracks, in the order of the file.
+    pub tracks: Vec<Track>,
+    /// The chapters, if the muxer cannot write them.
+    pub chapters: Option<gst::Toc>,
+}
+
 /// The parts of a file that GStreamer ignores.
 #[derive(Debug, Default)]
 pub struct Extras {
