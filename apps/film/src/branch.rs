@@ -62,12 +62,19 @@ impl Branches {
 
     /// Adds the chapters of a film's part, where the container can hold them.
     pub fn add_chapters(&mut self, extras: &Extras, from: ClockTime, to: ClockTime) {
+        let notes = &self.meter.notes;
         let part = extras.chapters.as_ref().and_then(|all| chapters::between(all, from, to));
         match (part, self.muxer.dynamic_cast_ref::<gst::TocSetter>()) {
-            (Some(part), Some(muxer)) if self.container.holds_chapters => muxer.set_toc(Some(&part)),
-            (Some(_), _) => self.meter.notes.left_out("chapters"),
-            (None, _) if extras.has_chapters && extras.chapters.is_none() => self.meter.notes.left_out("chapters"),
-            _ => (),
+            (Some(_), _) if !self.container.holds_chapters => notes.left_out("chapters"),
+            (Some(part), Some(muxer)) => muxer.set_toc(Some(&part)),
+            (Some(part), None) => {
+                if chapters::list(&part.entries()).len() > mp4::MOST_CHAPTERS {
+                    notes.left_out(format!("chapters after number {}", mp4::MOST_CHAPTERS));
+                }
+                self.meter.description().chapters = Some(part);
+            }
+            (None, _) if extras.has_chapters && extras.chapters.is_none() => notes.left_out("chapters"),
+            (None, _) => (),
         }
     }
 
@@ -153,7 +160,7 @@ impl Branches {
 
     /// Starts the streams. All pads must exist before: once a muxer has started, it accepts no further streams.
     fn run(&self, waiting: Vec<(Stream, gst::Pad)>) -> Outcome<()> {
-        draft::mark(&self.muxer, &self.meter.tracks());
+        draft::mark(&self.muxer, &self.meter.description().tracks);
         self.muxer.sync_state_with_parent()?;
         waiting.into_iter().try_for_each(|(stream, pad)| stream.connect(&pad))
     }
@@ -249,7 +256,7 @@ impl Branches {
         }
         let input = self.muxer.request_pad_simple(template).ok_or("the muxer accepts no more streams")?;
         track.drop_title(&input);
-        self.meter.add_track(track);
+        self.meter.description().tracks.push(track);
         chapters::drop_events(&input);
         if template == PICTURES {
             order::increase(&input);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::prelude::*;
+use gst::tags::Title;
 use gst::{ClockTime, PadProbeData, PadProbeReturn, PadProbeType, Toc, TocEntry};
 
 /// The chapters of the part between two places, with times from its beginning; None if it has none.
@@ -39,6 +40,17 @@ fn cut(entry: &TocEntry, from: ClockTime, to: ClockTime) -> Option<TocEntry> {
     }
     parts.into_iter().for_each(|entry| edit.append_sub_entry(entry));
     Some(part)
+}
+
+/// The beginnings, in nanoseconds, and the titles of chapters, also of those within others.
+pub fn list(entries: &[TocEntry]) -> Vec<(u64, String)> {
+    let all = entries.iter().flat_map(|entry| {
+        let times = entry.start_stop_times().filter(|_| !entry.is_alternative());
+        let title = entry.tags().and_then(|tags| Some(tags.get::<Title>()?.get().to_owned())).unwrap_or_default();
+        let chapter = times.map(|(begin, _)| (u64::try_from(begin).unwrap_or_default(), title));
+        chapter.into_iter().chain(list(&entry.sub_entries()))
+    });
+    all.collect()
 }
 
 /// Stores the chapters that pass a demuxer's pad.

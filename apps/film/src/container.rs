@@ -21,7 +21,7 @@ pub struct Container {
     holds_text: bool,
     /// Whether it shows only one subtitle at a time.
     pub shows_one_line: bool,
-    /// Whether GStreamer can write chapters into it.
+    /// Whether chapters can be written into it.
     pub holds_chapters: bool,
     /// The default video encoder.
     encoder: &'static str,
@@ -37,7 +37,7 @@ const CONTAINERS: [Container; 3] = [
         layouts: &[0x3, 0x7, 0x107, 0x37, 0x3f],
         holds_text: true,
         shows_one_line: true,
-        holds_chapters: false,
+        holds_chapters: true,
         encoder: "x264",
     },
     Container {

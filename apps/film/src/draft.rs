@@ -12,7 +12,7 @@ use gst::{PadProbeData, PadProbeReturn, PadProbeType};
 use super::earlier::Earlier;
 use super::ebml;
 use super::lock::Lock;
-use super::tracks::Track;
+use super::tracks::{Description, Track};
 use super::{Outcome, matroska, mp4};
 
 /// The mark of this program's files: in Matroska and WebM the writing application, in MP4 the minor version.
@@ -90,18 +90,20 @@ impl Draft {
         Ok(gst::Element::make_from_uri(gst::URIType::Sink, &uri, None)?)
     }
 
-    /// Puts the finished draft, with the names and marks of its tracks, in the output's place.
-    pub fn finish(self, tracks: &[Track]) -> Outcome<()> {
-        self.correct(tracks)?;
+    /// Puts the finished draft, with its description, in the output's place.
+    pub fn finish(self, description: &Description) -> Outcome<()> {
+        self.correct(description)?;
         File::open(&self.path)?.sync_all()?;
         fs::rename(&self.path, &self.output)?;
         remove(&self.earlier)
     }
 
-    /// Writes the names and marks of the tracks into the closed draft.
-    pub fn correct(&self, tracks: &[Track]) -> io::Result<()> {
-        let correct = if ebml::is_ebml(&self.path) { matroska::correct } else { mp4::correct };
-        correct(&self.path, tracks)
+    /// Writes the description into the closed draft.
+    pub fn correct(&self, description: &Description) -> io::Result<()> {
+        match ebml::is_ebml(&self.path) {
+            true => matroska::correct(&self.path, &description.tracks),
+            false => mp4::correct(&self.path, description),
+        }
     }
 
     /// After an unfinished run: keeps `film`, a draft or the output, and removes the other drafts. The film becomes the

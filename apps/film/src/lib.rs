@@ -165,7 +165,7 @@ impl Film {
                 Err(no_video().into())
             }
             Ok(made) if !made.stopped => {
-                draft.finish(&meter.tracks())?;
+                draft.finish(&meter.description())?;
                 Ok(made)
             }
             made => {
@@ -175,7 +175,7 @@ impl Film {
                     return made;
                 };
                 if made.is_ok() && longest.path == draft.path {
-                    draft.correct(&meter.tracks())?;
+                    draft.correct(&meter.description())?;
                 }
                 let output = draft.output.clone();
                 let path = draft.keep(&longest.path)?;

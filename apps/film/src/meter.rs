@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gst::ClockTime;
 
 use super::notes::Notes;
-use super::tracks::Track;
+use super::tracks::Description;
 
-/// Counts frames, measures how far the output's streams go, and collects its tracks and the notes on it.
+/// Counts frames, measures how far the output's streams go, and collects its description and the notes on it.
 pub struct Meter {
     /// The running times, in nanoseconds, at which video ends, and sound and subtitles.
     pub pictures_end: Arc<AtomicU64>,
     pub others_end: Arc<AtomicU64>,
     pub notes: Arc<Notes>,
     frames: AtomicU64,
-    tracks: Mutex<Vec<Track>>,
+    description: Mutex<Description>,
 }
 
 impl Meter {
@@ -23,17 +23,18 @@ impl Meter {
     pub fn new(existing: ClockTime) -> Self {
         let ends = [existing, ClockTime::ZERO];
         let [pictures_end, others_end] = ends.map(|end| Arc::new(AtomicU64::new(end.nseconds())));
-        Self { pictures_end, others_end, notes: Arc::default(), frames: AtomicU64::new(0), tracks: Mutex::default() }
+        Self {
+            pictures_end,
+            others_end,
+            notes: Arc::default(),
+            frames: AtomicU64::new(0),
+            description: Mutex::default(),
+        }
     }
 
     /// Counts a frame.
     pub fn add_frame(&self) {
         self.frames.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Adds the next track of the output.
-    pub fn add_track(&self, track: Track) {
-        self.lock_tracks().push(track);
     }
 
     /// Frames converted in this run.
@@ -51,12 +52,8 @@ impl Meter {
         self.length().max(ClockTime::from_nseconds(self.others_end.load(Ordering::Relaxed)))
     }
 
-    /// The output's tracks, in order.
-    pub fn tracks(&self) -> Vec<Track> {
-        self.lock_tracks().clone()
-    }
-
-    fn lock_tracks(&self) -> MutexGuard<'_, Vec<Track>> {
-        self.tracks.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The description of the output.
+    pub fn description(&self) -> MutexGuard<'_, Description> {
+        self.description.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,8 +10,8 @@ use gst::tags::Title;
 use gst::{TagList, TagMergeMode, Toc, TocEntry, TocEntryType, TocScope};
 
 use super::atoms::{self, Movie, atoms, find};
-use super::number;
-use super::tracks::{Extras, MARKS, Track};
+use super::tracks::{Description, Extras, MARKS, Track};
+use super::{chapters, number};
 
 /// The scheme of the roles in [`MARKS`].
 const ROLES: &[u8] = b"urn:mpeg:dash:role:2011\0";
@@ -23,6 +23,10 @@ const ENABLED: u8 = 1;
 /// The largest size of what follows the movie: tags, as XMP.
 const LARGEST: u64 = 1 << 20;
 
+/// The maximum number of chapters, and of bytes in a title.
+pub const MOST_CHAPTERS: usize = 255;
+const LONGEST_TITLE: usize = 255;
+
 /// Nanoseconds in the unit of chapters.
 const NANOSECONDS: u64 = 100;
 
@@ -31,7 +35,7 @@ pub fn extras(path: &Path) -> io::Result<Extras> {
     let Some(movie) = Movie::read(path)? else { return Ok(Extras::default()) };
     let tracks = movie.at(&[b"trak"]).into_iter().filter_map(|track| described(&movie.bytes, track));
     let lists = movie.at(&[b"udta", b"chpl"]);
-    let chapters = lists.into_iter().find_map(|list| chapters(&movie.bytes[list]));
+    let chapters = lists.into_iter().find_map(|list| table(&movie.bytes[list]));
     let has_chapters = chapters.is_some() || !movie.at(&[b"trak", b"tref", b"chap"]).is_empty();
     Ok(Extras { tracks: tracks.collect(), chapters, has_chapters, ..Extras::default() })
 }
@@ -57,7 +61,7 @@ fn kind(role: &str) -> Vec<u8> {
 }
 
 /// The chapters in a box of type `chpl`.
-fn chapters(list: &[u8]) -> Option<Toc> {
+fn table(list: &[u8]) -> Option<Toc> {
     let list = beginnings(list)?;
     let mut toc = Toc::new(TocScope::Global);
     let edit = toc.make_mut();
@@ -96,8 +100,8 @@ pub fn holds(mark: u32) -> bool {
     MARKS.iter().any(|(id, role)| *id == mark && role.is_some())
 }
 
-/// Writes names and marks, in the order of the file, into a file that GStreamer wrote: its media come before the movie.
-pub fn correct(path: &Path, tracks: &[Track]) -> io::Result<()> {
+/// Writes names, marks and chapters into a file that GStreamer wrote: its media come before the movie.
+pub fn correct(path: &Path, description: &Description) -> io::Result<()> {
     let Some(movie) = Movie::read(path)? else { return Ok(()) };
     let file = File::options().read(true).write(true).open(path)?;
     let mut rest = Vec::new();
@@ -106,26 +110,55 @@ pub fn correct(path: &Path, tracks: &[Track]) -> io::Result<()> {
     if rest.len() as u64 == LARGEST || atoms(&rest, 0..rest.len()).iter().any(|atom| atom.kind == *b"mdat") {
         return Ok(());
     }
-    let mut described = tracks.iter().zip(enabled(&movie, tracks));
-    let contents = atoms(&movie.bytes, 0..movie.bytes.len()).into_iter().flat_map(|atom| {
-        let described = if atom.kind == *b"trak" { described.next() } else { None };
-        match described {
-            Some((described, is_enabled)) => {
-                atoms::written(b"trak", &track(&movie.bytes, atom.contents, described, is_enabled))
-            }
-            None => movie.bytes[atom.whole].to_vec(),
-        }
-    });
-    let contents: Vec<_> = contents.collect();
     // The box's header is before its contents.
     let write =
         |contents: &[u8]| file.write_all_at(&[&atoms::written(b"moov", contents)[..], &rest].concat(), movie.begin - 8);
-    let written = write(&contents);
+    let written = write(&described_movie(&movie, description));
     if written.is_err() {
         // The disk may be full: the film without names is better than none.
         write(&movie.bytes)?;
     }
     written
+}
+
+/// The contents of the movie's box, described anew.
+fn described_movie(movie: &Movie, description: &Description) -> Vec<u8> {
+    let mut tracks = description.tracks.iter().zip(enabled(movie, &description.tracks));
+    let mut contents = Vec::new();
+    let mut user = Vec::new();
+    for atom in atoms(&movie.bytes, 0..movie.bytes.len()) {
+        match &atom.kind {
+            b"udta" => user.extend(&movie.bytes[atom.contents]),
+            b"trak" => match tracks.next() {
+                Some((track, is_enabled)) => {
+                    let track = described_track(&movie.bytes, atom.contents, track, is_enabled);
+                    contents.extend(atoms::written(b"trak", &track));
+                }
+                None => contents.extend(&movie.bytes[atom.whole]),
+            },
+            _ => contents.extend(&movie.bytes[atom.whole]),
+        }
+    }
+    if let Some(chapters) = &description.chapters {
+        user.extend(atoms::written(b"chpl", &list(&chapters::list(&chapters.entries()))));
+    }
+    if !user.is_empty() {
+        contents.extend(atoms::written(b"udta", &user));
+    }
+    contents
+}
+
+/// The contents of a box of type `chpl`.
+fn list(chapters: &[(u64, String)]) -> Vec<u8> {
+    let chapters = &chapters[..chapters.len().min(MOST_CHAPTERS)];
+    let mut bytes = vec![1, 0, 0, 0, 0, 0, 0, 0, chapters.len() as u8];
+    for (begin, title) in chapters {
+        let title = &title[..title.floor_char_boundary(LONGEST_TITLE)];
+        bytes.extend((begin / NANOSECONDS).to_be_bytes());
+        bytes.push(title.len() as u8);
+        bytes.extend(title.as_bytes());
+    }
+    bytes
 }
 
 /// Whether each track is shown by default: video always, and at least one track of sound.
@@ -146,7 +179,7 @@ fn enabled(movie: &Movie, tracks: &[Track]) -> Vec<bool> {
 }
 
 /// The contents of a track's box, described anew.
-fn track(bytes: &[u8], place: Range<usize>, described: &Track, is_enabled: bool) -> Vec<u8> {
+fn described_track(bytes: &[u8], place: Range<usize>, track: &Track, is_enabled: bool) -> Vec<u8> {
     let mut contents = Vec::new();
     let mut user = Vec::new();
     for atom in atoms(bytes, place) {
@@ -162,10 +195,10 @@ fn track(bytes: &[u8], place: Range<usize>, described: &Track, is_enabled: bool)
             _ => contents.extend(&bytes[atom.whole]),
         }
     }
-    if !described.name.is_empty() {
-        user.extend(atoms::written(b"name", described.name.as_bytes()));
+    if !track.name.is_empty() {
+        user.extend(atoms::written(b"name", track.name.as_bytes()));
     }
-    for role in MARKS.iter().filter(|(id, _)| described.marks.contains(id)).filter_map(|(_, role)| *role) {
+    for role in MARKS.iter().filter(|(id, _)| track.marks.contains(id)).filter_map(|(_, role)| *role) {
         user.extend(atoms::written(b"kind", &kind(role)));
     }
     if !user.is_empty() {
@@ -179,11 +212,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn torn_chapters_are_none() {
+    fn chapters_are_read_as_written_but_not_torn() {
         let list = [&[1, 0, 0, 0, 0, 0, 0, 0, 2][..], &[0; 8], b"\x03One", &[0, 0, 0, 0, 1, 0x31, 0x2d, 0], b"\x03Two"];
         let list = list.concat();
         let expected = [(0, "One".to_owned()), (2_000_000_000, "Two".to_owned())];
         assert_eq!(beginnings(&list).expect("chapters"), expected);
+        assert_eq!(super::list(&[(0, "One".to_owned()), (2_000_000_000, "Two".to_owned())]), list);
         for length in 0..list.len() {
             assert_eq!(beginnings(&list[..length]), None, "{length}");
         }

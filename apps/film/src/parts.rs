@@ -64,7 +64,7 @@ pub fn join(
         Ok((branches, length))
     });
     match made {
-        Ok(_) => draft.finish(&meter.tracks())?,
+        Ok(_) => draft.finish(&meter.description())?,
         Err(_) => draft.remove()?,
     }
     made

@@ -58,6 +58,15 @@ impl Default for Track {
     }
 }
 
+/// What GStreamer does not write of an output.
+#[derive(Debug, Default)]
+pub struct Description {
+    /// The tracks, in the order of the file.
+    pub tracks: Vec<Track>,
+    /// The chapters, if the muxer cannot write them.
+    pub chapters: Option<gst::Toc>,
+}
+
 /// The parts of a file that GStreamer ignores.
 #[derive(Debug, Default)]
 pub struct Extras {
@@ -82,5 +91,46 @@ impl Extras {
         let last = stream_id.rsplit('/').next().unwrap_or_default();
         let number = last.split(':').next().and_then(|number| number.parse().ok());
         number.and_then(|number: u64| self.tracks.get(&number)).cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::atoms;
+
+    /// Matroska and MP4 with a track of the number 2 and this name, a forced one.
+    fn files(name: &str) -> [Vec<u8>; 2] {
+        let element = ebml::written;
+        let track = [element(0xd7, &[2]), element(0x536e, name.as_bytes()), element(0x55aa, &[1])].concat();
+        let segment = element(0x1853_8067, &element(0x1654_ae6b, &element(0xae, &track)));
+        let header = [vec![0; 15], vec![2], vec![0; 68]].concat();
+        let kind = b"\0\0\0\0urn:mpeg:dash:role:2011\0forced-subtitle\0";
+        let user = [atoms::written(b"name", name.as_bytes()), atoms::written(b"kind", kind)].concat();
+        let track = [atoms::written(b"tkhd", &header), atoms::written(b"udta", &user)].concat();
+        let movie = atoms::written(b"moov", &atoms::written(b"trak", &track));
+        [[ebml::written(0x1a45_dfa3, &[]), segment].concat(), movie]
+    }
+
+    #[test]
+    fn tracks_are_read_and_damaged_files_are_no_danger() {
+        let path = std::env::temp_dir().join(format!("film-tracks-{}", std::process::id()));
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("written");
+            Extras::read(&path)
+        };
+        for file in files("One") {
+            let track = read(&file).track("film/002:5");
+            assert_eq!((track.name.as_str(), track.marks), ("One", vec![0x55aa]));
+            for place in 0..file.len() {
+                read(&file[..place]);
+                for value in [0, 1, 0x7f, 0xff] {
+                    let mut damaged = file.clone();
+                    damaged[place] = value;
+                    read(&damaged);
+                }
+            }
+        }
+        std::fs::remove_file(path).expect("removed");
     }
 }
