@@ -1,4 +1,5 @@
-//! Whether a JPEG file is whole. Decoders fill what a file lacks with gray, and do not tell.
+//! Whether a JPEG file is whole. Decoders fill what a file lacks with gray, and do not tell. Pillow, too, refuses a file
+//! without its end, even if only the end's marker is missing.
 
 /// Whether the data reaches the marker of its end: a file that was cut off anywhere does not. Thumbnails, which have ends
 /// of their own, lie within segments, which are skipped.
