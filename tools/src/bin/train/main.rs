@@ -39,7 +39,7 @@ use style_engine::{device, weights};
 use tch::{Device, Kind, Tensor};
 use tools::options::Options;
 use tools::pictures::Pictures;
-use tools::{Outcome, picture};
+use tools::{Outcome, picture, replace};
 
 /// The steps in which the learning rate rises to its value.
 const WARM_UP: f64 = 100.0;
@@ -95,6 +95,7 @@ fn train(
         Some(state) => state,
         None => State::new(layout.start(&mut Random(settings.seed))?.to_device(device))?,
     };
+    let provenance = format!("train {command}");
     let sample = pictures.first(settings.side)?.to_device(device);
     let mut averages = [0.0; 4];
     let first = state.steps();
@@ -121,11 +122,8 @@ fn train(
             let _no_gradients = tch::no_grad_guard();
             let network = layout.network(&state.parameters())?;
             state.save(&beside("training"))?;
-            weights::save_tensors(
-                &layout.tensors(&state.parameters(), Kind::Half)?,
-                model,
-                Some(&format!("train {command}")),
-            )?;
+            let tensors = layout.tensors(&state.parameters(), Kind::Half)?;
+            replace(model, |draft| Ok(weights::save_tensors(&tensors, draft, Some(&provenance))?))?;
             picture::write(&Tensor::cat(&[&sample, &lesson.paint(&network, &sample)?], 3), &beside("png"))?;
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use style_engine::optimizers::{Adam, Evaluation, Optimizer};
 use style_engine::weights;
 use tch::{Device, Kind, Tensor};
-use tools::Outcome;
+use tools::{Outcome, replace};
 
 use crate::network::Layout;
 
@@ -47,7 +47,7 @@ impl State {
         for (name, moment) in ["mean", "square"].into_iter().zip(self.adam.state()) {
             tensors.push((name.to_owned(), moment.shallow_clone()));
         }
-        Ok(weights::save_tensors(&tensors, path, None)?)
+        replace(path, |draft| Ok(weights::save_tensors(&tensors, draft, None)?))
     }
 
     /// The number of steps taken.
