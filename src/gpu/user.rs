@@ -43,7 +43,7 @@ fn check_uncached(text: &str) -> Result<(), String> {
     let (source, module) = joined(text)?;
     let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
         .validate(&module)
-        .map_err(|error| source.validation_error(&error))?;
+        .map_err(|error| source.validation_error(&error, &module))?;
     user_constants::check(&source, &module, &info)
 }
 
@@ -212,6 +212,9 @@ mod tests {
             (&format!("{shade}\noverride gain: f32;"), "shader:2:1: nothing sets an `override`"),
             (&format!("{shade}\nconst half = 1 / 0;"), "shader:2:"),
             (&format!("{shade}\nconst large = 1e39f;"), "shader:2:15: "),
+            (&format!("{shade}\nvar<private> wide_one: f64;"), "shader:2:1: Type"),
+            (&shading("\nvar wide_one: f64;\nreturn 0.0;"), "shader:2:1: Type"),
+            (&format!("{shade}\nfn twice(a: f64) {{}}"), "shader:2:1: Type"),
             (
                 &shading("let nothing = 0.0; return nothing / nothing;"),
                 "shader:1:77: a constant is invalid: Float literal is NaN",

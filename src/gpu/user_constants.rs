@@ -14,7 +14,7 @@ pub(super) fn check(source: &Source, module: &Module, info: &ModuleInfo) -> Resu
         let constants = [("wide".to_owned(), wide)].into_iter().collect();
         process_overrides(module, info, Some((ShaderStage::Compute, "main")), &constants).map_err(
             |error| match error {
-                PipelineConstantError::ValidationError(error) => source.validation_error(&error),
+                PipelineConstantError::ValidationError(error) => source.validation_error(&error, module),
                 error => {
                     let message = format!("a constant is invalid: {error}");
                     let mut functions = module.functions.iter();

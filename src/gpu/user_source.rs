@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use wgpu::naga::front::wgsl::{Frontend, Options, ParseError};
-use wgpu::naga::valid::Capabilities;
-use wgpu::naga::{Module, Span, WithSpan};
+use wgpu::naga::valid::{Capabilities, ValidationError};
+use wgpu::naga::{Handle, Module, Span, Type, WithSpan};
 
 use super::wgsl_tokens::{declarations, directives_end};
 
@@ -53,7 +53,7 @@ impl Source {
     }
 
     /// The message for an error of naga's validator.
-    pub(super) fn validation_error<E: Error>(&self, error: &WithSpan<E>) -> String {
+    pub(super) fn validation_error(&self, error: &WithSpan<ValidationError>, module: &Module) -> String {
         let mut message = error.as_inner().to_string();
         let mut cause = error.as_inner().source();
         while let Some(error) = cause {
@@ -62,7 +62,11 @@ impl Source {
         }
         // The last span is the innermost one: a function's expression, after the function.
         let spans: Vec<_> = error.spans().map(|&(span, _)| span).collect();
-        self.message(spans.into_iter().rev(), &message).unwrap_or(message)
+        let used = match error.as_inner() {
+            ValidationError::Type { handle, .. } => uses(*handle, module),
+            _ => Vec::new(),
+        };
+        self.message(spans.into_iter().rev().chain(used), &message).unwrap_or(message)
     }
 
     /// The message with the line of the first span that lies in the user's text; `None` if there is none.
@@ -89,6 +93,25 @@ impl Source {
         }
         begin.checked_sub(self.own).filter(|&place| place >= self.directives)
     }
+}
+
+/// The places of the variables and functions with this type, which itself has none.
+fn uses(ty: Handle<Type>, module: &Module) -> Vec<Span> {
+    let variables = &module.global_variables;
+    let mut places: Vec<_> = variables
+        .iter()
+        .filter(|(_, variable)| variable.ty == ty)
+        .map(|(handle, _)| variables.get_span(handle))
+        .collect();
+    for (handle, function) in module.functions.iter() {
+        let locals = &function.local_variables;
+        places.extend(locals.iter().filter(|(_, local)| local.ty == ty).map(|(handle, _)| locals.get_span(handle)));
+        let result = function.result.iter().map(|result| result.ty);
+        if function.arguments.iter().map(|argument| argument.ty).chain(result).any(|used| used == ty) {
+            places.push(module.functions.get_span(handle));
+        }
+    }
+    places
 }
 
 #[cfg(test)]
