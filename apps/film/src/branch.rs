@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gst::prelude::*;
 use gst::{ClockTime, PadProbeReturn, PadProbeType};
 
+use super::colors::Hdr10;
 use super::container::{self, Container, Encoder, PICTURES, SOUND, SUBTITLES};
 use super::draft::{self, Draft};
 use super::earlier::Earlier;
@@ -84,7 +85,7 @@ impl Branches {
         let picture = main_picture(&streams, Stream::is_picture).ok_or_else(|| no_pictures(film))?;
         let picture = streams.remove(picture);
         let (head, tail) = self.picture(&picture, film, encoder)?;
-        self.join(PICTURES, &tail, track(&picture, &source.extras))?;
+        self.join_pictures(&tail, &picture, &source.extras)?;
         let mut waiting = self.others(streams, &source.extras)?;
         waiting.push((picture, head));
         self.run(waiting)
@@ -106,7 +107,7 @@ impl Branches {
         let mut others = source.streams;
         let picture = main_picture(&others, Stream::is_picture).ok_or_else(|| no_pictures(film))?;
         let picture = others.remove(picture);
-        self.join(PICTURES, &pad(&concat, "src")?, track(&picture, &source.extras))?;
+        self.join_pictures(&pad(&concat, "src")?, &picture, &source.extras)?;
         picture.discard(&self.pipeline)?;
         let mut waiting = self.others(others, &source.extras)?;
         let made = made.only(&earlier.path, |stream| container::name(&stream.caps).starts_with("video/"))?;
@@ -134,7 +135,7 @@ impl Branches {
         let mut others = source.streams;
         let picture = main_picture(&others, Stream::is_picture).ok_or("a film without video")?;
         let picture = others.remove(picture);
-        self.join(PICTURES, pictures, track(&picture, &source.extras))?;
+        self.join_pictures(pictures, &picture, &source.extras)?;
         picture.discard(&self.pipeline)?;
         let waiting = self.others(others, &source.extras)?;
         self.meter_pictures(pictures);
@@ -249,6 +250,12 @@ impl Branches {
         self.ends.insert(0, pad.clone());
     }
 
+    /// Links `end`, the end of the video that comes from `picture`, to the muxer.
+    fn join_pictures(&self, end: &gst::Pad, picture: &Stream, extras: &Extras) -> Outcome<()> {
+        self.meter.description().hdr10 = Hdr10::of(&picture.caps);
+        self.join(PICTURES, end, track(picture, extras))
+    }
+
     /// Links `end`, the end of a track, to the muxer.
     fn join(&self, template: &str, end: &gst::Pad, track: Track) -> Outcome<()> {
         if self.container.extension == "mp4" && !track.marks.iter().all(|mark| mp4::holds(*mark)) {
@@ -261,9 +268,7 @@ impl Branches {
         if template == PICTURES {
             order::increase(&input);
         }
-        if template == PICTURES && self.container.extension == "mp4" {
-            colors::note_luminance(&input, &self.meter.notes);
-        } else if template == PICTURES {
+        if template == PICTURES {
             colors::correct_luminance(&input);
         }
         // MP4 only. The default timescale comes from the frame rate in the caps, which may differ from the actual one.

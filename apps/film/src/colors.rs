@@ -12,6 +12,30 @@ use super::notes::Notes;
 /// The field of caps with the luminance and colors of the display on which a film was mastered.
 const MASTERING_DISPLAY: &str = "mastering-display-info";
 
+/// The field of caps with the largest luminance of a pixel and of a whole picture.
+const LIGHT_LEVEL: &str = "content-light-level";
+
+/// The numbers of HDR10 metadata; none if there are no metadata.
+#[derive(Debug, Default)]
+pub struct Hdr10 {
+    /// The mastering display: x and y of red, green, blue and white, in 1/50000, and its largest and smallest luminance,
+    /// in 1/10000 cd/m2.
+    pub display: Vec<u32>,
+    /// The light level, in cd/m2.
+    pub level: Vec<u32>,
+}
+
+impl Hdr10 {
+    /// The metadata in caps.
+    pub fn of(caps: &gst::Caps) -> Self {
+        let text = |name: &str| caps.structure(0)?.get::<String>(name).ok();
+        let [display, level] = [MASTERING_DISPLAY, LIGHT_LEVEL].map(|name| {
+            text(name).iter().flat_map(|text| text.split(':')).filter_map(|number| number.parse().ok()).collect()
+        });
+        Self { display, level }
+    }
+}
+
 /// Makes a parser take the colors from the stream in place of the container, which may not give the range, if the
 /// stream describes them.
 pub fn prefer_stream(parser: &gst::Element) {
@@ -98,18 +122,6 @@ pub fn correct_luminance(pad: &gst::Pad) {
             *min *= 5;
             let numbers: Vec<_> = numbers.iter().map(u64::to_string).collect();
             structure.set(MASTERING_DISPLAY, numbers.join(":"));
-        }
-    });
-}
-
-/// Notes that an MP4 file, into which GStreamer 1.22 does not write it, lacks the mastering display of video that does
-/// not describe it itself.
-pub fn note_luminance(pad: &gst::Pad, notes: &Arc<Notes>) {
-    let notes = notes.clone();
-    change_caps(pad, move |caps| {
-        let is_described = |structure: &gst::StructureRef| structure.name() == "video/x-h265";
-        if caps.structure(0).is_some_and(|video| video.has_field(MASTERING_DISPLAY) && !is_described(video)) {
-            notes.left_out("HDR10 metadata");
         }
     });
 }

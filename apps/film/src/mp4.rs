@@ -1,4 +1,5 @@
-//! Workarounds for MP4: GStreamer 1.22 reads and writes neither the names and marks of tracks nor chapters.
+//! Workarounds for MP4: GStreamer 1.22 reads and writes neither the names and marks of tracks nor chapters, and does
+//! not write HDR10 metadata.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -10,6 +11,7 @@ use gst::tags::Title;
 use gst::{TagList, TagMergeMode, Toc, TocEntry, TocEntryType, TocScope};
 
 use super::atoms::{self, Movie, atoms, find};
+use super::colors::Hdr10;
 use super::tracks::{Description, Extras, MARKS, Track};
 use super::{chapters, number};
 
@@ -29,6 +31,12 @@ const LONGEST_TITLE: usize = 255;
 
 /// Nanoseconds in the unit of chapters.
 const NANOSECONDS: u64 = 100;
+
+/// A box on the way to another: its type, or None for any type, and the number of bytes before it in the box around it.
+type Step = (Option<&'static [u8; 4]>, usize);
+
+/// The way from a track to the description of its pictures.
+const PICTURES: [Step; 5] = [(Some(b"mdia"), 0), (Some(b"minf"), 0), (Some(b"stbl"), 0), (Some(b"stsd"), 0), (None, 8)];
 
 /// Reads what GStreamer does not; everything is empty if the file is not MP4.
 pub fn extras(path: &Path) -> io::Result<Extras> {
@@ -100,7 +108,7 @@ pub fn holds(mark: u32) -> bool {
     MARKS.iter().any(|(id, role)| *id == mark && role.is_some())
 }
 
-/// Writes names, marks and chapters into a file that GStreamer wrote: its media come before the movie.
+/// Writes names, marks, chapters and HDR10 metadata into a file that GStreamer wrote: its media come before the movie.
 pub fn correct(path: &Path, description: &Description) -> io::Result<()> {
     let Some(movie) = Movie::read(path)? else { return Ok(()) };
     let file = File::options().read(true).write(true).open(path)?;
@@ -131,7 +139,10 @@ fn described_movie(movie: &Movie, description: &Description) -> Vec<u8> {
             b"udta" => user.extend(&movie.bytes[atom.contents]),
             b"trak" => match tracks.next() {
                 Some((track, is_enabled)) => {
-                    let track = described_track(&movie.bytes, atom.contents, track, is_enabled);
+                    let mut track = described_track(&movie.bytes, atom.contents, track, is_enabled);
+                    if !find(&track, 0..track.len(), &[b"mdia", b"minf", b"vmhd"]).is_empty() {
+                        track = extended(&track, 0..track.len(), &PICTURES, &hdr10(&description.hdr10));
+                    }
                     contents.extend(atoms::written(b"trak", &track));
                 }
                 None => contents.extend(&movie.bytes[atom.whole]),
@@ -203,6 +214,36 @@ fn described_track(bytes: &[u8], place: Range<usize>, track: &Track, is_enabled:
     }
     if !user.is_empty() {
         contents.extend(atoms::written(b"udta", &user));
+    }
+    contents
+}
+
+/// The boxes with HDR10 metadata.
+fn hdr10(metadata: &Hdr10) -> Vec<u8> {
+    let short = |number: u32| u16::try_from(number).unwrap_or(u16::MAX).to_be_bytes();
+    let mut boxes = Vec::new();
+    if let [rx, ry, gx, gy, bx, by, wx, wy, max, min] = metadata.display[..] {
+        let mut contents = [gx, gy, bx, by, rx, ry, wx, wy].map(short).concat();
+        contents.extend([max, min].map(u32::to_be_bytes).concat());
+        boxes.extend(atoms::written(b"mdcv", &contents));
+    }
+    if let [pixel, picture] = metadata.level[..] {
+        boxes.extend(atoms::written(b"clli", &[pixel, picture].map(short).concat()));
+    }
+    boxes
+}
+
+/// The contents of a box, at `place`, with `more` at the end of the box to which `way` leads.
+fn extended(bytes: &[u8], place: Range<usize>, way: &[Step], more: &[u8]) -> Vec<u8> {
+    let Some(((kind, before), rest)) = way.split_first() else { return [&bytes[place], more].concat() };
+    let first = (place.start + before).min(place.end);
+    let mut contents = bytes[place.start..first].to_vec();
+    for atom in atoms(bytes, first..place.end) {
+        if kind.is_none_or(|kind| *kind == atom.kind) {
+            contents.extend(atoms::written(&atom.kind, &extended(bytes, atom.contents, rest, more)));
+        } else {
+            contents.extend(&bytes[atom.whole]);
+        }
     }
     contents
 }

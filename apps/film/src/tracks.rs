@@ -7,6 +7,7 @@ use gst::prelude::*;
 use gst::tags::Title;
 use gst::{PadProbeData, PadProbeReturn, PadProbeType};
 
+use super::colors::Hdr10;
 use super::{ebml, matroska, mp4};
 
 /// Marks of tracks: the id in Matroska, and the role in MP4, if it has one.
@@ -65,6 +66,7 @@ pub struct Description {
     pub tracks: Vec<Track>,
     /// The chapters, if the muxer cannot write them.
     pub chapters: Option<gst::Toc>,
+    pub hdr10: Hdr10,
 }
 
 /// The parts of a file that GStreamer ignores.
