@@ -55,9 +55,9 @@ pub struct Normalized {
 
 /// Reads the layers of a network, in the order in which a picture passes them.
 pub struct Layers<'a> {
-    pub tensors: &'a mut Tensors,
-    pub norm: Norm,
-    pub device: Device,
+    tensors: &'a mut Tensors,
+    norm: Norm,
+    device: Device,
     /// The channels of the next layer's input.
     pub channels: i64,
 }
