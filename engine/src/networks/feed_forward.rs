@@ -1,17 +1,11 @@
-//! Networks that paint a picture in one pass, and how a file is recognized as one.
-
-use std::path::Path;
+//! What a network that paints a picture in one pass must do, and how its files are recognized.
 
 use tch::{Device, Tensor};
 
-use super::fast_neural_style::FastNeuralStyle;
 use super::layers::Read;
-use super::resnet_generator::ResnetGenerator;
-use super::torch_script::TorchScript;
-use super::unet_generator::UnetGenerator;
+use crate::Result;
 use crate::normalization::Input;
-use crate::weights::{Reason, Tensors};
-use crate::{Error, Result, weights};
+use crate::weights::Tensors;
 
 /// A network that paints a picture in one pass.
 pub trait FeedForward {
@@ -33,25 +27,4 @@ pub(crate) struct Kind {
     pub recognizes: fn(&Tensors) -> bool,
     /// Reads a network.
     pub read: fn(&mut Tensors, Device) -> Read<Box<dyn FeedForward>>,
-}
-
-/// All kinds whose files contain tensors only.
-const KINDS: [Kind; 3] = [FastNeuralStyle::KIND, ResnetGenerator::KIND, UnetGenerator::KIND];
-
-/// Opens a network's file. If it is a TorchScript module, its program will run.
-pub(crate) fn open(path: &Path, device: Device) -> Result<Box<dyn FeedForward>> {
-    if weights::is_torch_script(path) {
-        return Ok(Box::new(TorchScript::open(path, device)?));
-    }
-    let mut tensors = weights::open(path)?;
-    let network = match KINDS.iter().find(|kind| (kind.recognizes)(&tensors)) {
-        Some(kind) => (kind.read)(&mut tensors, device),
-        None => Err(unknown(&tensors)),
-    };
-    network.map_err(|reason| Error::Model { path: path.to_owned(), reason })
-}
-
-fn unknown(tensors: &Tensors) -> Reason {
-    let kinds = KINDS.map(|kind| kind.name).join(", ");
-    format!("not a network of a known kind ({kinds}, TorchScript modules): {}", tensors.names())
 }

@@ -4,6 +4,7 @@ pub mod builtin;
 pub mod fast_neural_style;
 pub mod feed_forward;
 mod layers;
+pub(crate) mod models;
 mod resnet_generator;
 mod torch_script;
 mod unet_generator;

@@ -8,7 +8,8 @@ use tch::{Device, Kind, Tensor};
 
 use super::Painter;
 use crate::color::ColorStatistics;
-use crate::networks::feed_forward::{self, FeedForward};
+use crate::networks::feed_forward::FeedForward;
+use crate::networks::models;
 use crate::normalization::{Input, Normalizer};
 use crate::progress::ProgressReporter;
 use crate::size::size_of;
@@ -40,7 +41,7 @@ struct Previous {
 impl FeedForwardPainter {
     /// Opens a network's file.
     pub fn open(path: &Path, device: Device) -> Result<Self> {
-        let network = feed_forward::open(path, device)?;
+        let network = models::open(path, device)?;
         Ok(Self {
             normalizer: network.input().on(device)?,
             network,
