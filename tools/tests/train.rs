@@ -11,6 +11,13 @@ use common::{picture, provenance, scratch};
 use style_engine::session::Session;
 use tch::Kind;
 
+/// A folder without what an earlier run left: a training would go on from there.
+fn empty(name: &str) -> PathBuf {
+    let folder = scratch(name);
+    std::fs::remove_dir_all(&folder).unwrap();
+    scratch(name)
+}
+
 /// Writes a picture for the training, named by its seed.
 fn write(folder: &Path, seed: i64) -> PathBuf {
     let bytes = (picture(seed, 70, 80) * 255.0).to_kind(Kind::Uint8).squeeze_dim(0).permute([1, 2, 0]).flatten(0, -1);
@@ -32,7 +39,7 @@ fn training(folder: &Path, options: &str) -> (Command, PathBuf) {
 
 #[test]
 fn a_stopped_training_goes_on_to_the_same_network() {
-    let folder = scratch("train");
+    let folder = empty("train");
     let (mut whole, model) = training(&folder, "about=a");
     let output = whole.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -43,7 +50,7 @@ fn a_stopped_training_goes_on_to_the_same_network() {
     let bytes = std::fs::read(&model).unwrap();
     assert!(provenance(&bytes).contains("about=a"), "{}", provenance(&bytes));
 
-    let folder = scratch("train-stopped");
+    let folder = empty("train-stopped");
     let (mut stopped, again) = training(&folder, "about=a");
     let mut child = stopped.stdout(Stdio::null()).spawn().unwrap();
     while !again.exists() {
@@ -56,14 +63,14 @@ fn a_stopped_training_goes_on_to_the_same_network() {
     let numbers = |bytes: &[u8]| bytes[bytes.len() - 1000..].to_vec();
     assert_eq!(numbers(&std::fs::read(&again).unwrap()), numbers(&bytes));
 
-    let other = scratch("train-seed");
+    let other = empty("train-seed");
     assert!(training(&other, "seed=2").0.output().unwrap().status.success());
     assert_ne!(numbers(&std::fs::read(other.join("model.safetensors")).unwrap()), numbers(&bytes));
 }
 
 #[test]
 fn the_element_plays_what_was_trained() {
-    let folder = scratch("train-played");
+    let folder = empty("train-played");
     let (mut command, model) = training(&folder, "steps=20");
     assert!(command.output().unwrap().status.success());
     let mut session = Session::of_model(&model, "cpu").unwrap();
