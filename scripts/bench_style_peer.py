@@ -21,13 +21,14 @@ from torch.nn import functional
 PLACES = {0: (1, 1), 2: (1, 2), 5: (2, 1), 7: (2, 2), 10: (3, 1), 12: (3, 2), 14: (3, 3), 16: (3, 4), 19: (4, 1)}
 PLACES |= {21: (4, 2), 23: (4, 3), 25: (4, 4), 28: (5, 1)}
 VGG11 = {0: (1, 1), 3: (2, 1), 6: (3, 1), 8: (3, 2), 11: (4, 1)}
-STYLE = [(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)]
-CONTENT = (4, 2)
+# The layers of recipe=video.
+STYLE = [(1, 1), (2, 1), (3, 1)]
+CONTENT = (3, 1)
 CHANNELS = {1: 64, 2: 128, 3: 256, 4: 512, 5: 512}
 
 
 def read(path: Path) -> list[tuple[tuple[int, int], torch.Tensor, torch.Tensor]]:
-    """The convolutions of a .safetensors file, in order, up to conv5_1."""
+    """The convolutions of a .safetensors file that recipe=video uses, in order."""
     raw = path.read_bytes()
     (length,) = struct.unpack("<Q", raw[:8])
     header = json.loads(raw[8 : 8 + length])
@@ -38,7 +39,8 @@ def read(path: Path) -> list[tuple[tuple[int, int], torch.Tensor, torch.Tensor]]
 
     indices = sorted(int(name.split(".")[1]) for name in header if name.endswith(".weight"))
     places = PLACES if 2 in indices else VGG11
-    return [(places[i], tensor(f"features.{i}.weight"), tensor(f"features.{i}.bias")) for i in indices if i in places]
+    used = [i for i in indices if i in places and places[i] <= CONTENT]
+    return [(places[i], tensor(f"features.{i}.weight"), tensor(f"features.{i}.bias")) for i in used]
 
 
 def write(path: Path, tensors: dict[str, torch.Tensor]) -> None:
