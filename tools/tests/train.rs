@@ -50,6 +50,11 @@ fn a_stopped_training_goes_on_to_the_same_network() {
     let bytes = std::fs::read(&model).unwrap();
     assert!(provenance(&bytes).contains("about=a"), "{}", provenance(&bytes));
 
+    let other = training(&folder, "about=b").0.output().unwrap();
+    let error = String::from_utf8_lossy(&other.stderr);
+    assert!(!other.status.success() && error.contains("model.safetensors.training"), "{error}");
+    assert_eq!(std::fs::read(&model).unwrap(), bytes);
+
     let folder = empty("train-stopped");
     let (mut stopped, again) = training(&folder, "about=a");
     let mut child = stopped.stdout(Stdio::null()).spawn().unwrap();

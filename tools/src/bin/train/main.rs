@@ -91,7 +91,7 @@ fn train(
 ) -> Outcome<()> {
     let beside = |ending: &str| PathBuf::from(format!("{}.{ending}", model.display()));
     let layout = &settings.layout;
-    let mut state = match State::open(&beside("training"), layout, device)? {
+    let mut state = match State::open(&beside("training"), command, layout, device)? {
         Some(state) => state,
         None => State::new(layout.start(&mut Random(settings.seed))?.to_device(device))?,
     };
@@ -121,7 +121,7 @@ fn train(
             );
             let _no_gradients = tch::no_grad_guard();
             let network = layout.network(&state.parameters())?;
-            state.save(&beside("training"))?;
+            state.save(&beside("training"), command)?;
             let tensors = layout.tensors(&state.parameters(), Kind::Half)?;
             replace(model, |draft| Ok(weights::save_tensors(&tensors, draft, Some(&provenance))?))?;
             picture::write(&Tensor::cat(&[&sample, &lesson.paint(&network, &sample)?], 3), &beside("png"))?;

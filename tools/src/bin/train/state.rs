@@ -23,7 +23,9 @@ impl State {
     }
 
     /// Reads a saved state, if there is one.
-    pub fn open(path: &Path, layout: &Layout, device: Device) -> Outcome<Option<Self>> {
+    ///
+    /// Fails if it is another command's: its network would be lost.
+    pub fn open(path: &Path, command: &str, layout: &Layout, device: Device) -> Outcome<Option<Self>> {
         if !path.exists() {
             return Ok(None);
         }
@@ -33,6 +35,10 @@ impl State {
                 .read(name, &[count], device)
                 .map_err(|reason| format!("{}: {reason}; remove it to begin again", path.display()).into())
         };
+        let own = numbers(command);
+        if !read("command", own.numel() as i64)?.equal(&own.to_device(device)) {
+            return Err(format!("{}: of another command; remove it to begin again", path.display()).into());
+        }
         let [parameters, mean, square] = ["parameters", "mean", "square"].map(|name| read(name, layout.len()));
         let steps = read("steps", 1)?.double_value(&[0]) as i32;
         let mut state = Self::new(parameters?)?;
@@ -41,9 +47,13 @@ impl State {
     }
 
     /// Writes the state.
-    pub fn save(&mut self, path: &Path) -> Outcome<()> {
+    pub fn save(&mut self, path: &Path, command: &str) -> Outcome<()> {
         let steps = Tensor::from_slice(&[self.adam.steps() as f32]);
-        let mut tensors = vec![("steps".to_owned(), steps), ("parameters".to_owned(), self.parameters.shallow_clone())];
+        let mut tensors = vec![
+            ("command".to_owned(), numbers(command)),
+            ("steps".to_owned(), steps),
+            ("parameters".to_owned(), self.parameters.shallow_clone()),
+        ];
         for (name, moment) in ["mean", "square"].into_iter().zip(self.adam.state()) {
             tensors.push((name.to_owned(), moment.shallow_clone()));
         }
@@ -68,4 +78,9 @@ impl State {
         self.parameters = self.adam.step(&self.parameters, &evaluation)?;
         Ok(())
     }
+}
+
+/// A text as numbers.
+fn numbers(text: &str) -> Tensor {
+    Tensor::from_slice(text.as_bytes()).to_kind(Kind::Float)
 }
