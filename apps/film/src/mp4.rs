@@ -129,7 +129,7 @@ pub fn correct(path: &Path, description: &Description) -> io::Result<()> {
     written
 }
 
-/// The contents of the movie's box, described anew.
+/// The contents of the movie box, with the film's names and chapters.
 fn described_movie(movie: &Movie, description: &Description) -> Vec<u8> {
     let mut tracks = description.tracks.iter().zip(enabled(movie, &description.tracks));
     let mut contents = Vec::new();
@@ -189,7 +189,7 @@ fn enabled(movie: &Movie, tracks: &[Track]) -> Vec<bool> {
     all().map(is_enabled).collect()
 }
 
-/// The contents of a track's box, described anew.
+/// The contents of a track box, with the track's name and marks.
 fn described_track(bytes: &[u8], place: Range<usize>, track: &Track, is_enabled: bool) -> Vec<u8> {
     let mut contents = Vec::new();
     let mut user = Vec::new();

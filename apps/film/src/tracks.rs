@@ -1,4 +1,4 @@
-//! What a file says of its tracks, and of the film, that GStreamer 1.22 does not read.
+//! Names and marks of tracks, and other metadata, that GStreamer 1.22 neither reads nor writes.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -59,7 +59,7 @@ impl Default for Track {
     }
 }
 
-/// What GStreamer does not write of an output.
+/// The metadata of an output that GStreamer does not write.
 #[derive(Debug, Default)]
 pub struct Description {
     /// The tracks, in the order of the file.

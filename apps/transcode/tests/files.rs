@@ -187,7 +187,7 @@ fn two_runs_do_not_write_one_output() {
     }
     assert_eq!(names(&bench), ["clip.mkv", "clip.mp4"]);
 
-    // What a crash leaves locks nothing; a user's file with this name is kept.
+    // A lock file that a crash left does not lock; a user's file with this name is kept.
     fs::write(bench.path("clip.mkv.lock"), "").expect("written");
     bench.transcode("film.mp4 clip.mkv --filter none --duration 1 --overwrite");
     assert_eq!(names(&bench), ["clip.mkv", "clip.mp4"]);

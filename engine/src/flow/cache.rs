@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::Result;
 
-/// What a cached tensor is made from: what it is, numbers such as the size, its kind and its device.
+/// A cached tensor's name, the numbers that it depends on, such as the size, its kind and its device.
 type Key = (&'static str, [i64; 3], Kind, Device);
 
 thread_local! {

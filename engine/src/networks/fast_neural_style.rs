@@ -7,9 +7,8 @@
 use tch::{Device, Tensor};
 
 use super::feed_forward::{FeedForward, Kind};
-use super::layers::{Convolution, Geometry, Layers, Norm, Normalized, Read};
+use super::layers::{Convolution, Encoder, Geometry, Layers, Norm, Normalized, Read};
 use crate::Result;
-use crate::convolution::channels_last;
 use crate::normalization::Input;
 use crate::size::{cut, extended, size_of};
 use crate::weights::Tensors;
@@ -20,8 +19,7 @@ const MIN_SIDE: i64 = 16;
 /// A network.
 pub struct FastNeuralStyle {
     /// Three convolutions, of which the last two halve the size.
-    encoder: Vec<Normalized>,
-    residuals: Vec<[Normalized; 2]>,
+    encoder: Encoder,
     /// Two convolutions, each after doubling the size.
     decoder: Vec<Normalized>,
     last: Convolution,
@@ -45,7 +43,7 @@ impl FastNeuralStyle {
         let mut layer = |conv: &str, norm: &str, side, stride| {
             layers.normalized(&format!("{conv}.conv2d"), norm, Geometry::Reflected { side, stride })
         };
-        let encoder = vec![layer("conv1", "in1", 9, 1)?, layer("conv2", "in2", 3, 2)?, layer("conv3", "in3", 3, 2)?];
+        let halving = vec![layer("conv1", "in1", 9, 1)?, layer("conv2", "in2", 3, 2)?, layer("conv3", "in3", 3, 2)?];
         let mut residuals = Vec::new();
         for block in 1..=blocks {
             let mut half = |number| layer(&format!("res{block}.conv{number}"), &format!("res{block}.in{number}"), 3, 1);
@@ -53,14 +51,13 @@ impl FastNeuralStyle {
         }
         let decoder = vec![layer("deconv1", "in4", 3, 1)?, layer("deconv2", "in5", 3, 1)?];
         let last = layers.colors("deconv3.conv2d", Geometry::Reflected { side: 9, stride: 1 })?;
-        Ok(Self { encoder, residuals, decoder, last })
+        Ok(Self { encoder: Encoder { halving, residuals }, decoder, last })
     }
 }
 
 impl FeedForward for FastNeuralStyle {
     fn name(&self) -> String {
-        let channels = self.encoder.first().map_or(0, |first| first.convolution.channels);
-        format!("fast_neural_style, from {channels} channels")
+        format!("fast_neural_style, from {} channels", self.encoder.channels())
     }
 
     fn input(&self) -> Input {
@@ -69,14 +66,7 @@ impl FeedForward for FastNeuralStyle {
 
     fn apply(&self, picture: &Tensor) -> Result<Tensor> {
         let size = size_of(picture)?;
-        let mut x = channels_last(&extended(picture, size.map(|side| side.max(MIN_SIDE)))?, picture.kind())?;
-        for layer in &self.encoder {
-            x = layer.apply(&x)?.f_relu_()?;
-        }
-        for [first, second] in &self.residuals {
-            let inner = second.apply(&first.apply(&x)?.f_relu_()?)?;
-            x = inner.f_add(&x)?;
-        }
+        let mut x = self.encoder.apply(&extended(picture, size.map(|side| side.max(MIN_SIDE)))?)?;
         for layer in &self.decoder {
             let [height, width] = size_of(&x)?;
             x = layer.apply(&x.f_upsample_nearest2d([2 * height, 2 * width], None, None)?)?.f_relu_()?;

@@ -1,4 +1,4 @@
-//! What a network that paints a picture in one pass must do, and how its files are recognized.
+//! The interface of networks that paint a picture in one pass, and of the kinds of their files.
 
 use tch::{Device, Tensor};
 
@@ -12,7 +12,7 @@ pub trait FeedForward {
     /// The network in words.
     fn name(&self) -> String;
 
-    /// What the network was trained with, as far as that is known. Its result has the same form.
+    /// The form of the pictures that the network was trained with, as far as it is known. The result has the same form.
     fn input(&self) -> Input;
 
     /// The painted picture, `(1, 3, H, W)`, like `picture`.

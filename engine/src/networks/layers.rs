@@ -6,13 +6,13 @@ use crate::Result;
 use crate::convolution::channels_last;
 use crate::weights::{Reason, Tensors};
 
-/// What is read from a file, or why it cannot be.
+/// A value read from a file, or the reason why it cannot be read.
 pub type Read<T> = std::result::Result<T, Reason>;
 
 /// The number that normalization adds to the variance (PyTorch's default).
 const EPSILON: f64 = 1e-5;
 
-/// What a convolution with a square kernel does to a picture's size and edges.
+/// How a convolution with a square kernel treats a picture's size and edges.
 #[derive(Clone, Copy)]
 pub enum Geometry {
     /// Divides the size by `stride`, with reflections beyond the edges.
@@ -33,7 +33,7 @@ pub struct Convolution {
     pub channels: i64,
 }
 
-/// What brings the channels of a convolution's output to a mean of 0 and a variance of 1.
+/// The statistics that normalize the channels of a convolution's output to a mean of 0 and a variance of 1.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Norm {
     /// The statistics of the picture.
@@ -51,6 +51,12 @@ pub struct Normalized {
     scale_and_shift: Option<[Tensor; 2]>,
     /// With [`Norm::Batch`], the mean and the variance.
     statistics: Option<[Tensor; 2]>,
+}
+
+/// The first half of a network: convolutions that halve the size, then blocks whose result is added to their input.
+pub struct Encoder {
+    pub halving: Vec<Normalized>,
+    pub residuals: Vec<[Normalized; 2]>,
 }
 
 /// Reads the layers of a network, in the order in which a picture passes them.
@@ -164,5 +170,23 @@ impl Normalized {
             // Instance normalization is group normalization with a channel in each group, which libtorch does faster.
             None => response.f_group_norm(self.convolution.channels, scale, shift, EPSILON, false)?,
         })
+    }
+}
+
+impl Encoder {
+    /// The channels of the first layer.
+    pub fn channels(&self) -> i64 {
+        self.halving.first().map_or(0, |first| first.convolution.channels)
+    }
+
+    pub fn apply(&self, picture: &Tensor) -> Result<Tensor> {
+        let mut x = channels_last(picture, picture.kind())?;
+        for layer in &self.halving {
+            x = layer.apply(&x)?.f_relu_()?;
+        }
+        for [first, second] in &self.residuals {
+            x = second.apply(&first.apply(&x)?.f_relu_()?)?.f_add(&x)?;
+        }
+        Ok(x)
     }
 }

@@ -6,9 +6,8 @@
 use tch::{Device, Tensor};
 
 use super::feed_forward::{FeedForward, Kind};
-use super::layers::{Convolution, Geometry, Layers, Norm, Normalized, Read};
+use super::layers::{Convolution, Encoder, Geometry, Layers, Norm, Normalized, Read};
 use crate::Result;
-use crate::convolution::channels_last;
 use crate::normalization::Input;
 use crate::size::{cut, extended, size_of};
 use crate::weights::Tensors;
@@ -22,8 +21,7 @@ const FIRST_BLOCK: usize = 10;
 /// A network. Its layers, including paddings and activations, are numbered.
 pub(crate) struct ResnetGenerator {
     /// Three convolutions, of which the last two halve the size.
-    encoder: Vec<Normalized>,
-    residuals: Vec<[Normalized; 2]>,
+    encoder: Encoder,
     /// Two convolutions that double the size.
     decoder: Vec<Normalized>,
     last: Convolution,
@@ -54,7 +52,7 @@ impl ResnetGenerator {
         };
         let reflected = |side| Geometry::Reflected { side, stride: 1 };
         let (halved, doubled) = (Geometry::Halved { side: 3 }, Geometry::Doubled { side: 3 });
-        let encoder = vec![layer("", 1, reflected(7))?, layer("", 4, halved)?, layer("", 7, halved)?];
+        let halving = vec![layer("", 1, reflected(7))?, layer("", 4, halved)?, layer("", 7, halved)?];
         let mut residuals = Vec::new();
         for number in FIRST_BLOCK..after_blocks {
             let prefix = format!("{}.", block(number));
@@ -62,14 +60,13 @@ impl ResnetGenerator {
         }
         let decoder = vec![layer("", after_blocks, doubled)?, layer("", after_blocks + 3, doubled)?];
         let last = layers.colors(&(after_blocks + 7).to_string(), reflected(7))?;
-        Ok(Self { encoder, residuals, decoder, last })
+        Ok(Self { encoder: Encoder { halving, residuals }, decoder, last })
     }
 }
 
 impl FeedForward for ResnetGenerator {
     fn name(&self) -> String {
-        let channels = self.encoder.first().map_or(0, |first| first.convolution.channels);
-        format!("resnet_{}blocks, from {channels} channels", self.residuals.len())
+        format!("resnet_{}blocks, from {} channels", self.encoder.residuals.len(), self.encoder.channels())
     }
 
     fn input(&self) -> Input {
@@ -78,14 +75,7 @@ impl FeedForward for ResnetGenerator {
 
     fn apply(&self, picture: &Tensor) -> Result<Tensor> {
         let size = size_of(picture)?;
-        let mut x = channels_last(&extended(picture, size.map(|side| side.max(MIN_SIDE)))?, picture.kind())?;
-        for layer in &self.encoder {
-            x = layer.apply(&x)?.f_relu_()?;
-        }
-        for [first, second] in &self.residuals {
-            let inner = second.apply(&first.apply(&x)?.f_relu_()?)?;
-            x = inner.f_add(&x)?;
-        }
+        let mut x = self.encoder.apply(&extended(picture, size.map(|side| side.max(MIN_SIDE)))?)?;
         for layer in &self.decoder {
             x = layer.apply(&x)?.f_relu_()?;
         }

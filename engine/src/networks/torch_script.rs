@@ -11,8 +11,8 @@ use crate::normalization::Input;
 use crate::size::{cut, extended, multiples, size_of, stretch};
 use crate::{Error, Result};
 
-/// What the sides of pictures are extended to multiples of, if a module does not take them as they are: a network that
-/// halves the size several times often takes no others.
+/// If a module rejects a picture's size, the sides are extended to multiples of these: a network that halves the size
+/// several times often takes no others.
 const DIVISORS: [i64; 3] = [8, 32, 256];
 
 /// A module.
