@@ -7,7 +7,7 @@ use style_engine_interface::Parameters;
 use crate::step_budget::StepBudget;
 
 /// Under a time limit the longer side is at least this, in pixels: smaller pictures lose their content, so that steps are
-/// left out instead. The first frame is painted at this size, as nothing is known of the device's speed.
+/// left out instead. Frames have this size as long as nothing is known of the device's speed.
 const MIN_SIDE: i64 = 192;
 
 /// The share of the time limit that a frame's steps should take: a frame of which much is new takes more of them.
@@ -29,7 +29,7 @@ pub(crate) struct AutoSize {
 
 impl Default for AutoSize {
     fn default() -> Self {
-        Self { side: MIN_SIDE, frames: 0 }
+        Self { side: MIN_SIDE, frames: FRAMES }
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
     fn the_size_follows_the_device() {
         let mut auto = AutoSize::default();
         assert_eq!(second(&mut auto, &StepBudget::default()), [192], "nothing is known");
-        assert_eq!(second(&mut auto, &device(1)), [640], "a fast device");
+        assert_eq!(second(&mut auto, &device(1)), [640], "a fast device, from the first frame on");
         assert_eq!(second(&mut auto, &device(50)), [640, 416], "a slower one");
         assert_eq!(second(&mut auto, &device(40)), [416], "a small change");
         assert_eq!(second(&mut auto, &device(5000)), [416, 192], "a very slow one");

@@ -34,6 +34,7 @@ static TABLE: Table = Table {
     destroy,
     set_styles,
     set_parameters,
+    prepare,
     stylize,
     reset,
     statistics,
@@ -126,6 +127,21 @@ unsafe extern "C" fn set_parameters(
     })
 }
 
+unsafe extern "C" fn prepare(
+    session: *mut interface::Session,
+    width: u32,
+    height: u32,
+    max_milliseconds: f64,
+) -> Status {
+    guard(|| {
+        // SAFETY: the interface asks for a live session.
+        let Handle { session, .. } = unsafe { handle(session) };
+        let limit = time_limit(max_milliseconds);
+        session.set_time_limits(limit, limit);
+        session.prepare([height, width].map(i64::from))
+    })
+}
+
 unsafe extern "C" fn stylize(
     session: *mut interface::Session,
     picture: *const Picture,
@@ -138,9 +154,7 @@ unsafe extern "C" fn stylize(
     guard(|| {
         // SAFETY: the interface asks for a live session.
         let Handle { session, wait_policy, .. } = unsafe { handle(session) };
-        let limit =
-            |milliseconds: f64| Duration::try_from_secs_f64(milliseconds / 1e3).ok().filter(|limit| !limit.is_zero());
-        session.set_time_limits(limit(max_milliseconds), limit(max_first_milliseconds));
+        session.set_time_limits(time_limit(max_milliseconds), time_limit(max_first_milliseconds));
         let mut reported = Instant::now();
         let mut report = |&Step { step, steps, is_first, loss }: &Step| {
             if reported.elapsed() < PROGRESS_INTERVAL {
@@ -194,6 +208,11 @@ unsafe extern "C" fn device(session: *const interface::Session) -> *const c_char
 
 unsafe extern "C" fn last_error() -> *const c_char {
     LAST_ERROR.with_borrow(|message| message.as_ptr())
+}
+
+/// A time limit; 0: none.
+fn time_limit(milliseconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(milliseconds / 1e3).ok().filter(|limit| !limit.is_zero())
 }
 
 /// Runs `call`; an error or a panic becomes a status and a message.

@@ -13,11 +13,15 @@ use crate::output::{finish, working_size};
 use crate::painters::{FeedForwardPainter, OptimizingPainter, Painter};
 use crate::progress::ProgressReporter;
 pub use crate::progress::Step;
+use crate::random::Random;
 use crate::size::size_of;
 pub use crate::statistics::FrameStatistics;
 use crate::step_budget::TimeLimits;
 use crate::styles::Style;
 use crate::{Error, Result, device, memory, weights};
+
+/// The number of pictures that [`Session::prepare`] paints: the first one, one that follows it, and one that is measured.
+const PREPARING_FRAMES: u64 = 3;
 
 /// A painter, and the size and the figures of its frames.
 pub struct Session {
@@ -123,6 +127,19 @@ impl Session {
     pub fn set_time_limits(&mut self, frame: Option<Duration>, first_frame: Option<Duration>) {
         self.limits = TimeLimits { next: frame, first: first_frame };
         self.painter.set_time_limits(self.limits);
+    }
+
+    /// Prepares for frames of this height and width whose time is limited: paints noise, so that the first frame takes no longer
+    /// than others, and the steps that fit are known. Forgets the last result.
+    pub fn prepare(&mut self, frame: [i64; 2]) -> Result<()> {
+        let size = working_size(frame, self.longer_side(frame));
+        for seed in 0..PREPARING_FRAMES {
+            let noise = Random(seed).uniform(3 * size.iter().product::<i64>())?.f_view([1, 3, size[0], size[1]])?;
+            let _painted = self.paint(&noise, None, &mut |_| true)?;
+        }
+        self.stats = FrameStatistics::default();
+        self.reset();
+        Ok(())
     }
 
     /// Forgets the last result.

@@ -18,9 +18,25 @@ pub(crate) struct TimeLimits {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct StepBudget {
     /// Seconds per step and pixel.
-    step: Option<f64>,
+    step: Estimate,
     /// Seconds per pixel of the frame for everything but steps.
-    rest: Option<f64>,
+    rest: Estimate,
+}
+
+/// The mean of the last measurements.
+#[derive(Clone, Copy, Debug, Default)]
+struct Estimate {
+    value: Option<f64>,
+    /// Whether there were two: the first one includes what is set up once.
+    is_steady: bool,
+}
+
+impl Estimate {
+    fn learn(&mut self, new: f64) {
+        let weight = if self.is_steady { NEWS } else { 1.0 };
+        self.is_steady = self.value.is_some();
+        self.value = Some(self.value.map_or(new, |old| old + weight * (new - old)));
+    }
 }
 
 impl StepBudget {
@@ -28,31 +44,27 @@ impl StepBudget {
     /// frame of `frame` pixels; one as long as nothing is known.
     pub fn fit(&self, wanted: u32, pixels: i64, frame: i64, time: Option<Duration>) -> u32 {
         let Some(time) = time else { return wanted };
-        let left = time.as_secs_f64() - self.rest.unwrap_or(0.0) * frame as f64;
-        let fitting = self.step.map_or(1.0, |step| left / (step * pixels as f64));
+        let left = time.as_secs_f64() - self.rest.value.unwrap_or(0.0) * frame as f64;
+        let fitting = self.step.value.map_or(1.0, |step| left / (step * pixels as f64));
         (fitting as u32).min(wanted)
     }
 
     /// The pixels of a frame that fits into `time` with this number of steps, once steps were measured.
     pub fn pixels(&self, steps: u32, time: Duration) -> Option<f64> {
-        Some(time.as_secs_f64() / (self.rest? + self.step? * f64::from(steps)))
+        Some(time.as_secs_f64() / (self.rest.value? + self.step.value? * f64::from(steps)))
     }
 
     /// Records the time that steps took.
     pub fn learn_steps(&mut self, steps: u32, pixels: i64, took: Duration) {
         if steps > 0 {
-            learn(&mut self.step, took.as_secs_f64() / (f64::from(steps) * pixels as f64));
+            self.step.learn(took.as_secs_f64() / (f64::from(steps) * pixels as f64));
         }
     }
 
     /// Records the time that the rest of a frame of this number of pixels took.
     pub fn learn_rest(&mut self, frame: i64, took: Duration) {
-        learn(&mut self.rest, took.as_secs_f64() / frame as f64);
+        self.rest.learn(took.as_secs_f64() / frame as f64);
     }
-}
-
-fn learn(estimate: &mut Option<f64>, new: f64) {
-    *estimate = Some(estimate.map_or(new, |old| old + NEWS * (new - old)));
 }
 
 #[cfg(test)]
@@ -84,7 +96,10 @@ mod tests {
     #[test]
     fn the_estimate_follows_what_steps_take() {
         let mut budget = StepBudget::default();
-        budget.learn_steps(1, 1000, 100 * MILLISECOND);
+        for took in [500, 100, 100] {
+            budget.learn_steps(1, 1000, took * MILLISECOND);
+        }
+        assert_eq!(budget.fit(80, 1000, 1000, Some(550 * MILLISECOND)), 5, "without what the first one set up");
         for _ in 0..20 {
             budget.learn_steps(1, 1000, 10 * MILLISECOND);
         }

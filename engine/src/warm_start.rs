@@ -49,6 +49,9 @@ const OUTDATED_SHARE: f64 = 0.3;
 /// Unchanged pixels that move less than this, in pixels, stand still.
 const MIN_MOTION: f64 = 0.25;
 
+/// Of a residual, what differs between this number of cells along the longer side is color; the rest is strokes.
+const COLOR_CELLS: i64 = 8;
+
 /// Pixels that enter the frame get the paint that lies this many pixels further inside. A mirror image of the edge, made for
 /// each frame again, would leave stripes.
 const PAINT_BEYOND: f64 = 64.0;
@@ -221,6 +224,20 @@ impl Painted {
         let lasting = lasting.f_upsample_nearest2d(size_of(&content)?, None, None)?;
         let drift = seen.f_narrow(1, first + 1, 3)?.f_add(&lasting)?;
         Ok(Self { content, picture, unconverged, drift, ..self })
+    }
+
+    /// Replaces outdated paint by its strokes, without their colors, over `start`, a picture of the content in the style's
+    /// colors: strokes that fit the style but not the content converge in fewer steps than none.
+    pub fn recolor(mut self, start: &Tensor) -> Result<Self> {
+        let size = size_of(start)?;
+        let residual = self.picture.f_sub(&self.content)?;
+        let cells = size.map(|side| (side * COLOR_CELLS / size[0].max(size[1])).max(1));
+        let strokes = residual.f_sub(&stretch(&residual.f_adaptive_avg_pool2d(cells)?, size)?)?;
+        let outdated = outdated(&self.drift)?;
+        self.picture = self.picture.f_lerp_tensor(&start.f_add(&strokes)?.f_clamp(0.0, 1.0)?, &outdated)?;
+        self.unconverged = self.unconverged.f_maximum(&outdated)?;
+        self.drift = self.drift.f_mul(&outdated.f_rsub_scalar(1)?)?;
+        Ok(self)
     }
 
     /// How much each pixel lacks paint, 0..1, `(1, 1, H, W)`: because it was disoccluded, or has changed since.

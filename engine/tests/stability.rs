@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::picture;
 use style_engine::losses::{Distance, GramDivisor, Target, gram};
 use style_engine::networks::builtin;
@@ -129,6 +131,27 @@ fn after_a_cut_the_scene_is_painted_from_scratch() {
     session.set_parameters(parameters, "", "").unwrap();
     let _ = paint(&mut session, &part(&scene(1), 0, 0));
     assert!(session.stats().steps <= 3 * STEPS as u32, "a threshold of 1 turns cut detection off");
+}
+
+#[test]
+fn under_a_time_limit_a_cut_takes_no_more_steps_than_what_is_uncovered() {
+    let limited = || {
+        let mut session = session(warm_start::FLOW);
+        session.set_time_limits(Some(Duration::from_secs(3600)), None);
+        session
+    };
+    let (before, other) = (part(&scene(1), 0, 0) * 0.4, part(&scene(5), 60, 50));
+    let mut session = limited();
+    let _ = paint(&mut session, &before);
+    let mut losses = Vec::new();
+    for _ in 0..8 {
+        losses.push(style_loss(&paint(&mut session, &other)));
+        assert!(session.stats().steps <= 3 * STEPS as u32, "{}", session.stats().steps);
+    }
+    let from_scratch = style_loss(&paint(&mut limited(), &other));
+    let unpainted = style_loss(&other);
+    assert!(losses[0] < 0.2 * unpainted, "{losses:?}, unpainted {unpainted}");
+    assert!(losses[7] < 1.5 * from_scratch, "{losses:?}, from scratch {from_scratch}");
 }
 
 #[test]

@@ -169,6 +169,13 @@ impl Engine {
         })
     }
 
+    /// Prepares for frames of this size, each painted within `limit`, so that the first one takes no longer than others. Forgets
+    /// the last result.
+    pub fn prepare(&mut self, width: u32, height: u32, limit: Duration) -> Result<(), EngineError> {
+        // SAFETY: a live session.
+        check(self.table, unsafe { (self.table.prepare)(self.session, width, height, milliseconds(limit)) })
+    }
+
     /// Repaints `frame` into `result`, which has the frame's stride, with as many of its steps as fit in its limit.
     /// `on_progress` is called now and then; if it returns false, the frame is given up.
     pub fn stylize(
@@ -182,8 +189,8 @@ impl Engine {
         if result.len() < frame.length() {
             return Err(EngineError::Failed("the result's memory is smaller than the frame".into()));
         }
-        let milliseconds = |limit: Option<Duration>| limit.map_or(0.0, |limit| limit.as_secs_f64() * 1e3);
-        let (frame_limit, first_limit) = (milliseconds(limits.frame), milliseconds(limits.first_frame));
+        let [frame_limit, first_limit] =
+            [limits.frame, limits.first_frame].map(|limit| limit.map_or(0.0, milliseconds));
         let caller: *mut c_void = (&raw mut on_progress).cast();
         // SAFETY: a live session, a picture that was checked, room for its rows, and a caller as `forward` expects.
         check(self.table, unsafe {
@@ -326,6 +333,10 @@ fn check(table: &Table, status: Status) -> Result<(), EngineError> {
 unsafe fn string(text: *const c_char) -> String {
     // SAFETY: by this function's contract.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 fn c_string(text: &str) -> CString {

@@ -9,10 +9,10 @@ use super::{ModelInput, Optimizer, OriginalColors, Pooling, Precision, Recipe, S
 
 /// The maximum time for a frame of a live source, if no other is set, in durations of a frame. The engine chooses a size at
 /// which most frames take less than one duration; where much is new, more steps are worth a frame that is left out.
-const LIVE_FRAME_TIME: f64 = 1.5;
+const LIVE_FRAME_TIME: f64 = 1.65;
 
-/// The time for the first frame of a live scene, if no other is set: painted in less, it would not show the style.
-const FIRST_FRAME_TIME: Duration = Duration::from_millis(500);
+/// The time for the first frame of a live source, if no other is set: painted in less, it would not show the style.
+const FIRST_FRAME_TIME: Duration = Duration::from_millis(100);
 
 /// The writable properties.
 #[derive(Clone, Debug, PartialEq)]

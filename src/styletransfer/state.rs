@@ -6,6 +6,7 @@ use std::time::Duration;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
+use gst_video::VideoInfo;
 use style_engine_interface::Parameters;
 
 use super::engine::{Engine, EngineError, Rgba, TimeLimits};
@@ -54,6 +55,14 @@ impl State {
     pub(super) fn reset_max_size(&mut self) -> Result<(), EngineError> {
         match (self.max_size.take(), &mut self.engine) {
             (Some(_), Some(engine)) => self.settings.apply(engine, None),
+            _ => Ok(()),
+        }
+    }
+
+    /// Prepares for frames that a live source may give: whether it is live cannot be queried before its first frame.
+    pub(super) fn prepare(&mut self, info: &VideoInfo) -> Result<(), EngineError> {
+        match (self.settings.time_limit(true, self.duration), &mut self.engine) {
+            (Some(limit), Some(engine)) => engine.prepare(info.width(), info.height(), limit),
             _ => Ok(()),
         }
     }

@@ -11,7 +11,7 @@ mod choices;
 pub use choices::{model_input, optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
 
 /// The interface version: raised with every change that an older engine or plugin would misread.
-pub const VERSION: u32 = 11;
+pub const VERSION: u32 = 12;
 
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
@@ -235,6 +235,9 @@ pub struct Table {
         content_layers: *const c_char,
         style_layers: *const c_char,
     ) -> Status,
+    /// Prepares for frames of this size, each painted within `max_milliseconds`: what must be computed once is computed, and
+    /// the device's speed is measured, so that the first frame takes no longer than others. Forgets the last result.
+    pub prepare: unsafe extern "C" fn(*mut Session, width: u32, height: u32, max_milliseconds: f64) -> Status,
     /// Repaints a frame into `result`, which has the frame's size, stride and bits. Alpha is kept. Steps that do
     /// not fit in `max_milliseconds`, in the first frame of a scene `max_first_milliseconds`, are left out, but at least one
     /// is taken; 0: no limit.

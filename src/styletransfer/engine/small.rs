@@ -23,6 +23,7 @@ static TABLE: Table = Table {
     destroy,
     set_styles,
     set_parameters,
+    prepare,
     stylize,
     reset,
     statistics,
@@ -52,6 +53,10 @@ unsafe extern "C" fn set_parameters(
 ) -> Status {
     // SAFETY: a session of this engine's, and parameters.
     unsafe { *session.cast::<i32>() = (*parameters).size };
+    Status::OK
+}
+
+unsafe extern "C" fn prepare(_: *mut Session, _: u32, _: u32, _: f64) -> Status {
     Status::OK
 }
 

@@ -46,16 +46,14 @@ impl OptimizingPainter {
                 let unchanged = unchanged(&previous.content, content)?;
                 let is_still =
                     1.0 - unchanged.f_to_kind(Kind::Float)?.f_mean(Kind::Float)?.f_double_value(&[])? < MAX_MOVING;
-                if is_still && self.parameters.scene_threshold < 1.0 && previous.is_outdated()? {
-                    return Ok(Start::FromScratch);
-                }
+                let is_outdated = is_still && self.parameters.scene_threshold < 1.0 && previous.is_outdated()?;
                 let finished = previous.is_done()?.f_logical_and(&unchanged)?;
                 if is_settled && finished.f_all()?.f_int64_value(&[])? == 1 {
                     return Ok(Start::Finished(previous));
                 }
                 let motion = Motion::new(&previous.content, content, &finished, flow)?;
-                if motion.disoccluded()? > self.parameters.scene_threshold {
-                    return Ok(Start::FromScratch);
+                if is_outdated || motion.disoccluded()? > self.parameters.scene_threshold {
+                    return self.begin_scene(previous, &motion, content);
                 }
                 let surroundings = if is_settled { self.surroundings(&mut previous, &motion.still)? } else { None };
                 let painted = Painted { surroundings, ..previous.warp(&motion, content)? };
@@ -65,6 +63,19 @@ impl OptimizingPainter {
             }
             _ => Ok(Start::FromScratch),
         }
+    }
+
+    /// The start of a scene. A frame whose time is limited is not painted from scratch: a film must not stand still after each
+    /// cut.
+    fn begin_scene(&mut self, previous: Painted, motion: &Motion, content: &Tensor) -> Result<Start> {
+        if self.limits.next.is_none() {
+            return Ok(Start::FromScratch);
+        }
+        self.begin_change();
+        self.match_colors(content, true)?;
+        self.prepare_styles(size_of(content)?)?;
+        let start = self.picture_of(&self.first_variable(content)?)?;
+        Ok(Start::Carried(previous.warp(motion, content)?.recolor(&start)?, None))
     }
 
     /// What holds a frame to the last result, warped by `motion`.

@@ -20,10 +20,6 @@ use crate::styles::{Style, Styles};
 use crate::warm_start::Painted;
 use crate::{Error, Result, device};
 
-/// The first frame after a cut may take as long as this number of others: a film must not stand still for longer. What there
-/// was no time for is painted in the frames that follow.
-const CUT_FRAMES: u32 = 3;
-
 /// A network, a recipe, styles, and the last result.
 pub(crate) struct OptimizingPainter {
     network: Vgg,
@@ -131,16 +127,13 @@ impl Painter for OptimizingPainter {
         if self.styles.is_empty() {
             return Err(Error::NoStyle);
         }
-        let is_cut = self.previous.is_some();
         let painted = match self.follow(content, flow)? {
             Start::Finished(painted) => painted,
             Start::Carried(painted, constraint) => self.paint_next(painted, constraint.as_ref(), progress)?,
             Start::FromScratch => {
                 progress.is_first = true;
                 self.begin_change();
-                let TimeLimits { first, next } = self.limits;
-                let limit = if is_cut { first.min(next.map(|limit| CUT_FRAMES * limit)) } else { first };
-                self.paint_first(content, limit, progress)?
+                self.paint_first(content, self.limits.first, progress)?
             }
         };
         let picture = painted.picture.shallow_clone();

@@ -117,7 +117,7 @@ impl OptimizingPainter {
     }
 
     /// The variable as a picture in 0..1.
-    fn picture_of(&self, variable: &Tensor) -> Result<Tensor> {
+    pub(super) fn picture_of(&self, variable: &Tensor) -> Result<Tensor> {
         match self.recipe.variable {
             Variable::ClampedImage => Ok(variable.shallow_clone()),
             Variable::NormalizedInput => Ok(self.input.undo(variable)?.f_clamp(0.0, 1.0)?),
