@@ -6,6 +6,7 @@ use multiversion::multiversion;
 
 use super::sample::Sample;
 use super::strip::{BLOCK, RowsMut, Size};
+use super::words::{Written, read_words, write_words};
 use crate::filters::{Alpha, Plan, PlaneAction};
 use crate::layout::{Component, ComponentKind, Depth, Layout};
 
@@ -119,15 +120,33 @@ impl ChannelView {
         self.step == self.size.channels
     }
 
+    /// The bytes from one sample to the next, if each sample is in a word of its own.
+    fn word_bytes<T>(&self, row_bytes: usize) -> Option<usize> {
+        let bytes = self.step * size_of::<T>();
+        let has_words = !self.is_contiguous()
+            && self.size.channels == 1
+            && self.offset < self.step
+            && self.size.width * bytes <= row_bytes;
+        (has_words && matches!(bytes, 2 | 4 | 8)).then_some(bytes)
+    }
+
     /// Reads a row.
     pub(super) fn unpack<T: Stored>(&self, bytes: &[u8], row: &mut [T]) {
         if self.is_contiguous() {
             T::read_all(bytes, self.depth, row);
             return self.premultiply(row);
         }
-        let samples = bytes[self.offset * size_of::<T>()..].chunks(size_of::<T>()).step_by(self.step);
-        for (sample, bytes) in row[..self.size.width].iter_mut().zip(samples) {
-            *sample = T::new((T::read(bytes).value() >> self.depth.shift).min(self.depth.max()));
+        let row = &mut row[..self.size.width];
+        match self.word_bytes::<T>(bytes.len()) {
+            Some(2) => read_words::<T, u16>(bytes, self.offset, self.depth, row),
+            Some(4) => read_words::<T, u32>(bytes, self.offset, self.depth, row),
+            Some(8) => read_words::<T, u64>(bytes, self.offset, self.depth, row),
+            _ => {
+                let samples = bytes[self.offset * size_of::<T>()..].chunks(size_of::<T>()).step_by(self.step);
+                for (sample, bytes) in row.iter_mut().zip(samples) {
+                    *sample = T::new((T::read(bytes).value() >> self.depth.shift).min(self.depth.max()));
+                }
+            }
         }
     }
 
@@ -168,8 +187,22 @@ impl ChannelView {
         }
     }
 
-    /// Writes a row sample by sample.
+    /// Writes a row sample by sample. `result` holds what the plane's other views wrote.
     fn pack_each<T: Stored>(&self, before: &[u8], filtered: &[T], result: &mut [u8]) {
+        if let (Some(bytes), &[action]) = (self.word_bytes::<T>(result.len()), self.actions.as_slice()) {
+            let written = match action {
+                PlaneAction::Keep => return,
+                PlaneAction::Neutral => Written::Value(self.depth.gray()),
+                PlaneAction::Filter => Written::Samples(&filtered[..self.size.width]),
+            };
+            let row = &mut result[..self.size.width * bytes];
+            match bytes {
+                2 => write_words::<T, u16>(&written, self.mix, self.offset, self.depth, row),
+                4 => write_words::<T, u32>(&written, self.mix, self.offset, self.depth, row),
+                _ => write_words::<T, u64>(&written, self.mix, self.offset, self.depth, row),
+            }
+            return;
+        }
         let Depth { shift, .. } = self.depth;
         let channels = self.size.channels;
         for (index, filtered) in filtered[..self.size.width].iter().enumerate() {
@@ -223,7 +256,7 @@ fn unpremultiplied(color: u32, alpha: u32, max: u32) -> u32 {
 
 /// Mixes `sample` with the original; `weight` is the weight of `sample`, 0 to 256.
 #[inline(always)]
-fn mixed(before: u32, sample: u32, weight: u32) -> u32 {
+pub(super) fn mixed(before: u32, sample: u32, weight: u32) -> u32 {
     (before * (256 - weight) + sample * weight + 128) >> 8
 }
 

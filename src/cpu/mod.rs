@@ -21,5 +21,6 @@ mod rank;
 mod sample;
 mod strip;
 mod unsharp;
+mod words;
 
 pub use program::Program;
