@@ -40,7 +40,9 @@ class Camera(NamedTuple):
 
 
 CAMERAS = {
-    "640x480 YUY2": Camera((640, 480), "video/x-raw,format=YUY2,width=640,height=480", "", "YUY2"),
+    "640x480 YUY2": Camera(
+        (640, 480), "video/x-raw,format=YUY2,width=640,height=480", "! rawvideoparse use-sink-caps=true", "YUY2"
+    ),
     "1280x720 MJPEG": Camera((1280, 720), "image/jpeg", "! jpegdec", "I420"),
 }
 ELEMENTS = {
@@ -95,13 +97,14 @@ def pipeline(camera: str, element: str, seconds: int, painted: Path | None) -> l
     to `painted`."""
     (width, height), caps, decode, format_ = CAMERAS[camera]
     pattern, count = files(camera)
-    source = f"multifilesrc location={pattern} stop-index={count - 1} loop=true caps={caps},framerate={RATE}/1"
+    length, stop = seconds * RATE, count - 1
+    source = f"multifilesrc location={pattern} stop-index={stop} loop=true num-buffers={length} caps={caps}"
     raw = f"video/x-raw,format={format_},width={width},height={height}"
     stats = " name=painter stats-interval=1" if element.startswith("styletransfer") else ""
     write = f"t. ! queue ! videoconvert ! video/x-raw,format=RGB ! filesink location={painted} async=false"
     return (
-        f"gst-launch-1.0 -m {source} {decode} ! videoconvert ! {raw} ! queue ! intervideosink sync=true "
-        f"intervideosrc name=camera num-buffers={seconds * RATE} ! {raw},framerate={RATE}/1 "
+        f"gst-launch-1.0 -m {source},framerate={RATE}/1 {decode} ! videoconvert ! {raw} ! queue ! intervideosink sync=true "
+        f"intervideosrc name=camera num-buffers={length} ! {raw},framerate={RATE}/1 "
         f"! queue leaky=downstream max-size-buffers=1 ! {element}{stats} ! tee name=t "
         f"t. ! queue ! fakesink name=screen sync=true qos=true {write if painted else ''}"
     ).split()
