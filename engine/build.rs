@@ -4,7 +4,13 @@ use std::path::Path;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
-    let sources = ["src/convolution/onednn.cpp", "src/memory/pool.cpp", "src/parallel/both.cpp", "src/pooling/max.cpp"];
+    let sources = [
+        "src/convolution/onednn.cpp",
+        "src/instance_norm/norm.cpp",
+        "src/memory/pool.cpp",
+        "src/parallel/both.cpp",
+        "src/pooling/max.cpp",
+    ];
     for source in sources {
         println!("cargo::rerun-if-changed={source}");
     }

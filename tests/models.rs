@@ -91,3 +91,22 @@ fn a_file_of_no_known_kind_is_an_error_that_lists_the_kinds() {
         assert!(error.to_string().contains(part), "{error}");
     }
 }
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn beside_a_style_the_optimizer_starts_from_the_models_picture() {
+    common::init();
+    let model = model("models-start");
+    let style = scratch("models-start").join("style.png");
+    image::RgbImage::from_fn(40, 40, |x, y| image::Rgb([(x * 6) as u8, (y * 6) as u8, 90]))
+        .save(&style)
+        .expect("saved");
+    let element = format!("styletransfer device=cpu model={} style={}", model.display(), style.display());
+    let mut line = Line::playing(&format!("{element} first-iterations=0"));
+    let color = color(|value| (value + 1.0) / 2.0);
+    assert!(line.push_pull(&frame()).bytes.chunks_exact(3).all(|pixel| pixel == color), "no steps were taken");
+    let network: String = line.element.property("network");
+    assert!(network.contains("built-in network") && network.contains("starting from"), "{network}");
+    let painted = Line::playing(&format!("{element} first-iterations=9")).push_pull(&frame());
+    assert!(painted.bytes.chunks_exact(3).any(|pixel| pixel != color), "steps go on from there");
+}

@@ -61,6 +61,7 @@ thread_local! {
 unsafe extern "C" fn create(
     weights: *const c_char,
     model: *const c_char,
+    is_start: bool,
     device: *const c_char,
     session: *mut *mut interface::Session,
 ) -> Status {
@@ -68,9 +69,10 @@ unsafe extern "C" fn create(
         // SAFETY: the interface asks for strings that end in NUL, and null only for the weights and the model.
         let [weights, model, device] = [weights, model, device].map(|name| unsafe { text(name) });
         let device = device.as_deref().unwrap_or("auto");
+        let [weights, model] = [&weights, &model].map(|path| path.as_deref().map(Path::new));
         let opened = match model {
-            Some(model) => Session::of_model(Path::new(&model), device)?,
-            None => Session::new(weights.as_deref().map(Path::new), device)?,
+            Some(model) if !is_start => Session::of_model(model, device)?,
+            start => Session::starting_from(start, weights, device)?,
         };
         let handle = Handle {
             network: c_string(opened.network()),

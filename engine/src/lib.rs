@@ -28,6 +28,7 @@ mod error;
 mod ffi;
 pub mod flow;
 pub mod frame;
+mod instance_norm;
 pub mod losses;
 pub mod memory;
 pub mod networks;

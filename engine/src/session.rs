@@ -10,7 +10,7 @@ use crate::auto_size::AutoSize;
 use crate::frame::Frame;
 use crate::networks::builtin;
 use crate::output::{finish, working_size};
-use crate::painters::{FeedForwardPainter, OptimizingPainter, Painter};
+use crate::painters::{FeedForwardPainter, Model, OptimizingPainter, Painter};
 use crate::progress::ProgressReporter;
 pub use crate::progress::Step;
 use crate::random::Random;
@@ -36,12 +36,24 @@ pub struct Session {
     last_work: Option<f64>,
 }
 
+/// A model in words.
+fn described(path: &Path, model: &Model) -> String {
+    format!("{} ({})", path.display(), model.name())
+}
+
 impl Session {
     /// Opens a network (`None`: the one found by [`weights::find`], else the built-in one) on a device (see
     /// [`device::find`]).
     pub fn new(weights: Option<&Path>, device: &str) -> Result<Self> {
+        Self::starting_from(None, weights, device)
+    }
+
+    /// The same, with a model (see [`Self::of_model`]): its picture is what places without earlier paint start from, and the
+    /// optimizer's steps go on from there.
+    pub fn starting_from(model: Option<&Path>, weights: Option<&Path>, device: &str) -> Result<Self> {
         memory::install();
         let device = device::find(device)?;
+        let start = model.map(|path| Model::open(path, device)).transpose()?;
         let found = weights.map(Path::to_owned).or_else(weights::find);
         let (network, origin) = match &found {
             Some(path) => (weights::load(path, device)?, path.display().to_string()),
@@ -49,8 +61,11 @@ impl Session {
         };
         let last = network.last_layer();
         let channels = network.convs.first().and_then(|conv| conv.weight.size().first().copied()).unwrap_or(0);
-        let name = format!("{origin} (to {last}, from {channels} channels)");
-        Ok(Self::with(Box::new(OptimizingPainter::new(network)?), device, name))
+        let mut name = format!("{origin} (to {last}, from {channels} channels)");
+        if let (Some(path), Some(model)) = (model, &start) {
+            name += &format!(", starting from {}", described(path, model));
+        }
+        Ok(Self::with(Box::new(OptimizingPainter::new(network, start)?), device, name))
     }
 
     /// Opens a feed-forward network, which paints without style pictures, on a device. If the file is a TorchScript module
@@ -58,9 +73,9 @@ impl Session {
     pub fn of_model(model: &Path, device: &str) -> Result<Self> {
         memory::install();
         let device = device::find(device)?;
-        let painter = FeedForwardPainter::open(model, device)?;
-        let name = format!("{} ({})", model.display(), painter.name());
-        Ok(Self::with(Box::new(painter), device, name))
+        let opened = Model::open(model, device)?;
+        let name = described(model, &opened);
+        Ok(Self::with(Box::new(FeedForwardPainter::new(opened)), device, name))
     }
 
     fn with(painter: Box<dyn Painter>, device: Device, name: String) -> Self {

@@ -3,10 +3,13 @@
 python models.py make FOLDER     writes networks with seeded weights in each form of file
 python models.py paint JOB ...   paints raw pictures of f32, (3, H, W) in 0..1; a job is eight arguments:
     MODEL INPUT HEIGHT WIDTH EXTENDED_HEIGHT EXTENDED_WIDTH PICTURE RESULT
+python models.py time MODEL HEIGHT WIDTH COUNT    prints the times of some passes in milliseconds, as JSON
 """
 
+import json
 import os
 import sys
+import time
 from collections import OrderedDict
 
 import numpy
@@ -288,8 +291,22 @@ def paint(model, input, height, width, extended_height, extended_width, picture,
     ((painted - low) / (high - low)).clamp(0, 1).numpy().tofile(result)
 
 
+def times(model, height, width, count):
+    network, picture = load(model), torch.rand(1, 3, int(height), int(width)) * 255
+    passes = []
+    with torch.no_grad():
+        network(picture)
+        for _ in range(int(count)):
+            begin = time.perf_counter()
+            network(picture)
+            passes.append((time.perf_counter() - begin) * 1000)
+    print(json.dumps(passes))
+
+
 if sys.argv[1] == "make":
     make(sys.argv[2])
+elif sys.argv[1] == "time":
+    times(*sys.argv[2:])
 else:
     for start in range(2, len(sys.argv), 8):
         paint(*sys.argv[start : start + 8])

@@ -11,8 +11,9 @@ use std::sync::LazyLock;
 use common::{picture, real, scratch};
 use style_engine::random::Random;
 use style_engine::session::Session;
+use style_engine::styles::Style;
 use style_engine::{Error, weights};
-use style_engine_interface::{Parameters, model_input, warm_start};
+use style_engine_interface::{Parameters, model_input, precision, warm_start};
 use tch::{Device, Kind, Tensor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -81,7 +82,8 @@ fn compare(folder: &Path, cases: &[Case]) {
         let values: Vec<f32> = bytes.as_chunks().0.iter().map(|&value| f32::from_le_bytes(value)).collect();
         let expected = Tensor::from_slice(&values).view_as(&frame);
         let mut session = session(&case.model);
-        session.set_parameters(Parameters { model_input: case.set, ..Parameters::default() }, "", "").unwrap();
+        let parameters = Parameters { model_input: case.set, precision: precision::F32, ..Parameters::default() };
+        session.set_parameters(parameters, "", "").unwrap();
         let own = paint(&mut session, &frame);
 
         let name = format!("{} {} at {:?}", case.model.display(), case.input, case.size);
@@ -335,4 +337,40 @@ fn what_is_no_model_is_refused_with_its_names() {
     let text = folder.join("text.pth");
     std::fs::write(&text, "hello").unwrap();
     assert!(error(&text).contains("text.pth"));
+}
+
+#[test]
+#[ignore = "needs scripts/setup --tests"]
+fn bf16_changes_the_picture_little() {
+    let frame = picture(1, 120, 161);
+    let [exact, fast] = [precision::F32, precision::BF16].map(|precision| {
+        let mut session = session(&MODELS.join("new.pth"));
+        session.set_parameters(Parameters { precision, ..Parameters::default() }, "", "").unwrap();
+        paint(&mut session, &frame)
+    });
+    let difference = (exact - fast).abs();
+    let (mean, max) = (difference.mean(Kind::Float).double_value(&[]), difference.max().double_value(&[]));
+    assert!(0.0 < mean && mean < 0.01 && max < 0.2, "{mean}, at most {max}");
+}
+
+#[test]
+#[ignore = "needs scripts/setup --tests"]
+fn places_without_earlier_paint_start_from_the_model() {
+    let model = &MODELS.join("new.pth");
+    let scene = picture(1, 64, 160).upsample_bilinear2d([96, 240], false, None, None);
+    let [first, next] = [40, 30].map(|left| scene.narrow(3, left, 128));
+    let parameters =
+        Parameters { first_iterations: 0, iterations: 0, precision: precision::F32, ..Parameters::default() };
+    let mut session = Session::starting_from(Some(model), None, "cpu").unwrap();
+    session.set_parameters(parameters, "", "").unwrap();
+    session.set_styles(&[Style { picture: picture(5, 80, 80), weight: 1.0 }]).unwrap();
+    let alone = |frame: &Tensor| {
+        let mut session = self::session(model);
+        session.set_parameters(parameters, "", "").unwrap();
+        paint(&mut session, frame)
+    };
+    assert!(paint(&mut session, &first).allclose(&alone(&first), 0.0, 1e-4, false), "a first frame");
+    let difference = (paint(&mut session, &next) - alone(&next)).abs();
+    let largest = |left, width| difference.narrow(3, left, width).max().double_value(&[]);
+    assert!(largest(0, 6) < 1e-4 && largest(20, 100) > 0.01, "{} {}", largest(0, 6), largest(20, 100));
 }

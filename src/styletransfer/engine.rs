@@ -128,12 +128,13 @@ pub struct Engine {
 unsafe impl Send for Engine {}
 
 impl Engine {
-    /// Opens a session with a weight file (`None`: the one in the usual places, else the built-in network), or with a `model`,
-    /// on `device`. The engine's library is STYLEFILTER_ENGINE, or else lies beside the folder of the plugin's file, `plugin`.
+    /// Opens a session on `device` with a weight file (`None`: the one in the usual places, else the built-in network) and
+    /// perhaps a `model`, which paints alone or, if it `is_start`, what the optimizer starts from. The engine's library is STYLEFILTER_ENGINE, or else lies beside the folder of the plugin's file, `plugin`.
     pub fn open(
         plugin: Option<PathBuf>,
         weights: Option<&str>,
         model: Option<&str>,
+        is_start: bool,
         device: &str,
     ) -> Result<Self, EngineError> {
         let table = table(&library_path(plugin)).map_err(EngineError::Missing)?;
@@ -142,7 +143,8 @@ impl Engine {
         let pointer = |name: &Option<CString>| name.as_ref().map_or(null(), |name| name.as_ptr());
         let mut session = std::ptr::null_mut();
         // SAFETY: strings that end in NUL and a place for the result, as the interface asks.
-        let status = unsafe { (table.create)(pointer(&weights), pointer(&model), device.as_ptr(), &mut session) };
+        let status =
+            unsafe { (table.create)(pointer(&weights), pointer(&model), is_start, device.as_ptr(), &mut session) };
         check(table, status)?;
         Ok(Self { table, session })
     }

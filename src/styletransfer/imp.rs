@@ -56,9 +56,10 @@ pub struct StyleTransfer {
         data folder 'stylefilter', torchvision's cache; else the built-in network)", mutable_ready)]
     #[property(name = "model", get, set, type = String, member = model,
         default = Some(Settings::default().model.as_str()), nick = "Model",
-        blurb = "File of a feed-forward network, which paints in one pass, without style: of PyTorch's example fast_neural_style, \
-        a generator of CycleGAN or pix2pix, or a TorchScript module, which is a program that runs with your rights: use none that \
-        you do not trust (\"\" = none)", mutable_ready)]
+        blurb = "Feed-forward network, which paints in one pass: the file of one of PyTorch's example \
+        fast_neural_style, of a generator of CycleGAN or pix2pix, or of a TorchScript module, which is a program that runs with \
+        your rights: use none that you do not trust. Without style it paints alone; with style, places without earlier paint \
+        start from its picture (\"\" = none)", mutable_ready)]
     #[property(name = "model-input", get, set, type = ModelInput, member = model_input, nick = "Model input",
         blurb = "Order of the channels and range of the pictures that the model takes and gives", mutable_playing,
         builder(Settings::default().model_input))]

@@ -92,8 +92,8 @@ impl StyleTransfer {
     ) -> Result<Engine, EngineError> {
         let [weights, model] =
             [&settings.weights, &settings.model].map(|path| Some(path.as_str()).filter(|path| !path.is_empty()));
-        let mut engine = Engine::open(self.plugin_file(), weights, model, &settings.device)?;
-        if model.is_none() {
+        let mut engine = Engine::open(self.plugin_file(), weights, model, !styles.is_empty(), &settings.device)?;
+        if !styles.is_empty() {
             engine.set_styles(&rgba(styles))?;
         }
         settings.apply(&mut engine, None)?;

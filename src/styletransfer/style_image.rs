@@ -12,11 +12,8 @@ use super::settings::Settings;
 #[non_exhaustive]
 pub enum StyleError {
     /// No path was given.
-    #[error("style is not set: set it to the path of a picture, as in style=painting.jpg")]
+    #[error("style is not set: set it to the path of a picture, as in style=painting.jpg, or set a model")]
     NotSet,
-    /// A model is set, too.
-    #[error("style and model are both set: a model has a style of its own; set only one of them")]
-    BesideModel,
     /// The weights are no numbers, or not one for each picture.
     #[error(
         "style-blend=\"{blend}\": {reason}; it must have a weight for each style, as in style=a.jpg,b.jpg style-blend=0.7,0.3"
@@ -37,13 +34,12 @@ pub enum StyleError {
     },
 }
 
-/// The style pictures that are set, with their weights; none for a model.
+/// The style pictures that are set, with their weights; there may be none beside a model.
 pub fn read_styles(settings: &Settings) -> Result<Vec<(RgbaImage, f64)>, StyleError> {
-    match (settings.model.is_empty(), settings.style.is_empty()) {
-        (true, _) => read_all(&settings.style, &settings.style_blend),
-        (false, true) => Ok(Vec::new()),
-        (false, false) => Err(StyleError::BesideModel),
+    if settings.style.is_empty() && !settings.model.is_empty() {
+        return Ok(Vec::new());
     }
+    read_all(&settings.style, &settings.style_blend)
 }
 
 /// Reads style pictures from `paths`, which commas separate, and their weights from `blend`, which has one for each

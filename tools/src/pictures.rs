@@ -52,8 +52,13 @@ impl Pictures {
         Ok(middle.internal_upsample_bilinear2d_aa([side, side], false, None, None))
     }
 
+    /// A random part of a photograph, in most cases recolored: `(3, side, side)` in 0..1.
+    pub fn photograph(&self, side: i64, random: &mut Random) -> Outcome<Tensor> {
+        recolored(&self.part(side, random)?, random)
+    }
+
     /// A random part of a photograph, scaled, stretched, mirrored and turned: `(3, side, side)` in 0..1.
-    pub fn part(&self, side: i64, random: &mut Random) -> Outcome<Tensor> {
+    fn part(&self, side: i64, random: &mut Random) -> Outcome<Tensor> {
         let picture = &self.0[below(self.0.len() as i64, random) as usize];
         let (_, height, width) = picture.size3()?;
         // The scale is between an enlargement by 1.5 and the whole picture, uniform in the logarithm.

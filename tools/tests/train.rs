@@ -37,16 +37,20 @@ fn training(folder: &Path, options: &str) -> (Command, PathBuf) {
     (command, model)
 }
 
+/// The style losses that a training printed.
+fn style_losses(printed: &[u8]) -> Vec<f64> {
+    let style = |line: &str| line.split("style ").nth(1).unwrap().split(',').next().unwrap().parse::<f64>().unwrap();
+    String::from_utf8_lossy(printed).lines().map(style).collect()
+}
+
 #[test]
 fn a_stopped_training_goes_on_to_the_same_network() {
     let folder = empty("train");
     let (mut whole, model) = training(&folder, "about=a");
     let output = whole.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let style = |line: &str| line.split("style ").nth(1).unwrap().split(',').next().unwrap().parse::<f64>().unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let losses: Vec<f64> = printed.lines().map(style).collect();
-    assert!(losses.len() == 4 && losses[3] < 0.9 * losses[0], "{printed}");
+    let losses = style_losses(&output.stdout);
+    assert!(losses.len() == 4 && losses[3] < 0.9 * losses[0], "{losses:?}");
     let bytes = std::fs::read(&model).unwrap();
     assert!(provenance(&bytes).contains("about=a"), "{}", provenance(&bytes));
 
@@ -71,6 +75,21 @@ fn a_stopped_training_goes_on_to_the_same_network() {
     let other = empty("train-seed");
     assert!(training(&other, "seed=2").0.output().unwrap().status.success());
     assert_ne!(numbers(&std::fs::read(other.join("model.safetensors")).unwrap()), numbers(&bytes));
+}
+
+#[test]
+fn a_training_can_begin_with_a_trained_model() {
+    let folder = empty("train-first");
+    let (mut first, model) = training(&folder, "about=a");
+    let output = first.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let start = format!("start={}", model.display());
+    let second = training(&empty("train-second"), &start).0.output().unwrap();
+    let [first, second] = [output, second].map(|output| style_losses(&output.stdout));
+    assert!(second.len() == 4 && second[0] < 0.9 * first[0], "{first:?} {second:?}");
+    let other = training(&empty("train-wrong"), &format!("channels=4 {start}")).0.output().unwrap();
+    let error = String::from_utf8_lossy(&other.stderr);
+    assert!(!other.status.success() && error.contains("model.safetensors"), "{error}");
 }
 
 #[test]

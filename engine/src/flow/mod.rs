@@ -16,6 +16,7 @@
 //! if the camera seems to stand still. These are precise to hundredths of a pixel, and areas without texture move with
 //! their surroundings.
 
+mod blend;
 mod cache;
 mod dense;
 mod fused;
@@ -25,6 +26,7 @@ mod smoothing;
 
 use tch::{Device, Kind, TchError, Tensor};
 
+pub(crate) use self::blend::drawn_to;
 use self::dense::pad;
 use self::parametric::Samples;
 pub use self::sampling::{Filter, clamped_into_frame, visible, warp};
@@ -138,7 +140,7 @@ fn cat(first: &Tensor, second: &Tensor) -> Result<Tensor> {
 }
 
 /// A flow, resized and scaled for another size of the picture.
-fn enlarge(flow: &Tensor, size: [i64; 2]) -> Result<Tensor> {
+pub(crate) fn enlarge(flow: &Tensor, size: [i64; 2]) -> Result<Tensor> {
     let [height, width] = size_of(flow)?;
     let flow = flow.f_upsample_bilinear2d(size, false, None, None)?;
     let x = flow.f_narrow(1, 0, 1)?.f_mul_scalar(size[1] as f64 / width as f64)?;

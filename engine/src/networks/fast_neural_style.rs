@@ -9,6 +9,7 @@ use tch::{Device, Tensor};
 use super::feed_forward::{FeedForward, Kind};
 use super::layers::{Convolution, Encoder, Geometry, Layers, Norm, Normalized, Read};
 use crate::Result;
+use crate::instance_norm::After;
 use crate::normalization::Input;
 use crate::size::{cut, extended, size_of};
 use crate::weights::Tensors;
@@ -40,17 +41,23 @@ impl FastNeuralStyle {
         let blocks = (1..).take_while(|block| tensors.shape(&format!("res{block}.conv1.conv2d.weight")).is_some());
         let blocks = blocks.count();
         let mut layers = Layers::new(tensors, Norm::AffineInstance, device);
-        let mut layer = |conv: &str, norm: &str, side, stride| {
-            layers.normalized(&format!("{conv}.conv2d"), norm, Geometry::Reflected { side, stride })
-        };
-        let halving = vec![layer("conv1", "in1", 9, 1)?, layer("conv2", "in2", 3, 2)?, layer("conv3", "in3", 3, 2)?];
+        let mut layer = |conv: &str, norm: &str, geometry| layers.normalized(&format!("{conv}.conv2d"), norm, geometry);
+        let reflected = |side, stride| Geometry::Reflected { side, stride };
+        let halved = reflected(3, 2);
+        let halving = vec![
+            layer("conv1", "in1", reflected(9, 1))?,
+            layer("conv2", "in2", halved)?,
+            layer("conv3", "in3", halved)?,
+        ];
         let mut residuals = Vec::new();
         for block in 1..=blocks {
-            let mut half = |number| layer(&format!("res{block}.conv{number}"), &format!("res{block}.in{number}"), 3, 1);
+            let mut half =
+                |number| layer(&format!("res{block}.conv{number}"), &format!("res{block}.in{number}"), reflected(3, 1));
             residuals.push([half(1)?, half(2)?]);
         }
-        let decoder = vec![layer("deconv1", "in4", 3, 1)?, layer("deconv2", "in5", 3, 1)?];
-        let last = layers.colors("deconv3.conv2d", Geometry::Reflected { side: 9, stride: 1 })?;
+        let decoder =
+            vec![layer("deconv1", "in4", Geometry::Upsampled)?, layer("deconv2", "in5", Geometry::Upsampled)?];
+        let last = layers.colors("deconv3.conv2d", reflected(9, 1))?;
         Ok(Self { encoder: Encoder { halving, residuals }, decoder, last })
     }
 }
@@ -68,8 +75,7 @@ impl FeedForward for FastNeuralStyle {
         let size = size_of(picture)?;
         let mut x = self.encoder.apply(&extended(picture, size.map(|side| side.max(MIN_SIDE)))?)?;
         for layer in &self.decoder {
-            let [height, width] = size_of(&x)?;
-            x = layer.apply(&x.f_upsample_nearest2d([2 * height, 2 * width], None, None)?)?.f_relu_()?;
+            x = layer.apply(&x, After::Relu)?;
         }
         // Halving rounds up, so that the result may be larger than the picture by up to three pixels.
         cut(&self.last.apply(&x)?, size)

@@ -15,6 +15,11 @@ pub trait FeedForward {
     /// The form of the pictures that the network was trained with, as far as it is known. The result has the same form.
     fn input(&self) -> Input;
 
+    /// Whether the network computes in the precision of the picture that it gets, instead of in f32 only.
+    fn has_precisions(&self) -> bool {
+        true
+    }
+
     /// The painted picture, `(1, 3, H, W)`, like `picture`.
     fn apply(&self, picture: &Tensor) -> Result<Tensor>;
 }

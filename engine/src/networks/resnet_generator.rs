@@ -8,6 +8,7 @@ use tch::{Device, Tensor};
 use super::feed_forward::{FeedForward, Kind};
 use super::layers::{Convolution, Encoder, Geometry, Layers, Norm, Normalized, Read};
 use crate::Result;
+use crate::instance_norm::After;
 use crate::normalization::Input;
 use crate::size::{cut, extended, size_of};
 use crate::weights::Tensors;
@@ -77,7 +78,7 @@ impl FeedForward for ResnetGenerator {
         let size = size_of(picture)?;
         let mut x = self.encoder.apply(&extended(picture, size.map(|side| side.max(MIN_SIDE)))?)?;
         for layer in &self.decoder {
-            x = layer.apply(&x)?.f_relu_()?;
+            x = layer.apply(&x, After::Relu)?;
         }
         // Halving rounds up, so that the result may be larger than the picture by up to three pixels.
         cut(&self.last.apply(&x)?.f_tanh_()?, size)

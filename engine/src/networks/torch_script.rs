@@ -68,6 +68,10 @@ impl FeedForward for TorchScript {
         Input::RGB_1
     }
 
+    fn has_precisions(&self) -> bool {
+        false
+    }
+
     fn apply(&self, picture: &Tensor) -> Result<Tensor> {
         let has_failed = |painted: &Result<Tensor>| matches!(painted, Err(Error::ModelFailed { .. }));
         let last = self.divisor.get();

@@ -9,6 +9,7 @@ use super::feed_forward::{FeedForward, Kind};
 use super::layers::{Convolution, Geometry, Layers, Norm, Normalized, Read};
 use crate::Result;
 use crate::convolution::channels_last;
+use crate::instance_norm::After;
 use crate::normalization::Input;
 use crate::size::{cut, extended, multiples, size_of};
 use crate::weights::Tensors;
@@ -97,13 +98,13 @@ impl FeedForward for UnetGenerator {
         let mut skipped = Vec::new();
         for layer in &self.down {
             skipped.push(x.shallow_clone());
-            x = layer.apply(&leaky_relu(&x)?)?;
+            x = layer.apply(&leaky_relu(&x)?, After::Nothing)?;
         }
         skipped.push(x.shallow_clone());
         x = self.innermost.apply(&leaky_relu(&x)?)?;
         // The original's skip connections carry what the leaky ReLU gives, in place; the ReLU here makes that the same.
         for (layer, skipped) in self.up.iter().zip(skipped.iter().rev()) {
-            x = Tensor::f_cat(&[skipped, &layer.apply(&x.f_relu_()?)?], 1)?;
+            x = Tensor::f_cat(&[skipped, &layer.apply(&x.f_relu_()?, After::Nothing)?], 1)?;
         }
         cut(&self.last.apply(&x.f_relu_()?)?.f_tanh_()?, size)
     }

@@ -1,6 +1,7 @@
 //! Painters: how a picture comes about.
 
 mod feed_forward;
+mod model;
 mod optimizing;
 
 use style_engine_interface::Parameters;
@@ -12,6 +13,7 @@ use crate::step_budget::{StepBudget, TimeLimits};
 use crate::styles::Style;
 
 pub(crate) use feed_forward::FeedForwardPainter;
+pub(crate) use model::Model;
 pub(crate) use optimizing::OptimizingPainter;
 
 /// Paints the frames of a film.

@@ -1,6 +1,6 @@
 //! Repaints a film of raw RGB frames and prints a line of JSON with measurements for each frame; for `scripts/bench`.
 //!
-//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE] [weights=FILE]
+//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE] [weights=FILE] [model=FILE|start=FILE]
 //! [device=NAME] [NAME=VALUE ...]`: the files contain R, G, B bytes without headers. `flow` has the optical flow for
 //! each frame but the first, as 32-bit floats for [`style_engine::session::Session::paint`]. The flow that the
 //! engine finds is written to `found` in the same form.
@@ -14,7 +14,7 @@ use std::path::Path;
 use style_engine::flow;
 use style_engine::session::Session;
 use style_engine::styles::Style;
-use style_engine_interface::{Parameters, original_colors, style_loss, warm_start};
+use style_engine_interface::{Parameters, original_colors, precision, style_loss, warm_start};
 use tch::{Kind, Tensor};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -41,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     for (name, named, field) in [
         ("original-colors", original_colors::named as fn(&str) -> _, &mut parameters.original_colors),
+        ("precision", precision::named, &mut parameters.precision),
         ("style-loss", style_loss::named, &mut parameters.style_loss),
         ("warm-start", warm_start::named, &mut parameters.warm_start),
     ] {
@@ -56,9 +57,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut flows = flows.as_ref().map(|bytes| bytes.chunks_exact((16 * height * width) as usize));
 
     let weights = options.get("weights").map(Path::new);
-    let mut session = Session::new(weights, options.get("device").unwrap_or(&"auto"))?;
+    let device = options.get("device").unwrap_or(&"auto");
+    let mut session = match options.get("model") {
+        Some(model) => Session::of_model(Path::new(model), device)?,
+        None => Session::starting_from(options.get("start").map(Path::new), weights, device)?,
+    };
     session.set_parameters(parameters, "", "")?;
-    session.set_styles(&[Style { picture: style.shallow_clone(), weight: 1.0 }])?;
+    if !options.contains_key("model") {
+        session.set_styles(&[Style { picture: style.shallow_clone(), weight: 1.0 }])?;
+    }
     let mut result = fs::File::create(result)?;
     let mut found = options.get("found").map(fs::File::create).transpose()?;
     let mut last: Option<flow::Frame> = None;

@@ -24,6 +24,9 @@ const FULL_HOLD_SIDE: f64 = 480.0;
 /// A frame of which less than this share has changed stands still.
 const MAX_MOVING: f64 = 0.1;
 
+/// A model paints the disoccluded pixels if they are more than this share of the frame: its pass takes as long as a step.
+const MIN_DISOCCLUDED: f64 = 0.003;
+
 /// What a frame is painted from.
 pub(super) enum Start {
     /// The content alone.
@@ -56,7 +59,12 @@ impl OptimizingPainter {
                     return self.begin_scene(previous, &motion, content);
                 }
                 let surroundings = if is_settled { self.surroundings(&mut previous, &motion.still)? } else { None };
-                let painted = Painted { surroundings, ..previous.warp(&motion, content)? };
+                let mut painted = Painted { surroundings, ..previous.warp(&motion, content)? };
+                if let Some(model) = &self.model
+                    && motion.disoccluded()? > MIN_DISOCCLUDED
+                {
+                    painted.picture = model.paint(content)?.f_lerp_tensor(&painted.picture, &motion.visible)?;
+                }
                 // Another style must be free to replace what is there.
                 let constraint = if is_settled { Some(self.constraint(&painted, motion)?) } else { None };
                 Ok(Start::Carried(painted, constraint))

@@ -76,8 +76,13 @@ impl OptimizingPainter {
         self.match_colors(content, true)?;
         let begin = Instant::now();
         progress.steps = self.recipe.first_iterations;
-        let sizes = sizes(size_of(content)?, self.parameters.style_scale.min(1.0), self.recipe.scales);
-        let shares = shares(progress.steps, sizes.len());
+        let mut sizes = sizes(size_of(content)?, self.parameters.style_scale.min(1.0), self.recipe.scales);
+        let mut shares = shares(progress.steps, sizes.len());
+        if self.model.is_some() {
+            // The model paints at full size what the smaller sizes are for.
+            (sizes, shares) = (sizes.split_off(sizes.len() - 1), shares.split_off(shares.len() - 1));
+            progress.steps = shares.iter().sum();
+        }
         let method = self.recipe.method;
         let mut painted: Option<Painted> = None;
         for (size, share) in sizes.into_iter().zip(shares) {

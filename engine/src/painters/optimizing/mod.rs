@@ -10,7 +10,7 @@ use style_engine_interface::Parameters;
 use tch::{Device, Kind, Tensor};
 
 use self::follow::Start;
-use super::Painter;
+use super::{Model, Painter};
 use crate::networks::vgg::Vgg;
 use crate::normalization::Normalizer;
 use crate::progress::ProgressReporter;
@@ -25,6 +25,8 @@ pub(crate) struct OptimizingPainter {
     network: Vgg,
     /// The network in the precision that features are computed in.
     feature_network: Vgg,
+    /// Its picture is what places without earlier paint start from.
+    model: Option<Model>,
     recipe: Recipe,
     input: Normalizer,
     parameters: Parameters,
@@ -41,13 +43,14 @@ pub(crate) struct OptimizingPainter {
 }
 
 impl OptimizingPainter {
-    pub fn new(network: Vgg) -> Result<Self> {
+    pub fn new(network: Vgg, model: Option<Model>) -> Result<Self> {
         let parameters = Parameters::default();
         let recipe = Recipe::new(&parameters, "", "")?;
         Ok(Self {
             input: recipe.input.unwrap_or(network.input).on(network.device)?,
             feature_network: network.to_kind(kind(&recipe, network.device))?,
             network,
+            model,
             recipe,
             parameters,
             styles: Styles::default(),
@@ -81,6 +84,9 @@ impl Painter for OptimizingPainter {
         let recipe = Recipe::new(&parameters, content_layers, style_layers)?;
         recipe.content.find_layers(&self.network)?;
         recipe.style.find_layers(&self.network)?;
+        if let Some(model) = &mut self.model {
+            model.set_parameters(parameters)?;
+        }
         let describes_differently = !recipe.has_style_of(&self.recipe);
         let others = (self.parameters.style_scale, self.parameters.original_colors);
         if describes_differently || others != (parameters.style_scale, parameters.original_colors) {

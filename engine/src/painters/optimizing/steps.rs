@@ -81,6 +81,9 @@ impl OptimizingPainter {
 
     /// The start of a first frame.
     pub(super) fn first_variable(&self, content: &Tensor) -> Result<Tensor> {
+        if let Some(model) = &self.model {
+            return self.variable_of(&model.paint(content)?);
+        }
         match self.recipe.start {
             Start::MatchedColors if self.recipe.first_iterations > 0 => match self.styles.colors() {
                 Some(colors) => self.variable_of(&colors.apply_to(content)?),

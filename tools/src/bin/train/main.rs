@@ -18,6 +18,7 @@
 //! | style-side | 256 | the longer side of the style pictures, in pixels: strokes have this scale |
 //! | content-weight, style-weight, tv-weight | -1 | as the element's properties; -1: its defaults |
 //! | temporal-weight | 300 | |
+//! | start | | a model of this shape to begin with, e.g. for another style: it learns much sooner than a new one |
 //! | weights | | VGG weight file; the built-in network if not set |
 //! | rate | 0.002 | Adam's initial learning rate |
 //! | save | 500 | |
@@ -49,6 +50,7 @@ const STRIDE: u64 = 0x2545_f491_4f6c_dd1d;
 
 struct Settings {
     layout: Layout,
+    start: Option<PathBuf>,
     steps: i64,
     batch: i64,
     side: i64,
@@ -68,6 +70,7 @@ fn main() -> Outcome<()> {
     let device = device::find(options.text("device").unwrap_or("auto"))?;
     let settings = Settings {
         layout: Layout::new(options.number("channels", 8)?, options.number("blocks", 5)?),
+        start: options.text("start").map(PathBuf::from),
         steps: options.number("steps", 20_000)?,
         batch: options.number("batch", 4)?,
         side: options.number("side", 256)?,
@@ -93,7 +96,10 @@ fn train(
     let layout = &settings.layout;
     let mut state = match State::open(&beside("training"), command, layout, device)? {
         Some(state) => state,
-        None => State::new(layout.start(&mut Random(settings.seed))?.to_device(device))?,
+        None => State::new(match &settings.start {
+            Some(path) => layout.read(path, device)?,
+            None => layout.start(&mut Random(settings.seed))?.to_device(device),
+        })?,
     };
     let provenance = format!("train {command}");
     let sample = pictures.first(settings.side)?.to_device(device);
@@ -101,7 +107,7 @@ fn train(
     let first = state.steps();
     for step in first..settings.steps {
         let mut random = Random(settings.seed.wrapping_add(STRIDE.wrapping_mul(step as u64)));
-        let draw = |_| Ok(pictures.part(settings.side, &mut random)?.unsqueeze(0));
+        let draw = |_| Ok(pictures.photograph(settings.side, &mut random)?.unsqueeze(0));
         let contents = Tensor::cat(&(0..settings.batch).map(draw).collect::<Outcome<Vec<_>>>()?, 0).to_device(device);
         let parameters = state.parameters().set_requires_grad(true);
         let (surrogate, losses) = lesson.losses(&layout.network(&parameters)?, &contents, &mut random)?;

@@ -1,11 +1,12 @@
 //! The parameters of a network of PyTorch's example `fast_neural_style`, as one vector.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use style_engine::networks::fast_neural_style::FastNeuralStyle;
 use style_engine::random::Random;
-use style_engine::weights::Tensors;
-use tch::{Kind, Tensor};
+use style_engine::weights::{self, Tensors};
+use tch::{Device, Kind, Tensor};
 use tools::Outcome;
 
 /// The last layer's parameters are stored divided by this: it gives levels in 0..255, and a step must not change it less
@@ -59,11 +60,21 @@ impl Layout {
                 name if name == &format!("{LAST}.bias")
                     || (name.contains("in") && name.ends_with("weight") && shape.len() == 1) =>
                 {
-                    Tensor::ones([count], (Kind::Float, tch::Device::Cpu))
+                    Tensor::ones([count], (Kind::Float, Device::Cpu))
                 }
                 name if name.ends_with("weight") => (random.uniform(count)? * 2 - 1) / (fan_in as f64).sqrt(),
-                _ => Tensor::zeros([count], (Kind::Float, tch::Device::Cpu)),
+                _ => Tensor::zeros([count], (Kind::Float, Device::Cpu)),
             })
+        });
+        Ok(Tensor::cat(&parts.collect::<Outcome<Vec<_>>>()?, 0))
+    }
+
+    /// The parameters of a network's file.
+    pub fn read(&self, path: &Path, device: Device) -> Outcome<Tensor> {
+        let mut tensors = weights::open(path)?;
+        let parts = self.0.iter().map(|(name, shape)| {
+            let part = tensors.read(name, shape, device).map_err(|reason| format!("{}: {reason}", path.display()))?;
+            Ok(if name.starts_with(LAST) { part / LEVELS } else { part }.flatten(0, -1))
         });
         Ok(Tensor::cat(&parts.collect::<Outcome<Vec<_>>>()?, 0))
     }
