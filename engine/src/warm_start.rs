@@ -232,15 +232,19 @@ impl Painted {
         Ok(Self { content, picture, unconverged, drift, ..self })
     }
 
-    /// Replaces outdated paint by its strokes, without their colors, over `start`, a picture of the content in the style's
-    /// colors: strokes that fit the style but not the content converge in fewer steps than none.
-    pub fn recolor(mut self, start: &Tensor) -> Result<Self> {
-        let size = size_of(start)?;
+    /// The strokes: the residual without its colors, `(1, 3, H, W)`. If they fit the style but not the content, they converge in
+    /// fewer steps than no strokes.
+    pub fn strokes(&self) -> Result<Tensor> {
+        let size = size_of(&self.picture)?;
         let residual = self.picture.f_sub(&self.content)?;
         let cells = size.map(|side| (side * COLOR_CELLS / size[0].max(size[1])).max(1));
-        let strokes = residual.f_sub(&stretch(&residual.f_adaptive_avg_pool2d(cells)?, size)?)?;
+        Ok(residual.f_sub(&stretch(&residual.f_adaptive_avg_pool2d(cells)?, size)?)?)
+    }
+
+    /// Replaces outdated paint by that of `start`.
+    pub fn replace_outdated(mut self, start: &Tensor) -> Result<Self> {
         let outdated = outdated(&self.drift)?;
-        self.picture = self.picture.f_lerp_tensor(&start.f_add(&strokes)?.f_clamp(0.0, 1.0)?, &outdated)?;
+        self.picture = self.picture.f_lerp_tensor(start, &outdated)?;
         self.unconverged = self.unconverged.f_maximum(&outdated)?;
         self.drift = self.drift.f_mul(&outdated.f_rsub_scalar(1)?)?;
         Ok(self)

@@ -82,8 +82,12 @@ impl OptimizingPainter {
         self.begin_change();
         self.match_colors(content, true)?;
         self.prepare_styles(size_of(content)?)?;
-        let start = self.picture_of(&self.first_variable(content)?)?;
-        Ok(Start::Carried(previous.warp(motion, content)?.recolor(&start)?, None))
+        let painted = previous.warp(motion, content)?;
+        let mut start = self.picture_of(&self.first_variable(content)?)?;
+        if self.model.is_none() {
+            start = start.f_add(&painted.strokes()?)?.f_clamp(0.0, 1.0)?;
+        }
+        Ok(Start::Carried(painted.replace_outdated(&start)?, None))
     }
 
     /// What holds a frame to the last result, warped by `motion`.
