@@ -49,6 +49,10 @@ class Row(NamedTuple):
     gstreamer: dict[str, tuple[str, str]] = {}  # by format: the format that the element accepts, and the element
 
 
+# What converting a frame costs the peers.
+NO_FILTER = Row("no filter", convfilter="", opencv=lambda image, out: None, ffmpeg="null")
+
+
 def kernel(side: int) -> Row:
     """Random weights, so that no program can use a shortcut for constant or separable kernels."""
     weights = np.random.default_rng(side).integers(-2, 10, (side, side))
@@ -97,6 +101,7 @@ def opencv_unsharp(image: np.ndarray, out: np.ndarray) -> None:
 FFMPEG_UNSHARP = "unsharp=lx=13:ly=13:la=1.5:cx=13:cy=13:ca=1.5"
 
 ROWS = [
+    NO_FILTER,
     kernel(3),
     kernel(5),
     kernel(7),
@@ -153,8 +158,10 @@ NOTES = f"""\
 - Each program uses all {CORES} cores. convfilter, FFmpeg and GStreamer's elements process one frame at a time. OpenCV
   and Pillow, called from Python, process {CORES} frames at a time, since Pillow filters a frame on one core, and OpenCV
   often does, too. The pipelines' sources and sinks cost less than 0.01 ms.
-- All four channels of RGBA are filtered (`alpha=true`), and the three planes of I420, each at its own size. FFmpeg does
+- All four channels of RGBA are filtered (`alpha=true`), and the three planes of YUV, each at its own size. FFmpeg does
   not have these filters for packed RGBA: it gets the four channels as planes (yuva444p), and no conversion is counted.
+- NV12 and YUY2: FFmpeg and OpenCV convert each frame to planes and back, which is counted; the row "no filter" has the
+  time of these conversions alone. OpenCV has no median of more than 5 x 5 for 16 bits.
 - kernel 3: 3 x 3 random integers, divided by their sum. gaussian 2: radius 2. box 5: radius 5, which is 11 x 11.
   unsharp mask: radius 2, percent 150, threshold 3. rank 5: rank=6 of 5 x 5. chain: median 3, gaussian 2, unsharp mask.
 - convfilter's results equal Pillow's. In the other programs, medians, min and rank give the same results inside the
@@ -190,8 +197,10 @@ IMAGES = {
     "I420": [PICTURE[0], *(np.ascontiguousarray(plane[::2, ::2]) for plane in PICTURE[1:3])],
 }
 IMAGES |= {"yuva444p": PICTURE, "yuv420p": IMAGES["I420"]}
-FORMATS = ["RGBA", "I420"]
-FFMPEG_FORMATS = {"RGBA": "yuva444p", "I420": "yuv420p"}
+IMAGES["NV12"] = [PICTURE[0], np.stack(IMAGES["I420"][1:], -1)]
+IMAGES["YUY2"] = [np.stack([PICTURE[0], np.stack(PICTURE[1:3, :, ::2], -1).reshape(HEIGHT, WIDTH)], -1)]
+IMAGES["I420_10LE"] = [4 * plane.astype(np.uint16) for plane in IMAGES["I420"]]
+FORMATS = ["RGBA", "I420", "NV12", "YUY2", "I420_10LE"]
 FILES = tempfile.TemporaryDirectory()
 
 
@@ -212,43 +221,78 @@ def gst_launch(layout: str, element: str) -> Run:
     size = sum(image.nbytes for image in IMAGES[layout])
     command = (
         f"gst-launch-1.0 --quiet filesrc location={picture_file(layout)} blocksize={size} num-buffers=1"
-        f" ! rawvideoparse format={layout.lower()} width={WIDTH} height={HEIGHT}"
+        f" ! rawvideoparse format={layout.lower().replace('_', '-')} width={WIDTH} height={HEIGHT}"
         f" ! imagefreeze num-buffers=%d ! {element} ! fakesink sync=false"
     )
     return lambda frames: execute(command % frames)
 
 
-def convfilter(backend: str) -> Callable[[Row, str], Run]:
-    return lambda row, layout: gst_launch(layout, f"convfilter backend={backend} alpha=true {row.convfilter}")
+def convfilter(backend: str) -> Callable[[Row, str], Run | None]:
+    def run(row: Row, layout: str) -> Run | None:
+        element = f"convfilter backend={backend} alpha=true {row.convfilter}"
+        return gst_launch(layout, element) if row.convfilter else None
+
+    return run
 
 
 def gstreamer(row: Row, layout: str) -> Run | None:
     return gst_launch(*row.gstreamer[layout]) if layout in row.gstreamer else None
 
 
+# FFmpeg's name of each format, of the file that has its frame, and of the planar format that it is converted to.
+FFMPEG_FORMATS = {
+    "RGBA": ("yuva444p", "yuva444p", None),
+    "I420": ("yuv420p", "yuv420p", None),
+    "NV12": ("nv12", "NV12", "yuv420p"),
+    "YUY2": ("yuyv422", "YUY2", "yuv422p"),
+    "I420_10LE": ("yuv420p10le", "I420_10LE", None),
+}
+
+
 def ffmpeg(row: Row, layout: str) -> Run | None:
+    name, file, planar = FFMPEG_FORMATS[layout]
+    filters = [f"format={planar}", row.ffmpeg, f"format={name}"] if planar else [row.ffmpeg]
     command = (
-        f"ffmpeg -nostdin -v error -f rawvideo -pix_fmt {FFMPEG_FORMATS[layout]} -s {WIDTH}x{HEIGHT}"
-        f" -i {picture_file(FFMPEG_FORMATS[layout])} -filter_threads {CORES} -vf 'loop=%d:1,{row.ffmpeg}' -f null -"
+        f"ffmpeg -nostdin -v error -f rawvideo -pix_fmt {name} -s {WIDTH}x{HEIGHT}"
+        f" -i {picture_file(file)} -filter_threads {CORES} -vf 'loop=%d:1,{','.join(filters)}' -f null -"
     )
     return (lambda frames: execute(command % (frames - 1))) if row.ffmpeg else None
 
 
 def opencv(row: Row, layout: str) -> Run | None:
-    """Each thread reuses one output buffer, as an application would."""
+    """Each thread reuses one output buffer for each plane, as an application would."""
+    if not row.opencv or layout == "I420_10LE" and row.name == "median 7":
+        return None
     thread = threading.local()
 
     def frame(_: int) -> None:
+        planes = opencv_planes(layout)
         if not hasattr(thread, "out"):
-            thread.out = [np.empty_like(image) for image in IMAGES[layout]]
-        for image, out in zip(IMAGES[layout], thread.out):
-            row.opencv(image, out)
+            thread.out = [np.empty_like(plane) for plane in planes]
+        for plane, out in zip(planes, thread.out):
+            row.opencv(plane, out)
+        if layout in ["NV12", "YUY2"]:
+            y, *colors = thread.out
+            packed = cv2.merge(colors)
+            if layout == "YUY2":
+                cv2.merge([y, packed.reshape(y.shape)])
 
-    return in_threads(frame) if row.opencv else None
+    return in_threads(frame)
+
+
+def opencv_planes(layout: str) -> list[np.ndarray]:
+    """The frame's planes: OpenCV's filters do not take frames whose channels have different sizes."""
+    images = IMAGES[layout]
+    if layout == "NV12":
+        return [images[0], *cv2.split(images[1])]
+    if layout == "YUY2":
+        y, colors = cv2.split(images[0])
+        return [y, *cv2.split(colors.reshape(HEIGHT, WIDTH // 2, 2))]
+    return images
 
 
 def pillow(row: Row, layout: str) -> Run | None:
-    if not row.pillow:
+    if not row.pillow or layout not in ["RGBA", "I420"]:
         return None
     images, filters = [Image.fromarray(image) for image in IMAGES[layout]], row.pillow()
 
@@ -296,6 +340,7 @@ def measure(rows: list[Row], programs: dict, repetitions: int, minimum: float) -
         (row.name, layout, name): run
         for row in rows
         for layout in FORMATS
+        if row is not NO_FILTER or layout in ["NV12", "YUY2"]
         for name, program in programs.items()
         if (run := program(row, layout))
     }
@@ -322,14 +367,16 @@ def table(rows: list[Row], programs: dict, times: dict) -> str:
         for row in rows:
             measured = {name: times[row.name, layout, name] for name in programs if (row.name, layout, name) in times}
             medians = {name: statistics.median(values) for name, values in measured.items()}
-            ours = "convfilter cpu"
+            if not medians:
+                continue
+            ours = "convfilter cpu" if row.convfilter else next(iter(medians))
             peers = [name for name in medians if not name.startswith("convfilter")]
             best = min(peers, key=medians.get, default=None)
             spreads = [(max(measured[name]) - min(measured[name])) / medians[name] for name in (ours, best or ours)]
             cells = [f"{medians[name]:.2f}" if name in medians else "-" for name in programs]
             if "GStreamer" in medians:
                 cells[list(programs).index("GStreamer")] += f" ({row.gstreamer[layout][1].split()[0]})"
-            ratio = f"{medians[best] / medians[ours]:.2f} ({best})" if best else "-"
+            ratio = f"{medians[best] / medians[ours]:.2f} ({best})" if best and row.convfilter else "-"
             lines.append([layout, row.name, *cells, f"{max(spreads):.0%}", ratio])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -70,14 +70,14 @@ impl Stored for u16 {
     }
 }
 
-/// All channels of a plane if they have the same step, as in RGBA; else one of them, as the Y of YUY2.
+/// Channels of a plane that take turns at a fixed distance: all of RGBA; of YUY2 either Y alone or U and V.
 pub(super) struct ChannelView {
     pub(super) size: Size,
     pub(super) depth: Depth,
-    /// The samples from a row's start to the first pixel.
+    /// The samples from a row's start to the first one of the view.
     offset: usize,
-    /// The samples from one pixel to the next.
-    step: usize,
+    /// The samples from one of the view to the next. Those between belong to other views.
+    spacing: usize,
     /// The action on each channel.
     actions: Vec<PlaneAction>,
     /// The channel of alpha, if colors are filtered multiplied by it.
@@ -89,16 +89,17 @@ pub(super) struct ChannelView {
 impl ChannelView {
     /// The views of a plane.
     pub(super) fn of_plane(plane: usize, layout: &Layout, plan: &Plan) -> Vec<Self> {
-        let components: Vec<_> = layout.components.iter().filter(|component| component.plane == plane).collect();
+        let mut components: Vec<_> = layout.components.iter().filter(|component| component.plane == plane).collect();
+        components.sort_by_key(|component| (component.step, component.offset));
         let Some(first) = components.first() else { return Vec::new() };
         let have_same_step = components.iter().all(|component| component.step == first.step);
         let is_alpha = |component: &&&Component| component.kind == ComponentKind::Alpha;
         let alpha = components.iter().find(is_alpha).filter(|_| plan.alpha == Alpha::Premultiply);
-        let view = |offset: usize, channels: usize, component: &Component, actions| Self {
-            size: Size { width: component.width * channels, height: component.height, channels },
+        let view = |offset: usize, spacing: usize, component: &Component, actions: Vec<PlaneAction>| Self {
+            size: Size { width: component.width * actions.len(), height: component.height, channels: actions.len() },
             depth: layout.depth,
             offset,
-            step: component.step,
+            spacing,
             actions,
             alpha: alpha.map(|alpha| alpha.offset),
             mix: plan.mix,
@@ -107,27 +108,42 @@ impl ChannelView {
         if have_same_step {
             let at = |channel| components.iter().find(|component| component.offset == channel);
             let actions = (0..first.step).map(|channel| at(channel).map_or(PlaneAction::Keep, |c| action(c)));
-            return vec![view(0, first.step, first, actions.collect())];
+            return vec![view(0, 1, first, actions.collect())];
         }
-        components.iter().map(|component| view(component.offset, 1, component, vec![action(component)])).collect()
+        let groups = components.chunk_by(|first, second| first.step == second.step);
+        let views = groups.flat_map(|group| {
+            let spacing = group[0].step / group.len();
+            let take_turns = group.windows(2).all(|pair| pair[1].offset == pair[0].offset + spacing);
+            if take_turns {
+                return vec![view(group[0].offset, spacing, group[0], group.iter().copied().map(action).collect())];
+            }
+            group
+                .iter()
+                .map(|component| view(component.offset, component.step, component, vec![action(component)]))
+                .collect()
+        });
+        views.collect()
     }
 
     pub(super) fn is_filtered(&self) -> bool {
         self.actions.contains(&PlaneAction::Filter)
     }
 
+    /// The action on all channels, if it is the same.
+    fn only_action(&self) -> Option<PlaneAction> {
+        let &first = self.actions.first()?;
+        self.actions.iter().all(|&action| action == first).then_some(first)
+    }
+
     fn is_contiguous(&self) -> bool {
-        self.step == self.size.channels
+        self.spacing == 1
     }
 
     /// The bytes from one sample to the next, if each sample is in a word of its own.
     fn word_bytes<T>(&self, row_bytes: usize) -> Option<usize> {
-        let bytes = self.step * size_of::<T>();
-        let has_words = !self.is_contiguous()
-            && self.size.channels == 1
-            && self.offset < self.step
-            && self.size.width * bytes <= row_bytes;
-        (has_words && matches!(bytes, 2 | 4 | 8)).then_some(bytes)
+        let bytes = self.spacing * size_of::<T>();
+        let has_words = self.offset < self.spacing && self.size.width * bytes <= row_bytes;
+        (has_words && self.spacing == 2).then_some(bytes)
     }
 
     /// Reads a row.
@@ -139,10 +155,9 @@ impl ChannelView {
         let row = &mut row[..self.size.width];
         match self.word_bytes::<T>(bytes.len()) {
             Some(2) => read_words::<T, u16>(bytes, self.offset, self.depth, row),
-            Some(4) => read_words::<T, u32>(bytes, self.offset, self.depth, row),
-            Some(8) => read_words::<T, u64>(bytes, self.offset, self.depth, row),
-            _ => {
-                let samples = bytes[self.offset * size_of::<T>()..].chunks(size_of::<T>()).step_by(self.step);
+            Some(_) => read_words::<T, u32>(bytes, self.offset, self.depth, row),
+            None => {
+                let samples = bytes[self.offset * size_of::<T>()..].chunks(size_of::<T>()).step_by(self.spacing);
                 for (sample, bytes) in row.iter_mut().zip(samples) {
                     *sample = T::new((T::read(bytes).value() >> self.depth.shift).min(self.depth.max()));
                 }
@@ -163,15 +178,15 @@ impl ChannelView {
 
     /// The fastest way to write rows, mixed with the original.
     pub(super) fn packer<T: Stored>(&self) -> Packer<'_, T> {
-        let every = |action| self.is_contiguous() && self.actions.iter().all(|&own| own == action);
+        let every = |action| self.is_contiguous() && self.only_action() == Some(action);
         if every(PlaneAction::Keep) {
             Packer::Original
         } else if let Some(alpha) = self.alpha {
             Packer::Premultiplied(self, alpha)
         } else if every(PlaneAction::Filter) && self.mix == 256 {
             Packer::Filtered(self)
-        } else if self.is_contiguous() && BLOCK.is_multiple_of(self.step) {
-            let mask_gray_weight = |index: usize| match self.actions[index % self.step] {
+        } else if self.is_contiguous() && BLOCK.is_multiple_of(self.size.channels) {
+            let mask_gray_weight = |index: usize| match self.actions[index % self.size.channels] {
                 PlaneAction::Keep => (0, 0, 0),
                 PlaneAction::Neutral => (0, self.depth.gray(), self.mix),
                 PlaneAction::Filter => (u32::MAX, 0, self.mix),
@@ -189,7 +204,7 @@ impl ChannelView {
 
     /// Writes a row sample by sample. `result` holds what the plane's other views wrote.
     fn pack_each<T: Stored>(&self, before: &[u8], filtered: &[T], result: &mut [u8]) {
-        if let (Some(bytes), &[action]) = (self.word_bytes::<T>(result.len()), self.actions.as_slice()) {
+        if let (Some(bytes), Some(action)) = (self.word_bytes::<T>(result.len()), self.only_action()) {
             let written = match action {
                 PlaneAction::Keep => return,
                 PlaneAction::Neutral => Written::Value(self.depth.gray()),
@@ -198,16 +213,15 @@ impl ChannelView {
             let row = &mut result[..self.size.width * bytes];
             match bytes {
                 2 => write_words::<T, u16>(&written, self.mix, self.offset, self.depth, row),
-                4 => write_words::<T, u32>(&written, self.mix, self.offset, self.depth, row),
-                _ => write_words::<T, u64>(&written, self.mix, self.offset, self.depth, row),
+                _ => write_words::<T, u32>(&written, self.mix, self.offset, self.depth, row),
             }
             return;
         }
         let Depth { shift, .. } = self.depth;
         let channels = self.size.channels;
         for (index, filtered) in filtered[..self.size.width].iter().enumerate() {
-            let (pixel, channel) = (index / channels, index % channels);
-            let at = (self.offset + pixel * self.step + channel) * size_of::<T>();
+            let channel = index % channels;
+            let at = (self.offset + index * self.spacing) * size_of::<T>();
             let (sample, weight) = match self.actions[channel] {
                 PlaneAction::Keep => (0, 0),
                 PlaneAction::Neutral => (self.depth.gray(), self.mix),

@@ -1,5 +1,5 @@
-//! Samples that lie among those of other channels at a fixed step, as the Y of YUY2: each is a part of a word, which
-//! processors read and write many of at a time.
+//! Samples that take turns with those of other channels, as the Y of YUY2 with U and V: each is half of a word, and processors
+//! read and write many words at a time.
 
 use std::ops::{BitAnd, BitOr, Not, Shl, Shr};
 
@@ -8,7 +8,7 @@ use multiversion::multiversion;
 use super::channel_view::{Stored, mixed};
 use crate::layout::Depth;
 
-/// An unsigned integer of the bytes from one sample to the next.
+/// An unsigned integer of two samples' bytes.
 pub(super) trait Word:
     bytemuck::Pod
     + BitAnd<Output = Self>
@@ -50,7 +50,6 @@ macro_rules! word {
 
 word!(u16);
 word!(u32);
-word!(u64);
 
 /// The words of a row.
 fn words<W: Word>(row: &[u8]) -> impl Iterator<Item = W> {
@@ -61,7 +60,7 @@ fn words<W: Word>(row: &[u8]) -> impl Iterator<Item = W> {
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn read_words<T: Stored, W: Word>(row: &[u8], offset: usize, depth: Depth, samples: &mut [T]) {
     let shift = (8 * size_of::<T>() * offset) as u32;
-    let all = (u32::MAX >> (32 - 8 * size_of::<T>())) as u32;
+    let all = u32::MAX >> (32 - 8 * size_of::<T>());
     for (sample, word) in samples.iter_mut().zip(words::<W>(row)) {
         *sample = T::new((((word >> shift).low() & all) >> depth.shift).min(depth.max()));
     }
@@ -86,16 +85,22 @@ pub(super) fn write_words<T: Stored, W: Word>(
 ) {
     let shift = (8 * size_of::<T>() * offset) as u32;
     let all = W::new(u32::MAX >> (32 - 8 * size_of::<T>()));
-    let write = |bytes: &mut [u8], sample: u32| {
-        let word = bytemuck::pod_read_unaligned::<W>(bytes).little_endian();
-        let before = ((word >> shift) & all).low() >> depth.shift;
-        let after = W::new(mixed(before, sample, weight) << depth.shift) << shift;
-        let word = (word & !(all << shift)) | after;
+    let word_of = |bytes: &[u8]| bytemuck::pod_read_unaligned::<W>(bytes).little_endian();
+    let put = |bytes: &mut [u8], sample: W| {
+        let word = (word_of(bytes) & !(all << shift)) | (sample << (shift + depth.shift));
         bytes.copy_from_slice(bytemuck::bytes_of(&word.little_endian()));
+    };
+    let mix = |bytes: &mut [u8], sample: u32| {
+        let before = ((word_of(bytes) >> shift) & all).low() >> depth.shift;
+        put(bytes, W::new(mixed(before, sample, weight)));
     };
     let words = row.chunks_exact_mut(size_of::<W>());
     match written {
-        Written::Samples(samples) => words.zip(*samples).for_each(|(bytes, sample)| write(bytes, sample.value())),
-        Written::Value(value) => words.for_each(|bytes| write(bytes, *value)),
+        // Without the arithmetic of mixing, many more words fit in a vector.
+        Written::Samples(samples) if weight == 256 => {
+            words.zip(*samples).for_each(|(bytes, sample)| put(bytes, W::new(sample.value())));
+        }
+        Written::Samples(samples) => words.zip(*samples).for_each(|(bytes, sample)| mix(bytes, sample.value())),
+        Written::Value(value) => words.for_each(|bytes| mix(bytes, *value)),
     }
 }
