@@ -14,6 +14,7 @@ use crate::normalization::{Input, Normalizer};
 use crate::progress::ProgressReporter;
 use crate::size::size_of;
 use crate::step_budget::{StepBudget, TimeLimits};
+use crate::style_masks::StyleMasks;
 use crate::styles::Style;
 use crate::warm_start::{Motion, unchanged};
 use crate::{Error, Result};
@@ -126,6 +127,13 @@ impl Painter for FeedForwardPainter {
 
     fn set_styles(&mut self, _styles: &[Style]) -> Result<()> {
         Err(Error::Settings("a model has its own style: it takes no style pictures".into()))
+    }
+
+    fn set_masks(&mut self, masks: Option<StyleMasks>) -> Result<()> {
+        match masks {
+            Some(_) => Err(Error::Settings("a model has one style: masks divide frames among several".into())),
+            None => Ok(()),
+        }
     }
 
     /// A frame is one pass: nothing can be left out.

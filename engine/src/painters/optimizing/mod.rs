@@ -16,6 +16,7 @@ use crate::normalization::Normalizer;
 use crate::progress::ProgressReporter;
 use crate::recipes::Recipe;
 use crate::step_budget::{StepBudget, TimeLimits};
+use crate::style_masks::StyleMasks;
 use crate::styles::{Style, Styles};
 use crate::warm_start::Painted;
 use crate::{Error, Result, device};
@@ -33,6 +34,9 @@ pub(crate) struct OptimizingPainter {
     input: Normalizer,
     parameters: Parameters,
     styles: Styles,
+    /// What divides the frames among the styles, and what divided the last one.
+    masks: Option<StyleMasks>,
+    last_masks: Option<StyleMasks>,
     limits: TimeLimits,
     budget: StepBudget,
     previous: Option<Painted>,
@@ -55,6 +59,8 @@ impl OptimizingPainter {
             recipe,
             parameters,
             styles: Styles::default(),
+            masks: None,
+            last_masks: None,
             limits: TimeLimits::default(),
             budget: StepBudget::default(),
             previous: None,
@@ -77,6 +83,7 @@ impl OptimizingPainter {
             self.min_style_loss = self.min_style_loss.min(losses.style);
         }
         self.previous = Some(painted);
+        self.last_masks = None;
     }
 }
 
@@ -109,6 +116,22 @@ impl Painter for OptimizingPainter {
     fn set_styles(&mut self, styles: &[Style]) -> Result<()> {
         self.styles.set(styles, self.network.device)?;
         self.begin_change();
+        Ok(())
+    }
+
+    fn set_masks(&mut self, masks: Option<StyleMasks>) -> Result<()> {
+        if masks.is_some() && !self.recipe.style_loss.has_regions() {
+            return Err(Error::Settings(
+                "style-loss=sliced-wasserstein cannot be divided by masks: set gram or mean-covariance".into(),
+            ));
+        }
+        if masks.is_some() != self.masks.is_some() {
+            self.styles.divide(masks.is_some());
+            self.begin_change();
+            self.previous.iter_mut().for_each(|previous| previous.surroundings = None);
+        }
+        let last = std::mem::replace(&mut self.masks, masks);
+        self.last_masks = self.last_masks.take().or(last);
         Ok(())
     }
 
