@@ -44,7 +44,7 @@ impl StyleMasks {
         }
         if shares.len() != styles {
             return Err(Error::Settings(format!(
-                "{count} masks for {styles} styles: set a mask for each style, or for each but the last"
+                "the number of masks, {count}, does not fit {styles} styles: set a mask for each style, or for each but the last"
             )));
         }
         let shares = Tensor::f_cat(&shares, 1)?;

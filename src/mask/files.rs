@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use gst_video::{VideoFormat, VideoFrameRef, VideoInfo};
 use picture::PictureError;
 
+use super::Grid;
 use crate::paths::listed;
 
 /// Why a mask cannot be used.
@@ -22,7 +22,7 @@ pub enum MaskError {
     },
     /// The masks do not fit the styles.
     #[error(
-        "{masks} masks for {regions} styles: set a mask for each style, as in style=a.jpg,b.jpg mask=a.png,b.png, or for each but \
+        "the number of masks, {masks}, does not fit {regions} styles: set a mask for each style, as in style=a.jpg,b.jpg mask=a.png,b.png, or for each but \
          the last, which then takes the rest"
     )]
     Count {
@@ -37,9 +37,6 @@ pub enum MaskError {
     /// A frame of the mask cannot be read.
     #[error("a frame of the mask cannot be read")]
     Unreadable,
-    /// GStreamer cannot stretch the mask.
-    #[error("a mask cannot be stretched to the frame: {0}")]
-    NotStretched(String),
 }
 
 /// The error as GStreamer's message.
@@ -50,35 +47,19 @@ pub fn message(error: MaskError) -> gst::ErrorMessage {
             gst::error_msg!(gst::ResourceError::NotFound, ("{error}"))
         }
         MaskError::Picture { .. } | MaskError::Unreadable => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
-        MaskError::NotStretched(_) => gst::error_msg!(gst::StreamError::Format, ("{error}")),
-    }
-}
-
-/// A mask's picture: rows of 16-bit gray.
-pub struct MaskPicture {
-    buffer: gst::Buffer,
-    info: VideoInfo,
-}
-
-impl MaskPicture {
-    /// The picture as a frame.
-    pub fn frame(&self) -> Result<VideoFrameRef<&gst::BufferRef>, MaskError> {
-        VideoFrameRef::from_buffer_ref_readable(&self.buffer, &self.info).map_err(|_| MaskError::Unreadable)
     }
 }
 
 /// Reads the pictures of masks from `paths`, which commas separate.
-pub fn read(paths: &str) -> Result<Vec<MaskPicture>, MaskError> {
+pub fn read(paths: &str) -> Result<Vec<Grid>, MaskError> {
     listed(paths).into_iter().filter(|path| !path.is_empty()).map(|path| read_one(Path::new(path))).collect()
 }
 
-fn read_one(path: &Path) -> Result<MaskPicture, MaskError> {
+fn read_one(path: &Path) -> Result<Grid, MaskError> {
     let gray = picture::read_mask(path).map_err(|error| MaskError::Picture { path: path.to_owned(), error })?;
-    let (width, height) = gray.dimensions();
-    let bytes: Vec<u8> = gray.into_raw().into_iter().flat_map(u16::to_le_bytes).collect();
-    let row = (width as i32).saturating_mul(2);
-    let info = VideoInfo::builder(VideoFormat::Gray16Le, width, height).stride(&[row]).build();
-    Ok(MaskPicture { buffer: gst::Buffer::from_slice(bytes), info: info.map_err(|_| MaskError::Unreadable)? })
+    let (width, height) = (gray.width() as usize, gray.height() as usize);
+    let values = gray.into_raw().into_iter().map(|sample| f32::from(sample) / f32::from(u16::MAX)).collect();
+    Ok(Grid { width, height, values })
 }
 
 /// Whether this number of masks divides frames into `regions`: a mask for each, or for each but the last. No mask is no

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use gst::glib;
 use gst_video::VideoFrameRef;
-use gst_video::prelude::*;
 
 mod blend;
 mod files;
@@ -23,8 +22,7 @@ pub use opacity::{Grid, Opacity};
 pub use pad::{MaskFrame, MaskPad, pad_templates};
 
 use crate::layout::{ComponentKind, Layout};
-use files::MaskPicture;
-use stretch::Stretcher;
+use stretch::stretch;
 
 /// The `mask-from` property's values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
@@ -52,10 +50,9 @@ pub struct MaskSettings {
 #[derive(Default)]
 pub struct Masks {
     settings: MaskSettings,
-    pictures: Vec<MaskPicture>,
+    pictures: Vec<Grid>,
     /// The number of regions that frames are divided into: styles, or 1.
     regions: usize,
-    stretcher: Option<Stretcher>,
     /// The masks of the last frame.
     last: Option<(Source, Arc<Prepared>)>,
 }
@@ -106,7 +103,7 @@ impl Masks {
 
     /// Forgets what was made for frames of another size or format.
     pub fn forget_frames(&mut self) {
-        (self.stretcher, self.last) = (None, None);
+        self.last = None;
     }
 
     /// Whether masks are taken from the frame's alpha.
@@ -130,16 +127,15 @@ impl Masks {
         };
         let is_known = self.last.as_ref().is_some_and(|(last, _)| *last == source) && source != Source::Alpha;
         if !is_known {
-            let grids = match source {
-                Source::Alpha => match self.alpha(layout, frame) {
-                    Some(grid) => vec![grid],
+            let masks = match source {
+                Source::Alpha => match alpha(layout, frame) {
+                    Some(alpha) => vec![alpha],
                     None => return Ok(Covered::All),
                 },
-                Source::Video(_) => {
-                    video.flatten().map(|mask| self.video(layout, mask)).into_iter().collect::<Result<_, _>>()?
-                }
-                Source::Pictures => self.pictures(layout)?,
+                Source::Video(_) => video.flatten().map(luma).transpose()?.into_iter().collect(),
+                Source::Pictures => self.pictures.clone(),
             };
+            let grids: Vec<_> = masks.iter().map(|mask| self.fitted(mask, layout)).collect();
             files::check_count(grids.len(), self.regions)?;
             let opacity = match grids.len() == self.regions {
                 true => Opacity::new(Grid::union(&grids), layout),
@@ -155,30 +151,21 @@ impl Masks {
         })
     }
 
-    fn alpha(&self, layout: &Layout, frame: &VideoFrameRef<&gst::BufferRef>) -> Option<Grid> {
-        let alpha = layout.components.iter().find(|component| component.kind == ComponentKind::Alpha)?;
-        Some(Grid::of_component(frame, layout.depth, alpha, self.settings.invert))
+    /// A mask at a frame's size.
+    fn fitted(&self, mask: &Grid, layout: &Layout) -> Grid {
+        let grid = stretch(mask, [layout.width, layout.height]);
+        if self.settings.invert { grid.inverted() } else { grid }
     }
+}
 
-    fn video(&mut self, layout: &Layout, mask: &MaskFrame) -> Result<Grid, MaskError> {
-        let frame =
-            VideoFrameRef::from_buffer_ref_readable(&mask.buffer, &mask.info).map_err(|_| MaskError::Unreadable)?;
-        self.stretch(layout, &frame)
-    }
+/// The frame's alpha; none if its format has none.
+fn alpha(layout: &Layout, frame: &VideoFrameRef<&gst::BufferRef>) -> Option<Grid> {
+    let alpha = layout.components.iter().find(|component| component.kind == ComponentKind::Alpha)?;
+    Some(Grid::of_component(frame, layout.depth, alpha))
+}
 
-    fn pictures(&mut self, layout: &Layout) -> Result<Vec<Grid>, MaskError> {
-        let pictures = std::mem::take(&mut self.pictures);
-        let grids = pictures.iter().map(|picture| self.stretch(layout, &picture.frame()?)).collect();
-        self.pictures = pictures;
-        grids
-    }
-
-    fn stretch(&mut self, layout: &Layout, frame: &VideoFrameRef<&gst::BufferRef>) -> Result<Grid, MaskError> {
-        let size = [layout.width, layout.height];
-        let stretcher = match self.stretcher.take().filter(|stretcher| stretcher.suits(frame.info(), size)) {
-            Some(stretcher) => stretcher,
-            None => Stretcher::new(frame.info(), size)?,
-        };
-        self.stretcher.insert(stretcher).stretch(frame, self.settings.invert)
-    }
+/// The brightness of a mask from the pad.
+fn luma(mask: &MaskFrame) -> Result<Grid, MaskError> {
+    let frame = VideoFrameRef::from_buffer_ref_readable(&mask.buffer, &mask.info).map_err(|_| MaskError::Unreadable)?;
+    Ok(Grid::of_luma(&frame))
 }

@@ -5,8 +5,8 @@
     reason = "Indices follow from the layout. If one is wrong, the panic becomes an error of the element."
 )]
 
-use gst_video::VideoFrameRef;
 use gst_video::prelude::*;
+use gst_video::{VideoColorRange, VideoFrameRef};
 
 use crate::layout::{Component, Depth, Layout};
 
@@ -22,17 +22,40 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// A component's samples as opacities, or their complements.
-    pub fn of_component(
-        frame: &VideoFrameRef<&gst::BufferRef>,
-        depth: Depth,
-        component: &Component,
-        invert: bool,
-    ) -> Self {
+    /// The brightness of a frame.
+    pub fn of_luma(frame: &VideoFrameRef<&gst::BufferRef>) -> Self {
+        let layout = Layout::new(frame.info());
+        let component = |index: usize| Self::of_component(frame, layout.depth, &layout.components[index]);
+        let mut luma = component(0);
+        if frame.format_info().is_rgb() {
+            let [green, blue] = [1, 2].map(component);
+            for ((red, green), blue) in luma.values.iter_mut().zip(green.values).zip(blue.values) {
+                let sums = [(299.0, *red), (587.0, green), (114.0, blue)];
+                let sum: f64 = sums.map(|(weight, value)| weight * f64::from(value)).iter().sum();
+                *red = (sum / 1000.0) as f32;
+            }
+        } else if frame.info().colorimetry().range() == VideoColorRange::Range16_235 {
+            let (scale, max) = (2f32.powi(layout.depth.bits as i32 - 8), layout.depth.max() as f32);
+            let [black, white] = [16.0, 235.0].map(|level| level * scale / max);
+            for value in &mut luma.values {
+                *value = ((*value - black) / (white - black)).clamp(0.0, 1.0);
+            }
+        }
+        luma
+    }
+
+    /// The complements.
+    pub fn inverted(mut self) -> Self {
+        self.values.iter_mut().for_each(|value| *value = 1.0 - *value);
+        self
+    }
+
+    /// A component's samples as opacities.
+    pub fn of_component(frame: &VideoFrameRef<&gst::BufferRef>, depth: Depth, component: &Component) -> Self {
         let &Component { plane, offset, step, width, height, .. } = component;
         let (data, stride) = (frame.planes_data()[plane], frame.plane_stride()[plane] as usize);
         let max = depth.max() as f32;
-        let opacity = |sample: f32| if invert { (max - sample) / max } else { sample / max };
+        let opacity = |sample: f32| sample / max;
         let mut values = Vec::with_capacity(width * height);
         for row in data.chunks(stride).take(height) {
             match depth.bytes() {

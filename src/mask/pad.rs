@@ -242,7 +242,9 @@ impl Stream {
                     self.queue().position = Some(end);
                 }
             }
-            gst::EventView::Caps(caps) => return VideoInfo::from_caps(caps.caps()).is_ok(),
+            gst::EventView::Caps(caps) => {
+                return VideoInfo::from_caps(caps.caps()).is_ok();
+            }
             _ => return true,
         }
         self.changed.notify_all();

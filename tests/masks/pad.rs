@@ -54,7 +54,7 @@ impl Masked {
         let sample = self.line.sink.try_pull_sample(PATIENCE);
         let sample = sample.unwrap_or_else(|| panic!("no frame came out: {:?}", self.line.error()));
         let map = sample.buffer().expect("a buffer").map_readable().expect("readable");
-        assert!(map.iter().all(|&level| level == map[0]), "one level");
+        assert!(map.iter().all(|&level| level == map[0]), "one level: {map:?}");
         map[0]
     }
 
@@ -196,13 +196,13 @@ fn both_elements_take_masks_and_are_whole_without_a_linked_pad() {
             assert!(row[..24] == frame.bytes[48 * at..][..24] && row[24..] == whole[48 * at + 24..][..24], "{element}");
         }
 
-        assert!(masked.line.element.request_pad_simple("mask").is_none(), "there is one such pad");
         let pad = masked.line.element.static_pad("mask").expect("the pad");
         let other = masked.masks.static_pad("src").expect("a pad");
         other.unlink(&pad).expect("unlinked");
         let mut line = masked.line;
         let before = line.push_pull_sample(&frame.sample(ClockTime::from_mseconds(40))).bytes;
-        assert!(before[..24] != frame.bytes[..24], "{element}: the whole frame is changed");
+        // convfilter copies the first row.
+        assert!(before[480..504] != frame.bytes[480..504], "{element}: the whole frame is changed");
         line.element.release_request_pad(&pad);
         assert!(line.element.static_pad("mask").is_none());
         line.push_pull_sample(&frame.sample(ClockTime::from_mseconds(80)));
@@ -216,7 +216,7 @@ fn both_elements_take_masks_and_are_whole_without_a_linked_pad() {
 fn a_flush_forgets_the_masks() {
     let masked = Masked::playing(WHITE);
     masked.mask(0, 10);
-    masked.masks.end_of_stream().expect("taken");
+    masked.mask(1000, 20);
     assert_eq!(masked.level(0), 10);
     // A frame that waits for masks gives up.
     masked.masks.send_event(gst::event::FlushStart::new());
@@ -389,7 +389,8 @@ fn masks_add_no_latency() {
         line.set_state(State::Playing).expect("the pipeline starts");
         assert!(line.state(PATIENCE).0.is_ok());
         let mut query = gst::query::Latency::new();
-        assert!(line.query(&mut query));
+        let pad = line.by_name("e").and_then(|element| element.static_pad("src")).expect("a pad");
+        assert!(pad.query(&mut query));
         let result = query.result();
         line.set_state(State::Null).expect("the pipeline stops");
         result

@@ -220,3 +220,56 @@ fn rows(features: &Tensor) -> Result<Tensor> {
     let (_, channels, height, width) = features.size4()?;
     Ok(features.f_permute([0, 2, 3, 1])?.f_reshape([height * width, channels])?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    fn noise(seed: u64, size: [i64; 4]) -> Tensor {
+        Random(seed).uniform(size.iter().product()).unwrap().view(size)
+    }
+
+    #[test]
+    fn a_regions_loss_is_that_of_its_weighted_statistics_times_its_share() {
+        let [style, features] = [noise(1, [1, 3, 6, 5]), noise(2, [1, 3, 7, 9])];
+        // Soft, and 0 in some columns.
+        let region = (noise(3, [1, 1, 7, 9]) * 1.5 - 0.5).clamp(0.0, 1.0);
+        let shares = region.reshape([63, 1]);
+        let weighted = |features: &Tensor, shares: &Tensor| {
+            let rows = features.squeeze_dim(0).flatten(1, 2).transpose(0, 1);
+            let sum = shares.sum(Kind::Float);
+            let mean = (&rows * shares).sum_dim_intlist([0].as_slice(), true, Kind::Float) / &sum;
+            let centered = rows - &mean;
+            (mean, (&centered * shares).transpose(0, 1).matmul(&centered) / sum)
+        };
+        let relative = |x: &Tensor, target: &Tensor| -> Tensor {
+            (x - target).square().sum(Kind::Float) / target.square().sum(Kind::Float)
+        };
+        let leaf = features.copy().set_requires_grad(true);
+        let (own, target) =
+            (weighted(&leaf, &shares), weighted(&style, &Tensor::ones([30, 1], (Kind::Float, style.device()))));
+        let expected = (relative(&own.0, &target.0) + relative(&own.1, &target.1)) * shares.mean(Kind::Float);
+        let at_features = Tensor::run_backward(&[&expected], &[&leaf], false, false).remove(0);
+
+        let loss = StatisticsLoss::new(Statistics::MeanCovariance, &[(style, 1.0)], Distance::Normalized, 63).unwrap();
+        let mut gradient = features.zeros_like();
+        let extent = Extent { region: Some(&region), ..Extent::default() };
+        let value = loss.accumulate(&features, extent, 3.0, &mut gradient).unwrap();
+        assert!(value.allclose(&expected.detach(), 1e-4, 0.0, false), "{value} {expected}");
+        let error = f64::try_from((&gradient - at_features * 3).abs().max()).unwrap();
+        assert!(error < 1e-4 * f64::try_from(gradient.abs().max()).unwrap(), "{error}");
+        let outside = region.le(0.0);
+        assert_eq!(
+            f64::try_from((gradient * outside).abs().max()).unwrap(),
+            0.0,
+            "outside of the region nothing moves"
+        );
+
+        let mut gradient = features.zeros_like();
+        let nowhere = region.zeros_like();
+        let extent = Extent { region: Some(&nowhere), ..Extent::default() };
+        assert_eq!(f64::try_from(loss.accumulate(&features, extent, 3.0, &mut gradient).unwrap()).unwrap(), 0.0);
+        assert_eq!(f64::try_from(gradient.abs().max()).unwrap(), 0.0);
+    }
+}

@@ -92,6 +92,7 @@ impl Painter for OptimizingPainter {
         let recipe = Recipe::new(&parameters, content_layers, style_layers)?;
         recipe.content.find_layers(&self.network)?;
         recipe.style.find_layers(&self.network)?;
+        check_regions(&recipe, self.masks.as_ref())?;
         let describes_differently = !recipe.has_style_of(&self.recipe);
         let others = (self.parameters.style_scale, self.parameters.original_colors);
         if describes_differently || others != (parameters.style_scale, parameters.original_colors) {
@@ -120,11 +121,7 @@ impl Painter for OptimizingPainter {
     }
 
     fn set_masks(&mut self, masks: Option<StyleMasks>) -> Result<()> {
-        if masks.is_some() && !self.recipe.style_loss.has_regions() {
-            return Err(Error::Settings(
-                "style-loss=sliced-wasserstein cannot be divided by masks: set gram or mean-covariance".into(),
-            ));
-        }
+        check_regions(&self.recipe, masks.as_ref())?;
         if masks.is_some() != self.masks.is_some() {
             self.styles.divide(masks.is_some());
             self.begin_change();
@@ -182,6 +179,15 @@ impl Painter for OptimizingPainter {
     fn kind(&self) -> Kind {
         kind(&self.recipe, self.network.device)
     }
+}
+
+/// Fails if masks divide the frames and the recipe's style loss cannot be that of a region.
+fn check_regions(recipe: &Recipe, masks: Option<&StyleMasks>) -> Result<()> {
+    if masks.is_none() || recipe.style_loss.has_regions() {
+        return Ok(());
+    }
+    let reason = "style-loss=sliced-wasserstein cannot be divided by masks: set gram or mean-covariance";
+    Err(Error::Settings(reason.into()))
 }
 
 /// The precision of features.
