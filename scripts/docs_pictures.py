@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/settings.md from the demo's film and style. Run by scripts/docs --pictures."""
+"""Makes the pictures of docs/settings.md and docs/masks.md from the demo's film and style. Run by scripts/docs --pictures."""
 
 import os
 import shlex
@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 ROOT = Path(__file__).resolve().parent.parent
 FILM, STYLE = ROOT / "target/demo/source.mp4", ROOT / "target/demo/style.png"
@@ -126,9 +126,27 @@ def styletransfer(film):
     write("styletransfer-presets", [painted(f"@preset={preset}") for preset in presets])
 
 
+def masks(film):
+    """The pictures of docs/masks.md: a soft disk as the mask, and the demo's style with its colors inverted as a second."""
+    size = PAINTED
+    mask, second = film.folder / "mask.png", film.folder / "second.png"
+    disk = Image.new("L", size, 0)
+    ImageDraw.Draw(disk).ellipse((size[0] * 0.3, size[1] * 0.1, size[0] * 0.75, size[1] * 0.9), fill=255)
+    disk.filter(ImageFilter.GaussianBlur(4)).save(mask)
+    ImageOps.invert(Image.open(STYLE).convert("RGB")).save(second)
+    [frame] = film.through("identity", size)
+    [two] = film.through(f"styletransfer style={STYLE},{second} mask={mask}", size)
+    [blurred] = film.through(f"convfilter filter=gaussian-blur radius=8 mask={mask} mask-invert=true", size)
+    inside, outside = (film.painted(f"mask={mask}{invert}")[1] for invert in ["", " mask-invert=true"])
+    write("masks", [("the frame", frame), ("mask.png", Image.open(mask).convert("RGB")), ("mask=mask.png", inside),
+                    ("mask=mask.png mask-invert=true", outside), ("style=a.png,b.png mask=mask.png", two),
+                    ("convfilter, mask-invert=true", blurred)])
+
+
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         film = Film(folder)
         convfilter(film)
         styletransfer(film)
+        masks(film)

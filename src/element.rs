@@ -35,10 +35,10 @@ pub fn check_both(
     })
 }
 
-/// Fails if a buffer's memory is too small for its frame. The offsets and strides in the buffer's metadata are not
+/// Whether a buffer's memory is large enough for its frame. The offsets and strides in the buffer's metadata are not
 /// trusted.
-fn check(layout: &Layout, buffer: &gst::BufferRef) -> Result<(), gst::ErrorMessage> {
-    let is_whole = match buffer.meta::<gst_video::VideoMeta>() {
+pub fn is_whole(layout: &Layout, buffer: &gst::BufferRef) -> bool {
+    match buffer.meta::<gst_video::VideoMeta>() {
         // Without metadata, GStreamer maps the whole buffer, with default offsets and strides.
         None => buffer.size() >= layout.bytes,
         Some(meta) => {
@@ -46,8 +46,12 @@ fn check(layout: &Layout, buffer: &gst::BufferRef) -> Result<(), gst::ErrorMessa
             let mut planes = layout.planes.iter().zip(meta.offset().iter().zip(meta.stride()));
             is_large_enough && planes.all(|(plane, (&offset, &stride))| contains_plane(buffer, plane, offset, stride))
         }
-    };
-    if is_whole {
+    }
+}
+
+/// Fails if a buffer's memory is too small for its frame.
+fn check(layout: &Layout, buffer: &gst::BufferRef) -> Result<(), gst::ErrorMessage> {
+    if is_whole(layout, buffer) {
         return Ok(());
     }
     let (bytes, Layout { width, height, .. }) = (buffer.size(), layout);

@@ -26,6 +26,8 @@ mod formats;
 mod gpu;
 mod guard;
 mod layout;
+mod mask;
+mod paths;
 mod recent;
 mod styletransfer;
 mod sync;

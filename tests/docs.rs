@@ -113,7 +113,7 @@ fn lines_on_the_pages_play() {
     painting(&folder);
     symlink(root().join("examples"), folder.join("examples")).expect("linked");
     let mut count = 0;
-    for page in ["README.md", "docs/convfilter.md", "docs/styletransfer.md", "docs/settings.md"] {
+    for page in ["README.md", "docs/convfilter.md", "docs/styletransfer.md", "docs/settings.md", "docs/masks.md"] {
         let page = std::fs::read_to_string(root().join(page)).expect("the page exists");
         let page = page.replace("\\\n", " ");
         for line in page.lines().filter_map(|line| line.strip_prefix("    ")) {
@@ -181,11 +181,12 @@ fn tables_of(name: &str) -> String {
     }
 
     let pads: Vec<_> = factory.static_pad_templates().iter().map(|template| template.caps()).collect();
-    assert!(pads.iter().all(|caps| *caps == pads[0]), "both pads of {name} have the same formats");
+    assert!(pads.iter().all(|caps| *caps == pads[0]), "all pads of {name} have the same formats");
     let structure = pads[0].structure(0).expect("a format");
     let formats = structure.get::<gst::List>("format").expect("formats");
     let formats: Vec<_> = formats.iter().map(|format| format.get::<String>().expect("a name")).collect();
-    writeln!(text, "\n## Formats\n\nBoth pads, `{}`:\n", structure.name()).expect("a string grows");
+    writeln!(text, "\n## Formats\n\nAll pads, the request pad [mask](masks.md) too, `{}`:\n", structure.name())
+        .expect("a string grows");
     text += &wrapped(&formats);
     text
 }
@@ -341,4 +342,9 @@ fn painting(folder: &Path) {
     }
     let cut_out = image::RgbaImage::from_fn(32, 24, |x, y| image::Rgba([(x * 8) as u8, 20, 90, (y * 10) as u8]));
     cut_out.save(folder.join("logo.png")).expect("the picture is written");
+    for name in ["person.png", "room.png"] {
+        image::GrayImage::from_fn(32, 24, |x, _| image::Luma([(x * 8) as u8]))
+            .save(folder.join(name))
+            .expect("written");
+    }
 }

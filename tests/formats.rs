@@ -1,6 +1,5 @@
 //! Tests convfilter with every format: each component must be filtered by itself, for all sizes and strides.
 
-use common::random::Random;
 use common::{BACKENDS, Case, Frame, Line, pillow, sample};
 use gst_video::VideoFormat::{self, *};
 use gst_video::VideoInfo;
@@ -12,47 +11,9 @@ const FORMATS: [VideoFormat; 28] = [
 
 const SIZES: [(u32, u32); 4] = [(1, 1), (13, 7), (64, 48), (321, 33)];
 
-fn random_frame(format: VideoFormat, (width, height): (u32, u32)) -> Frame {
-    let mut frame = Frame { format, width, height, bytes: Vec::new() };
-    frame.bytes = Random(u64::from(width * height) + 1).bytes(frame.info().size());
-    let (bits, shift) = (frame.info().format_info().depth()[0], frame.info().format_info().shift()[0]);
-    if bits > 8 {
-        for sample in frame.bytes.chunks_exact_mut(2) {
-            let value = u16::from_le_bytes([sample[0], sample[1]]) >> (16 - bits);
-            sample.copy_from_slice(&(value << shift).to_le_bytes());
-        }
-    }
-    frame
-}
-
-/// The largest value of a sample.
-fn largest(frame: &Frame) -> u32 {
-    (1 << frame.info().format_info().depth()[0]) - 1
-}
-
-/// A component's samples, row by row, those of more than 8 bits as two bytes.
-fn component(frame: &Frame, index: u8) -> Vec<u8> {
-    let info = frame.info();
-    let format = info.format_info();
-    let (plane, shift) = (format.plane()[usize::from(index)] as usize, format.shift()[0]);
-    let sample_bytes = if largest(frame) > 255 { 2 } else { 1 };
-    // For P010, GStreamer's offset of V is not a multiple of the sample's size.
-    let start = info.offset()[plane] + (format.poffset()[usize::from(index)] as usize).next_multiple_of(sample_bytes);
-    let stride = info.stride()[plane] as usize;
-    let (width, height) = (info.comp_width(index) as usize, info.comp_height(index) as usize);
-    let step = info.comp_pstride(index) as usize;
-    let places = (0..height).flat_map(|y| (0..width).map(move |x| start + y * stride + x * step));
-    match sample_bytes {
-        1 => places.map(|at| frame.bytes[at]).collect(),
-        _ => places
-            .flat_map(|at| (u16::from_le_bytes([frame.bytes[at], frame.bytes[at + 1]]) >> shift).to_le_bytes())
-            .collect(),
-    }
-}
-
 /// One component as a case for Pillow or NumPy. `request` is a JSON object without its braces.
 fn case<'a>(frame: &Frame, index: u8, request: &str) -> Case<'a> {
-    let largest = largest(frame);
+    let largest = frame.largest();
     // 10 bits are YUV of limited range here, whose levels are four to one of 8 bits; 16 bits have the full range.
     let level = if largest == 1023 { 4 } else { 257 };
     let (mode, depth) = match largest {
@@ -64,7 +25,7 @@ fn case<'a>(frame: &Frame, index: u8, request: &str) -> Case<'a> {
         mode,
         width: frame.info().comp_width(index),
         height: frame.info().comp_height(index),
-        bytes: component(frame, index),
+        bytes: frame.component(index),
     }
 }
 
@@ -72,7 +33,7 @@ fn case<'a>(frame: &Frame, index: u8, request: &str) -> Case<'a> {
 fn expected(frame: &Frame, request: &str, keeps_level: bool) -> Vec<Vec<u8>> {
     let info = frame.info();
     let cases: Vec<_> = (0..info.n_components() as u8).map(|index| case(frame, index, request)).collect();
-    let gray = (largest(frame) / 2 + 1) as u16;
+    let gray = (frame.largest() / 2 + 1) as u16;
     let filtered = pillow(&cases).into_iter().zip(&cases).enumerate();
     filtered
         .map(|(index, (filtered, case))| match index {
@@ -88,7 +49,7 @@ fn check(frame: &Frame, result: &Frame, filter: &str, expected: &[Vec<u8>]) {
     let name = format!("{filter} on {} {}x{}", frame.format, frame.width, frame.height);
     assert_eq!((result.format, result.width, result.height), (frame.format, frame.width, frame.height), "{name}");
     for (index, expected) in (0..).zip(expected) {
-        assert_eq!(&component(result, index), expected, "{name}: component {index}");
+        assert_eq!(&result.component(index), expected, "{name}: component {index}");
     }
 }
 
@@ -97,8 +58,8 @@ fn check(frame: &Frame, result: &Frame, filter: &str, expected: &[Vec<u8>]) {
 #[ignore = "needs scripts/build"]
 #[should_panic(expected = "component 2")]
 fn a_wrong_sample_is_noticed() {
-    let frame = random_frame(I420, (13, 7));
-    let mut expected: Vec<_> = (0..3).map(|index| component(&frame, index)).collect();
+    let frame = Frame::random(I420, (13, 7));
+    let mut expected: Vec<_> = (0..3).map(|index| frame.component(index)).collect();
     expected[2][5] ^= 1;
     check(&frame, &frame, "none", &expected);
 }
@@ -112,7 +73,7 @@ fn every_format_is_filtered_in_each_component() {
             let lines = BACKENDS.map(|backend| format!("convfilter backend={backend} filter={filter}"));
             let mut lines = lines.map(|line| Line::playing(&line));
             for size in SIZES {
-                let frame = random_frame(format, size);
+                let frame = Frame::random(format, size);
                 let expected = expected(&frame, &format!("\"filter\": \"{filter}\""), keeps_level);
                 for line in &mut lines {
                     check(&frame, &line.push_pull(&frame), filter, &expected);
@@ -146,7 +107,7 @@ fn every_operation_works_on_more_than_8_bits() {
         ("filter=mode size=7", "\"filter\": \"mode\", \"window\": 7"),
     ];
     for format in [Gray16Le, I42010le, P01010le] {
-        let frame = random_frame(format, (70, 40));
+        let frame = Frame::random(format, (70, 40));
         // Few different values, so that the mode filter finds frequent ones.
         let coarse =
             frame.bytes.iter().copied().enumerate().map(|(i, byte)| if i % 2 == 1 { byte & 3 } else { byte & 0xc0 });
@@ -167,7 +128,7 @@ fn every_operation_works_on_more_than_8_bits() {
 fn padded_strides_give_the_same_result() {
     common::init();
     for format in FORMATS {
-        let frame = random_frame(format, (13, 7));
+        let frame = Frame::random(format, (13, 7));
         let expected = expected(&frame, "\"filter\": \"smooth\"", true);
         for backend in BACKENDS {
             let mut line = Line::playing(&format!("convfilter backend={backend} filter=smooth"));
@@ -181,7 +142,7 @@ fn padded_strides_give_the_same_result() {
 fn interlaced_frames_are_filtered_field_by_field() {
     common::init();
     for (format, size) in [(Gray8, (20, 15)), (I420, (24, 20)), (Rgbx, (10, 1))] {
-        let frame = random_frame(format, size);
+        let frame = Frame::random(format, size);
         let caps = frame.info().to_caps().expect("valid caps");
         let mut caps = caps.to_owned();
         caps.make_mut().set("interlace-mode", "interleaved");
@@ -190,7 +151,7 @@ fn interlaced_frames_are_filtered_field_by_field() {
             let mut line = Line::playing(&format!("convfilter backend={backend} filter=blur"));
             let result = line.push_pull_sample(&sample);
             for index in 0..frame.info().n_components() as u8 {
-                let (before, after) = (component(&frame, index), component(&result, index));
+                let (before, after) = (frame.component(index), result.component(index));
                 let width = frame.info().comp_width(index);
                 for parity in 0..2 {
                     let field = |samples: &[u8]| {

@@ -1,6 +1,5 @@
 //! Tests that styletransfer's `strength` leaves the share of a frame that is not painted as it is, in every format.
 
-use common::random::Random;
 use common::{Frame, Line, scratch};
 use gst::prelude::*;
 use gst_video::VideoFormat;
@@ -15,16 +14,7 @@ fn formats() -> Vec<VideoFormat> {
 
 /// A frame of noise: most of its YUV colors are none of RGB's.
 fn noise(format: VideoFormat) -> Frame {
-    let mut frame = Frame { format, width: 48, height: 32, bytes: Vec::new() };
-    let info = frame.info();
-    frame.bytes = Random(4).bytes(info.size());
-    let (bits, shift) = (info.format_info().depth()[0], info.format_info().shift()[0]);
-    if bits > 8 {
-        for sample in frame.bytes.as_chunks_mut().0 {
-            *sample = ((u16::from_le_bytes(*sample) >> (16 - bits)) << shift).to_le_bytes();
-        }
-    }
-    frame
+    Frame::random(format, (48, 32))
 }
 
 fn paint(frame: &Frame, settings: &str) -> Vec<u8> {

@@ -30,11 +30,17 @@ pub struct ColorStatistics {
 impl ColorStatistics {
     /// Of a picture, `(1, 3, H, W)`.
     pub fn of(picture: &Tensor) -> Result<Self> {
+        Self::of_region(picture, &picture.f_narrow(1, 0, 1)?.f_ones_like()?)
+    }
+
+    /// Of a region of a picture with these shares of its pixels, `(1, 1, H, W)`.
+    pub fn of_region(picture: &Tensor, shares: &Tensor) -> Result<Self> {
         let colors = picture.f_reshape([3, -1])?.f_to_kind(Kind::Double)?;
-        let mean = colors.f_mean_dim([1].as_slice(), true, Kind::Double)?;
+        let shares = shares.f_reshape([1, -1])?.f_to_kind(Kind::Double)?;
+        let weights = shares.f_div(&shares.f_sum(Kind::Double)?.f_clamp_min(1.0)?)?;
+        let mean = colors.f_mul(&weights)?.f_sum_dim_intlist([1].as_slice(), true, Kind::Double)?;
         let centered = colors.f_sub(&mean)?;
-        let (_, pixels) = centered.size2()?;
-        let covariance = centered.f_matmul(&centered.f_transpose(0, 1)?)?.f_div_scalar(pixels)?;
+        let covariance = centered.f_mul(&weights)?.f_matmul(&centered.f_transpose(0, 1)?)?;
         let floor = Tensor::f_eye(3, (Kind::Double, picture.device()))?.f_mul_scalar(MIN_VARIANCE)?;
         Ok(Self { mean, covariance: covariance.f_add(&floor)? })
     }
@@ -61,7 +67,11 @@ impl ColorStatistics {
     /// Hertzmann, E. Shechtman, "Preserving Color in Neural Artistic Style Transfer" (arXiv:1606.05897), section 3,
     /// with the matrix square roots of Image Analogies.
     pub fn apply_to(&self, picture: &Tensor) -> Result<Tensor> {
-        let own = Self::of(picture)?;
+        self.apply_from(&Self::of(picture)?, picture)
+    }
+
+    /// The same, from `own` statistics, as those of a region of the picture.
+    pub fn apply_from(&self, own: &Self, picture: &Tensor) -> Result<Tensor> {
         let map = power(&self.covariance, 0.5)?.f_matmul(&power(&own.covariance, -0.5)?)?;
         let colors = picture.f_reshape([3, -1])?.f_to_kind(Kind::Double)?;
         let moved = map.f_matmul(&colors.f_sub(&own.mean)?)?.f_add(&self.mean)?;

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use style_engine_interface::{self as interface, OnProgress, Parameters, Picture, Progress, Statistic, Status, Table};
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::error::tells_of_memory;
 use crate::frame::{Depth, Frame};
@@ -33,6 +33,7 @@ static TABLE: Table = Table {
     create,
     destroy,
     set_styles,
+    set_masks,
     set_parameters,
     prepare,
     stylize,
@@ -111,6 +112,30 @@ unsafe extern "C" fn set_styles(
         };
         let styles = styles.iter().map(style).collect::<Result<Vec<_>>>()?;
         handle.session.set_styles(&styles)
+    })
+}
+
+unsafe extern "C" fn set_masks(
+    session: *mut interface::Session,
+    masks: *const interface::Mask,
+    count: usize,
+) -> Status {
+    guard(|| {
+        // SAFETY: the interface asks for a live session.
+        let handle = unsafe { handle(session) };
+        if count == 0 {
+            return handle.session.set_masks(&[]);
+        }
+        // SAFETY: the interface asks for `count` masks.
+        let masks = unsafe { std::slice::from_raw_parts(masks, count) };
+        let values = |mask: &interface::Mask| {
+            let size = [mask.height, mask.width].map(i64::from);
+            let length = (mask.width as usize).saturating_mul(mask.height as usize);
+            // SAFETY: the interface asks for masks with this number of values.
+            let values = unsafe { std::slice::from_raw_parts(mask.data, length) };
+            Ok(Tensor::f_from_slice(values)?.f_view([1, 1, size[0], size[1]])?)
+        };
+        handle.session.set_masks(&masks.iter().map(values).collect::<Result<Vec<_>>>()?)
     })
 }
 

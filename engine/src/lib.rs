@@ -47,6 +47,7 @@ pub mod session;
 mod size;
 mod statistics;
 mod step_budget;
+mod style_masks;
 pub mod styles;
 pub mod targets;
 mod warm_start;

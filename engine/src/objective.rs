@@ -6,12 +6,13 @@
 use tch::{Kind, Tensor};
 
 use crate::Result;
-use crate::losses::TemporalConstraint;
+use crate::losses::{Extent, TemporalConstraint};
 use crate::networks::vgg::{FeatureLayer, Vgg};
 use crate::normalization::Normalizer;
 use crate::optimizers::Evaluation;
 use crate::recipes::Recipe;
-use crate::size::{halve, halve_gradient};
+use crate::size::{halve, halve_gradient, size_of};
+use crate::style_masks::averaged;
 use crate::targets::{ContentTargets, Outside, StyleTargets};
 
 /// The losses, `()`, without their weights.
@@ -47,6 +48,8 @@ pub struct Context<'a> {
     pub constraint: Option<&'a TemporalConstraint>,
     /// The rest of the frame, if this is a part of it.
     pub outside: Option<&'a Outside>,
+    /// The share of each style, `(1, styles, H, W)`, if masks divide the frame.
+    pub shares: Option<&'a Tensor>,
 }
 
 /// The weighted sum of a recipe's losses.
@@ -140,12 +143,17 @@ impl<'a> Objective<'a> {
         trace.back(|index, features, gradient| {
             let Some(layer) = layers.get(index) else { return Ok(()) };
             if let Some(at) = self.style_layers.iter().position(|own| own == layer)
-                && let Some(loss) = style_targets.get(at)
+                && let Some(of_styles) = style_targets.get(at)
             {
                 let outside = outside.and_then(|outside| outside.get(at));
                 let weight = style.weight * style_weight;
-                let loss = loss.accumulate(features, outside, weight, gradient)?;
-                losses[0].push(loss.f_mul_scalar(style_weight)?);
+                let shares = self.context.shares.map(|shares| averaged(shares, size_of(features)?)).transpose()?;
+                for (index, loss) in (0..).zip(of_styles) {
+                    let region = shares.as_ref().map(|shares| shares.f_narrow(1, index, 1)).transpose()?;
+                    let extent = Extent { outside, region: region.as_ref() };
+                    let loss = loss.accumulate(features, extent, weight, gradient)?;
+                    losses[0].push(loss.f_mul_scalar(style_weight)?);
+                }
             }
             if let Some(at) = self.content_layers.iter().position(|own| own == layer)
                 && let Some(target) = content_targets.get(at)
@@ -166,7 +174,6 @@ mod tests {
     use super::*;
     use crate::networks::builtin;
     use crate::pooling::Pooling;
-    use crate::size::size_of;
     use crate::targets::{StyleSums, content_targets, style_targets};
 
     fn noise(seed: u64, size: [i64; 4]) -> Tensor {
@@ -233,7 +240,7 @@ mod tests {
             let recipe = Recipe::new(&Parameters::default(), "conv2_1", "").unwrap();
             let recipe = Recipe { pooling, tv_weight: 0.0, ..recipe };
             assert_eq!(recipe.levels_at(size).len(), 3);
-            let of_style = style_targets(&network, &recipe, &[(style.shallow_clone(), 1.0)], size).unwrap();
+            let of_style = style_targets(&network, &recipe, &[(style.shallow_clone(), 1.0)], size, false).unwrap();
             let of_content = content_targets(&network, &recipe, &content, size).unwrap();
             let outside = Outside { sums: StyleSums::of(&network, &recipe, &rest, 3).unwrap(), share: 0.5 };
             let context = Context { outside: is_part.then_some(&outside), ..Context::default() };

@@ -17,6 +17,7 @@ use crate::random::Random;
 use crate::size::size_of;
 pub use crate::statistics::FrameStatistics;
 use crate::step_budget::TimeLimits;
+use crate::style_masks::StyleMasks;
 use crate::styles::Style;
 use crate::{Error, Result, device, memory, weights};
 
@@ -135,6 +136,17 @@ impl Session {
     /// result.
     pub fn set_styles(&mut self, styles: &[Style]) -> Result<()> {
         self.painter.set_styles(styles)
+    }
+
+    /// Sets the masks that divide the frames to come among the styles, each `(1, 1, H, W)` in 0..1 and of one size: each style
+    /// is painted where its own mask is 1. With one mask less than styles, the last style takes the rest. None: every style is
+    /// everywhere.
+    pub fn set_masks(&mut self, masks: &[Tensor]) -> Result<()> {
+        let masks = match masks.is_empty() {
+            true => None,
+            false => Some(StyleMasks::new(masks)?.to(self.device)?),
+        };
+        self.painter.set_masks(masks)
     }
 
     /// Limits the time for a frame, from the next one on, and for the first frame of a scene: steps that do not fit are left

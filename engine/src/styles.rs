@@ -27,8 +27,11 @@ pub(crate) struct Styles {
     /// Their weights sum up to 1.
     styles: Vec<Style>,
     targets: Option<StyleTargets>,
-    /// The pictures' own colors.
+    /// Whether masks divide the frames among the styles.
+    divided: bool,
+    /// The pictures' colors, together and each by itself.
     colors: Option<ColorStatistics>,
+    own_colors: Vec<ColorStatistics>,
     /// The colors that the pictures are matched to.
     matched: Option<ColorStatistics>,
 }
@@ -51,6 +54,18 @@ impl Styles {
         self.styles.is_empty()
     }
 
+    /// The number of styles.
+    pub fn count(&self) -> usize {
+        self.styles.len()
+    }
+
+    /// Whether masks divide the frames among the styles.
+    pub fn divide(&mut self, divided: bool) {
+        if self.divided != divided {
+            (self.divided, self.targets) = (divided, None);
+        }
+    }
+
     /// Whether the targets are up to date.
     pub fn is_prepared(&self) -> bool {
         self.targets.is_some()
@@ -69,6 +84,11 @@ impl Styles {
     /// The styles' colors.
     pub fn colors(&self) -> Option<&ColorStatistics> {
         self.colors.as_ref()
+    }
+
+    /// The colors of each style.
+    pub fn own_colors(&self) -> &[ColorStatistics] {
+        &self.own_colors
     }
 
     /// Matches the styles to the colors of `content` from now on; `None`: to no colors. The colors of a scene's first
@@ -110,8 +130,13 @@ impl Styles {
         };
         let styles = self.styles.iter().map(prepared).collect::<Result<Vec<_>>>()?;
         self.colors = ColorStatistics::blend(styles.iter().map(|(colors, _, weight)| (colors, *weight)))?;
-        let normalized: Vec<_> = styles.into_iter().map(|(_, picture, weight)| (picture, weight)).collect();
-        self.targets = Some(style_targets(network, recipe, &normalized, size)?);
+        let (mut own_colors, mut normalized) = (Vec::new(), Vec::new());
+        for (colors, picture, weight) in styles {
+            own_colors.push(colors);
+            normalized.push((picture, weight));
+        }
+        self.own_colors = own_colors;
+        self.targets = Some(style_targets(network, recipe, &normalized, size, self.divided)?);
         Ok(())
     }
 }

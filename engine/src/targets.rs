@@ -12,8 +12,8 @@ use crate::size::{halve, size_of};
 pub struct StyleTargets {
     /// Height and width of the frames.
     pub size: [i64; 2],
-    /// For each level, one for each of the style's layers.
-    pub(crate) levels: Vec<Vec<Box<dyn StyleLoss>>>,
+    /// For each level and each of the style's layers, one for all styles, or one for each if masks divide the frame.
+    pub(crate) levels: Vec<Vec<Vec<Box<dyn StyleLoss>>>>,
 }
 
 /// The targets of the content loss.
@@ -75,9 +75,16 @@ pub struct Outside {
     pub share: f64,
 }
 
-/// The targets of normalized style pictures with their weights, which sum up to 1, for frames of this height and width.
-/// There are as many levels as the frames and the smallest style picture allow.
-pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], size: [i64; 2]) -> Result<StyleTargets> {
+/// The targets of normalized style pictures with their weights, which sum up to 1, for frames of this height and width. If
+/// they are `divided` by masks, each style has its own, and weights do not count. There are as many levels as the frames and
+/// the smallest style picture allow.
+pub fn style_targets(
+    network: &Vgg,
+    recipe: &Recipe,
+    styles: &[(Tensor, f64)],
+    size: [i64; 2],
+    divided: bool,
+) -> Result<StyleTargets> {
     let mut levels = recipe.levels_at(size).len();
     for (style, _) in styles {
         levels = levels.min(recipe.levels_at(size_of(style)?).len());
@@ -98,8 +105,12 @@ pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], s
                 at_layer.push((features, *weight));
             }
         }
-        let prepare = |styles: &Vec<_>| recipe.style_loss.prepare(styles, recipe.style.distance, positions);
-        targets.push(at_layers.iter().map(prepare).collect::<Result<_>>()?);
+        let prepare = |styles: &[_]| recipe.style_loss.prepare(styles, recipe.style.distance, positions);
+        let at_layer = |styles: &Vec<(Tensor, f64)>| match divided {
+            true => styles.iter().map(|(features, _)| prepare(&[(features.shallow_clone(), 1.0)])).collect(),
+            false => Ok(vec![prepare(styles)?]),
+        };
+        targets.push(at_layers.iter().map(at_layer).collect::<Result<_>>()?);
     }
     Ok(StyleTargets { size, levels: targets })
 }

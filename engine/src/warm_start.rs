@@ -114,6 +114,11 @@ impl Motion {
         Ok(Self { back, visible: visible.f_masked_fill(&still, 1.0)?, still })
     }
 
+    /// Values of the frame before, `(1, C, H, W)`, where they are in this one.
+    pub fn warp(&self, values: &Tensor) -> Result<Tensor> {
+        flow::warp(values, &self.back, Filter::Bicubic)
+    }
+
     /// `picture` of this frame, drawn to that of the frame before by this share where it was visible. The motion may be that
     /// of smaller frames.
     pub fn draw(&self, picture: &Tensor, before: &Tensor, share: f64) -> Result<Tensor> {

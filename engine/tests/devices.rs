@@ -75,7 +75,7 @@ fn evaluate(recipe: &Recipe, device: Device) -> ([f64; 4], Tensor) {
     let (height, width) = (135, 240);
     let input = recipe.input.unwrap_or(Input::ImageNet).on(device).unwrap();
     let fed = |seed| input.apply(&picture(seed, height, width).to_device(device)).unwrap();
-    let style = style_targets(&network, recipe, &[(fed(9), 1.0)], [height, width]).unwrap();
+    let style = style_targets(&network, recipe, &[(fed(9), 1.0)], [height, width], false).unwrap();
     let content = content_targets(&network, recipe, &fed(1), [height, width]).unwrap();
     let objective = Objective::new(&network, recipe, &style, &content, Context::default()).unwrap();
     let start = picture(5, height, width).to_device(device);

@@ -1,4 +1,4 @@
-//! The engine's C interface: any parameters and layers, and pictures of any size, depth and stride.
+//! The engine's C interface: any parameters and layers, masks, and pictures of any size, depth and stride.
 #![no_main]
 #![expect(unsafe_code, reason = "calls a C interface")]
 
@@ -7,7 +7,7 @@ use std::ptr::{null, null_mut};
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use style_engine_interface::{Parameters, Picture, Progress, Status, Style, Table};
+use style_engine_interface::{Mask, Parameters, Picture, Progress, Status, Style, Table};
 
 // Links the engine, of which only the C interface is used.
 use style_engine as _;
@@ -70,6 +70,9 @@ fn session(input: &mut Unstructured) -> Result<()> {
     let (_memory, picture) = pixels(input)?;
     let weight = input.arbitrary()?;
     let limit = *input.choose(&[0.0, 1.0, f64::NAN])?;
+    let values: [f32; 6] = input.arbitrary()?;
+    let mask = Mask { data: values.as_ptr(), width: 2, height: 3 };
+    let masks = vec![mask; input.int_in_range(0..=2)?];
     let frames = [pixels(input)?, pixels(input)?];
     // SAFETY: all pointers are to locals of this function, each picture's rows are inside its memory, and the session
     // is destroyed once and not used afterwards.
@@ -78,6 +81,7 @@ fn session(input: &mut Unstructured) -> Result<()> {
         let mut session = null_mut();
         assert_eq!((table.create)(null(), null(), c"cpu".as_ptr(), &mut session), Status::OK);
         (table.set_styles)(session, &Style { picture, weight }, 1);
+        (table.set_masks)(session, masks.as_ptr(), masks.len());
         (table.set_parameters)(session, &parameters, content.as_ptr(), style.as_ptr());
         for (memory, frame) in &frames {
             let mut result = memory.clone();

@@ -1,4 +1,4 @@
-//! Reads picture files as a viewer shows them: whole, upright, and over white where they are transparent.
+//! Reads picture files as a viewer shows them: whole, upright, and over white where they are transparent; and masks.
 #![cfg_attr(
     not(test),
     deny(
@@ -16,7 +16,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbaImage};
+use image::{
+    DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Luma, LumaA, RgbaImage,
+};
 
 /// Why a picture cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +56,24 @@ pub fn read(path: &Path) -> Result<RgbaImage, PictureError> {
 }
 
 /// Reads a file's content; the result is opaque.
-pub fn decode(mut content: impl BufRead + Seek) -> Result<RgbaImage, PictureError> {
+pub fn decode(content: impl BufRead + Seek) -> Result<RgbaImage, PictureError> {
+    over_white(decode_any(content)?)
+}
+
+/// Reads a file as a mask: the brightness of its pixels, 0 where they are transparent.
+pub fn read_mask(path: &Path) -> Result<ImageBuffer<Luma<u16>, Vec<u16>>, PictureError> {
+    let picture = decode_any(BufReader::new(File::open(path).map_err(PictureError::Io)?))?;
+    let (width, height) = (picture.width(), picture.height());
+    let pixels = picture.into_luma_alpha16();
+    let mut mask = ImageBuffer::new(width, height);
+    for (Luma([brightness]), LumaA([luma, alpha])) in mask.pixels_mut().zip(pixels.pixels()) {
+        *brightness = (f64::from(*luma) * f64::from(*alpha) / f64::from(u16::MAX)).round() as u16;
+    }
+    Ok(mask)
+}
+
+/// Decodes any picture, upright.
+fn decode_any(mut content: impl BufRead + Seek) -> Result<DynamicImage, PictureError> {
     if let Some(format) = heif(&mut content).map_err(PictureError::Io)? {
         return Err(PictureError::Unsupported(format));
     }
@@ -70,7 +89,7 @@ pub fn decode(mut content: impl BufRead + Seek) -> Result<RgbaImage, PictureErro
         }
         _ => upright(reader),
     };
-    over_white(picture?)
+    Ok(picture?)
 }
 
 /// The name of the format if it is one of the HEIF family, whose files begin with a box `ftyp`.

@@ -28,9 +28,9 @@ use super::settings::{ParseCache, Settings};
 use super::state::State;
 use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, filter};
 use crate::element;
-use crate::formats;
 use crate::guard::guarded;
 use crate::layout::{Layout, Rows};
+use crate::mask::{self, Covered, MaskFrom, MaskPad, Shares, blend};
 use crate::sync::lock;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -111,6 +111,13 @@ pub struct ConvFilter {
     #[property(name = "shader-location", get, set, type = String, member = shader_location,
         default = Some(Settings::default().shader_location.as_str()), nick = "Shader location",
         blurb = "filter=shader: a file with the WGSL, read if shader is empty", mutable_playing)]
+    #[property(name = "mask", get, set, type = String, member = mask, default = Some(Settings::default().mask.as_str()),
+        nick = "Mask", blurb = "Path of a picture, stretched to the frame, of which white places are filtered and black ones are not (\"\" = none)", mutable_playing)]
+    #[property(name = "mask-from", get, set, type = MaskFrom, member = mask_from, nick = "Mask from",
+        blurb = "What the mask is taken from", mutable_playing, builder(Settings::default().mask_from))]
+    #[property(name = "mask-invert", get, set, type = bool, member = mask_invert,
+        default = Settings::default().mask_invert, nick = "Invert the mask",
+        blurb = "Filter what is black in the mask instead of what is white", mutable_playing)]
     #[property(name = "backend", get, set, type = Backend, member = backend, nick = "Backend",
         blurb = "The device that runs the filters", mutable_ready, builder(Settings::default().backend))]
     #[property(name = "adapter", get, set, type = String, member = adapter,
@@ -121,6 +128,7 @@ pub struct ConvFilter {
         blurb = "Name of the device in use, once it is open")]
     pub(super) adapter_name: Mutex<Option<String>>,
     state: Mutex<State>,
+    mask_pad: MaskPad,
 }
 
 #[glib::object_subclass]
@@ -164,8 +172,26 @@ impl ElementImpl for ConvFilter {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(formats::pad_templates);
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(mask::pad_templates);
         &TEMPLATES
+    }
+
+    fn request_new_pad(
+        &self,
+        template: &gst::PadTemplate,
+        _name: Option<&str>,
+        _caps: Option<&gst::Caps>,
+    ) -> Option<gst::Pad> {
+        self.mask_pad.request(&*self.obj(), template)
+    }
+
+    fn release_pad(&self, pad: &gst::Pad) {
+        self.mask_pad.release(&*self.obj(), pad);
+    }
+
+    fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        self.mask_pad.change_state(transition);
+        self.parent_change_state(transition)
     }
 }
 
@@ -183,6 +209,8 @@ impl BaseTransformImpl for ConvFilter {
         state.plan = settings
             .plan(parse_cache)
             .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{}: {error}", settings.name())))?;
+        let masks = state.settings.masks();
+        state.masks.set(masks, 1).map_err(mask::message)?;
         let passthrough = state.plan.is_identity();
         if !passthrough {
             self.open_backend(&mut state).map_err(|error| gst::error_msg!(gst::ResourceError::Failed, ("{error}")))?;
@@ -194,6 +222,16 @@ impl BaseTransformImpl for ConvFilter {
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         *self.state() = State::default();
         Ok(())
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        self.mask_pad.seek(&event);
+        self.parent_src_event(event)
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        self.mask_pad.own_event(&event);
+        self.parent_sink_event(event)
     }
 
     fn transform_meta(
@@ -210,6 +248,7 @@ impl BaseTransformImpl for ConvFilter {
     fn before_transform(&self, inbuf: &gst::BufferRef) {
         let obj = self.obj();
         element::sync_values(obj.upcast_ref(), *CAT, inbuf);
+        self.mask_pad.follow(obj.upcast_ref(), inbuf);
         let mut state = self.state();
         self.follow_settings(&mut state);
         let passthrough = state.plan.is_identity();
@@ -236,6 +275,7 @@ impl VideoFilterImpl for ConvFilter {
         let mut state = self.state();
         state.layout = Some(Layout::new(info));
         state.programs.clear();
+        state.masks.forget_frames();
         Ok(())
     }
 
@@ -245,6 +285,11 @@ impl VideoFilterImpl for ConvFilter {
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let mut state = self.state();
+        let covered = self.cover(&mut state, input)?;
+        if matches!(covered, Covered::Nothing) {
+            input.copy(output).map_err(|_| gst::FlowError::Error)?;
+            return Ok(gst::FlowSuccess::Ok);
+        }
         self.open_backend(&mut state).map_err(|error| self.fail(error))?;
         let time = element::stream_time(self.obj().upcast_ref(), input.buffer());
         let seconds = time.map_or(0.0, |time| time.nseconds() as f32 / 1e9);
@@ -255,12 +300,26 @@ impl VideoFilterImpl for ConvFilter {
                 self.recover(&mut state, error)?;
             }
         }
+        if let (Covered::Part(masks), Some(layout)) = (covered, &state.layout) {
+            let shares = Shares { opacity: &masks.opacity, strength: 1.0, keeps_alpha: false };
+            blend(layout, &shares, input, output);
+        }
         state.since_reopened = state.since_reopened.map(|frames| frames.saturating_add(1));
         Ok(gst::FlowSuccess::Ok)
     }
 }
 
 impl ConvFilter {
+    /// How much of a frame is filtered.
+    fn cover(&self, state: &mut State, frame: &VideoFrameRef<&gst::BufferRef>) -> Result<Covered, gst::FlowError> {
+        let State { masks, layout: Some(layout), .. } = state else { return Err(gst::FlowError::NotNegotiated) };
+        let video = self.mask_pad.current();
+        masks.cover(layout, frame, video.as_ref().map(Option::as_ref)).map_err(|error| {
+            self.post_error_message(mask::message(error));
+            gst::FlowError::Error
+        })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }

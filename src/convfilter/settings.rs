@@ -8,6 +8,7 @@ use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, chain};
 use crate::backend::Choice;
 use crate::filters::{self, Alpha, BorderMode, Chroma, FilterError, Kernel, Plan};
 use crate::gpu::check_shader;
+use crate::mask::{MaskFrom, MaskSettings};
 use crate::recent::Recent;
 
 /// The values of the element's properties.
@@ -33,6 +34,9 @@ pub struct Settings {
     pub(super) chain: String,
     pub(super) shader: String,
     pub(super) shader_location: String,
+    pub(super) mask: String,
+    pub(super) mask_from: MaskFrom,
+    pub(super) mask_invert: bool,
     pub(super) backend: Backend,
     pub(super) adapter: String,
 }
@@ -60,6 +64,9 @@ impl Default for Settings {
             chain: String::new(),
             shader: String::new(),
             shader_location: String::new(),
+            mask: String::new(),
+            mask_from: MaskFrom::default(),
+            mask_invert: false,
             backend: Backend::Auto,
             adapter: String::new(),
         }
@@ -67,6 +74,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The properties of masks.
+    pub(super) fn masks(&self) -> MaskSettings {
+        MaskSettings { files: self.mask.clone(), from: self.mask_from, invert: self.mask_invert }
+    }
+
     /// The plan that these settings describe.
     pub(super) fn plan(&self, cache: &mut ParseCache) -> Result<Plan, FilterError> {
         let filters: Vec<_> = match self.chain.is_empty() {

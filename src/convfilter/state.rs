@@ -15,6 +15,7 @@ use crate::backend::{Backend, Choice, Program};
 use crate::filters::Plan;
 use crate::gpu::GpuError;
 use crate::layout::{Layout, PlaneBytes, PlaneBytesMut, Rows};
+use crate::mask::Masks;
 use crate::sync::lock;
 
 /// A GPU that was reopened and fails again is reopened once more only after this many good frames. Some drivers are
@@ -26,6 +27,7 @@ const MIN_GOOD_FRAMES: u32 = 250;
 pub struct State {
     backend: Option<Backend>,
     pub(super) layout: Option<Layout>,
+    pub(super) masks: Masks,
     /// The settings of the last frame, valid or not.
     pub(super) settings: Settings,
     pub(super) parse_cache: ParseCache,
@@ -112,6 +114,12 @@ impl ConvFilter {
             return;
         }
         let name = settings.name();
+        if settings.masks() != state.settings.masks()
+            && let Err(error) = state.masks.set(settings.masks(), 1)
+        {
+            let message = format!("{error}; the mask before it stays");
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
+        }
         let plan = settings.plan(&mut state.parse_cache).map_err(|error| error.to_string());
         state.settings = settings;
         if let Err(error) = plan.and_then(|plan| self.follow_plan(state, plan)) {

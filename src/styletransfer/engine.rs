@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 use style_engine_interface::{
-    ENTRY_POINT, EntryPoint, Parameters, Picture, Progress, Session, Status, Style, Table, VERSION,
+    ENTRY_POINT, EntryPoint, Mask, Parameters, Picture, Progress, Session, Status, Style, Table, VERSION,
 };
 
+use crate::mask::Grid;
 use crate::sync::lock;
 
 #[cfg(test)]
@@ -155,6 +156,17 @@ impl Engine {
         let styles = styles.iter().map(style).collect::<Result<Vec<_>, EngineError>>()?;
         // SAFETY: a live session, and styles whose pictures were checked.
         check(self.table, unsafe { (self.table.set_styles)(self.session, styles.as_ptr(), styles.len()) })
+    }
+
+    /// Sets the masks, of one size, that divide the frames to come among the styles; see [`Table::set_masks`].
+    pub fn set_masks(&mut self, masks: &[Grid]) -> Result<(), EngineError> {
+        let mask = |grid: &Grid| match grid.values.len() == grid.width.saturating_mul(grid.height) {
+            true => Ok(Mask { data: grid.values.as_ptr(), width: grid.width as u32, height: grid.height as u32 }),
+            false => Err(EngineError::Failed("a mask's memory is smaller than its size".into())),
+        };
+        let masks = masks.iter().map(mask).collect::<Result<Vec<_>, EngineError>>()?;
+        // SAFETY: a live session, and masks whose sizes were checked.
+        check(self.table, unsafe { (self.table.set_masks)(self.session, masks.as_ptr(), masks.len()) })
     }
 
     /// Sets how frames are repainted, and the layers for content and style (empty: the recipe's).

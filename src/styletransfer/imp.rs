@@ -33,8 +33,8 @@ use super::shown::Shown;
 use super::state::State;
 use super::{ModelInput, Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart, style_image};
 use crate::element;
-use crate::formats;
 use crate::guard::guarded;
+use crate::mask::{self, Covered, MaskFrom, MaskPad, Masks};
 use crate::sync::lock;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -134,6 +134,14 @@ pub struct StyleTransfer {
     #[property(name = "strength", get, set, type = f64, member = strength, minimum = 0.0, maximum = 1.0,
         default = Settings::default().strength, nick = "Strength",
         blurb = "Opacity of the paint: 0 = the original, which takes no time; 1 = the painted frame", controllable, mutable_playing)]
+    #[property(name = "mask", get, set, type = String, member = mask, default = Some(Settings::default().mask.as_str()),
+        nick = "Mask", blurb = "Path of a picture, stretched to the frame, of which white places are painted and black ones are not (\"\" = none); with several \
+        styles, a picture for each, separated by commas, or for each but the last, which takes the rest", mutable_playing)]
+    #[property(name = "mask-from", get, set, type = MaskFrom, member = mask_from, nick = "Mask from",
+        blurb = "What the mask is taken from", mutable_playing, builder(Settings::default().mask_from))]
+    #[property(name = "mask-invert", get, set, type = bool, member = mask_invert,
+        default = Settings::default().mask_invert, nick = "Invert the mask",
+        blurb = "Paint what is black in the mask instead of what is white", mutable_playing)]
     #[property(name = "seed", get, set, type = u64, member = seed, default = Settings::default().seed, nick = "Seed",
         blurb = "Seed of the noise that recipe=keras starts with", mutable_playing)]
     #[property(name = "stats-interval", get, set, type = u32, member = stats_interval,
@@ -144,6 +152,7 @@ pub struct StyleTransfer {
         nick = "Network", blurb = "The network in use, available once the element has started")]
     shown: Mutex<Shown>,
     state: Mutex<State>,
+    mask_pad: MaskPad,
     /// Whether the current frame must be given up.
     pub(super) stopping: AtomicBool,
 }
@@ -200,11 +209,25 @@ impl ElementImpl for StyleTransfer {
     }
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
-        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(formats::pad_templates);
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(mask::pad_templates);
         &TEMPLATES
     }
 
+    fn request_new_pad(
+        &self,
+        template: &gst::PadTemplate,
+        _name: Option<&str>,
+        _caps: Option<&gst::Caps>,
+    ) -> Option<gst::Pad> {
+        self.mask_pad.request(&*self.obj(), template)
+    }
+
+    fn release_pad(&self, pad: &gst::Pad) {
+        self.mask_pad.release(&*self.obj(), pad);
+    }
+
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        self.mask_pad.change_state(transition);
         // The pads wait for the current frame, which may take minutes.
         if transition == gst::StateChange::PausedToReady {
             self.stopping.store(true, Ordering::Relaxed);
@@ -221,6 +244,8 @@ impl BaseTransformImpl for StyleTransfer {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = self.settings();
         let styles = style_image::read_styles(&settings).map_err(style_message)?;
+        let mut masks = Masks::default();
+        masks.set(settings.masks(), settings.regions()).map_err(mask::message)?;
         // In a thread of its own: libtorch gives each calling thread its own workers, and those of this thread would remain
         // beside those of the streaming thread.
         let opened = std::thread::scope(|scope| scope.spawn(|| self.open_engine(&settings, &styles)).join());
@@ -234,7 +259,7 @@ impl BaseTransformImpl for StyleTransfer {
             statistics: engine.statistics(),
             ..Shown::default()
         };
-        *self.state() = State { engine: Some(engine), settings, ..State::default() };
+        *self.state() = State { engine: Some(engine), settings, masks, ..State::default() };
         self.obj().notify("network");
         Ok(())
     }
@@ -244,7 +269,13 @@ impl BaseTransformImpl for StyleTransfer {
         Ok(())
     }
 
+    fn src_event(&self, event: gst::Event) -> bool {
+        self.mask_pad.seek(&event);
+        self.parent_src_event(event)
+    }
+
     fn sink_event(&self, event: gst::Event) -> bool {
+        self.mask_pad.own_event(&event);
         match event.type_() {
             gst::EventType::FlushStart => self.stopping.store(true, Ordering::Relaxed),
             gst::EventType::FlushStop => {
@@ -284,6 +315,7 @@ impl BaseTransformImpl for StyleTransfer {
 
     fn before_transform(&self, inbuf: &gst::BufferRef) {
         element::sync_values(self.obj().upcast_ref(), *CAT, inbuf);
+        self.mask_pad.follow(self.obj().upcast_ref(), inbuf);
         let mut state = self.state();
         self.follow_settings(&mut state);
         self.follow_source(&mut state);
@@ -313,6 +345,7 @@ impl VideoFilterImpl for StyleTransfer {
         let frames = RgbaFrames::new(info).map_err(|error| gst::loggable_error!(CAT, "{info:?}: {error}"))?;
         let mut state = self.state();
         state.frames = Some(frames);
+        state.masks.forget_frames();
         state.duration = frame_duration(info);
         state.is_live = None;
         state.reset();
@@ -335,13 +368,28 @@ impl VideoFilterImpl for StyleTransfer {
             input.copy(output).map_err(|_| gst::FlowError::Error)?;
             return Ok(gst::FlowSuccess::Ok);
         }
-        let in_engine = self.paint(&mut state, input, output)?;
+        let covered = self.cover(&mut state, input)?;
+        if matches!(covered, Covered::Nothing) {
+            input.copy(output).map_err(|_| gst::FlowError::Error)?;
+            return Ok(gst::FlowSuccess::Ok);
+        }
+        let in_engine = self.paint(&mut state, &covered, input, output)?;
         self.record(&mut state, begin.elapsed(), in_engine);
         Ok(gst::FlowSuccess::Ok)
     }
 }
 
 impl StyleTransfer {
+    /// How much of a frame is painted.
+    fn cover(&self, state: &mut State, frame: &VideoFrameRef<&gst::BufferRef>) -> Result<Covered, gst::FlowError> {
+        let State { masks, frames: Some(frames), .. } = state else { return Err(gst::FlowError::NotNegotiated) };
+        let video = self.mask_pad.current();
+        masks.cover(frames.layout(), frame, video.as_ref().map(Option::as_ref)).map_err(|error| {
+            self.post_error_message(mask::message(error));
+            gst::FlowError::Error
+        })
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }

@@ -3,7 +3,6 @@
 use gst::glib;
 use gst::prelude::*;
 
-mod blend;
 mod engine;
 mod errors;
 mod fields;

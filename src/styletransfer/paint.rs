@@ -1,5 +1,6 @@
 //! Painting a frame: smaller if memory is short, with progress messages, and the figures afterwards.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -9,11 +10,11 @@ use gst_video::VideoFrameRef;
 use gst_video::prelude::*;
 use style_engine_interface::Progress;
 
-use super::blend::blend;
 use super::engine::{Engine, EngineError};
 use super::errors::engine_message;
 use super::imp::{CAT, StyleTransfer};
 use super::state::State;
+use crate::mask::{Covered, Opacity, Shares, blend};
 
 /// The interval of progress messages for a first frame that takes long.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -22,15 +23,17 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 const MIN_SIDE: i32 = 64;
 
 impl StyleTransfer {
-    /// Paints a frame. Returns the time that it took in the engine.
+    /// Paints what is covered of a frame. Returns the time that it took in the engine.
     pub(super) fn paint(
         &self,
         state: &mut State,
+        covered: &Covered,
         input: &VideoFrameRef<&gst::BufferRef>,
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<Duration, gst::FlowError> {
+        self.divide(state, covered)?;
         let limits = state.time_limits();
-        let State { engine: Some(engine), frames: Some(frames), settings, max_size, .. } = state else {
+        let State { engine: Some(engine), frames: Some(frames), settings, max_size, masks, .. } = state else {
             return Err(gst::FlowError::NotNegotiated);
         };
         let mut report = FirstFrame::default();
@@ -41,7 +44,8 @@ impl StyleTransfer {
             }
             !self.stopping.load(Ordering::Relaxed)
         };
-        let mut painted = frames.stylize(engine, limits, &mut on_progress, input, output);
+        let alpha_is_mask = masks.are_alpha();
+        let mut painted = frames.stylize(engine, limits, &mut on_progress, input, output, alpha_is_mask);
         while let Err(EngineError::OutOfMemory(reason)) = &painted
             && let Some(smaller) = smaller(max_size.unwrap_or(settings.size), longer_side(input))
         {
@@ -49,7 +53,7 @@ impl StyleTransfer {
             *max_size = Some(smaller);
             painted = settings
                 .apply(engine, *max_size)
-                .and_then(|()| frames.stylize(engine, limits, &mut on_progress, input, output));
+                .and_then(|()| frames.stylize(engine, limits, &mut on_progress, input, output, alpha_is_mask));
         }
         report.end(self);
         let in_engine = painted.map_err(|error| match error {
@@ -59,8 +63,29 @@ impl StyleTransfer {
                 gst::FlowError::Error
             }
         })?;
-        blend(frames.layout(), settings.strength, input, output);
+        let full = Opacity::full();
+        let opacity = if let Covered::Part(masks) = covered { &masks.opacity } else { &full };
+        blend(frames.layout(), &Shares { opacity, strength: settings.strength, keeps_alpha: true }, input, output);
         Ok(in_engine)
+    }
+
+    /// Tells the engine how masks divide a frame among styles, if that has changed.
+    fn divide(&self, state: &mut State, covered: &Covered) -> Result<(), gst::FlowError> {
+        let division = match covered {
+            Covered::Part(masks) if masks.divides => Some(masks),
+            _ => None,
+        };
+        let State { engine: Some(engine), division: last, .. } = state else { return Ok(()) };
+        if last.as_ref().map(Arc::as_ptr) == division.map(Arc::as_ptr) {
+            return Ok(());
+        }
+        let masks = division.map(|masks| masks.grids.as_slice()).unwrap_or_default();
+        engine.set_masks(masks).map_err(|error| {
+            self.post_error_message(engine_message(error));
+            gst::FlowError::Error
+        })?;
+        *last = division.cloned();
+        Ok(())
     }
 
     /// Keeps the figures of a painted frame, which took `took`, and posts those that others wait for.

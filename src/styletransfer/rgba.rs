@@ -59,7 +59,7 @@ impl RgbaFrames {
 
     /// Repaints `input` into `output`; `limits` and `on_progress` as in [`Engine::stylize`]. Interlaced frames are painted as
     /// their first field shows them: two fields would be painted differently, and flicker. A frame of which nothing is
-    /// visible is copied.
+    /// visible is copied, unless `alpha_is_mask`.
     pub fn stylize(
         &mut self,
         engine: &mut Engine,
@@ -67,6 +67,7 @@ impl RgbaFrames {
         on_progress: &mut dyn FnMut(Progress) -> bool,
         input: &VideoFrameRef<&gst::BufferRef>,
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
+        alpha_is_mask: bool,
     ) -> Result<Duration, EngineError> {
         let no_copy = |_| EngineError::Failed("a frame cannot be copied".into());
         match &mut self.whole {
@@ -80,7 +81,8 @@ impl RgbaFrames {
         let (width, height) = (self.content.width(), self.content.height());
         let is_deep = self.content.format() == VideoFormat::Rgba64Le;
         let [rows, ..] = self.content.planes_data_mut();
-        if input.format_info().has_alpha() && !fill_hidden(rows, width as usize, stride, is_deep) {
+        let hides = input.format_info().has_alpha() && !alpha_is_mask;
+        if hides && !fill_hidden(rows, width as usize, stride, is_deep) {
             engine.reset();
             input.copy(output).map_err(no_copy)?;
             return Ok(Duration::ZERO);

@@ -6,6 +6,8 @@ use style_engine_interface::Parameters;
 
 use super::engine::{Engine, EngineError, TimeLimits};
 use super::{ModelInput, Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
+use crate::mask::{MaskFrom, MaskSettings};
+use crate::paths::listed;
 
 /// The maximum time for a frame of a live source, if no other is set, in durations of a frame. The engine chooses a size at
 /// which most frames take less than one duration; where much is new, more steps are worth a frame that is left out.
@@ -44,6 +46,9 @@ pub struct Settings {
     pub(super) precision: Precision,
     pub(super) original_colors: OriginalColors,
     pub(super) strength: f64,
+    pub(super) mask: String,
+    pub(super) mask_from: MaskFrom,
+    pub(super) mask_invert: bool,
     pub(super) seed: u64,
     pub(super) stats_interval: u32,
 }
@@ -79,6 +84,9 @@ impl Default for Settings {
             precision: Precision::default(),
             original_colors: OriginalColors::default(),
             strength: 1.0,
+            mask: String::new(),
+            mask_from: MaskFrom::default(),
+            mask_invert: false,
             seed: engine.seed,
             stats_interval: 0,
         }
@@ -86,6 +94,16 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The number of styles, or 1 for a model: masks divide frames among them.
+    pub(super) fn regions(&self) -> usize {
+        listed(&self.style).len().max(1)
+    }
+
+    /// The properties of masks.
+    pub(super) fn masks(&self) -> MaskSettings {
+        MaskSettings { files: self.mask.clone(), from: self.mask_from, invert: self.mask_invert }
+    }
+
     fn parameters(&self) -> Parameters {
         Parameters {
             recipe: self.recipe as u32,

@@ -1,6 +1,7 @@
 //! The running element: the engine, and how it follows the settings, the source and the stream's time.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gst::prelude::*;
@@ -15,6 +16,7 @@ use super::rgba::RgbaFrames;
 use super::settings::Settings;
 use super::style_image;
 use crate::layout::Layout;
+use crate::mask::{Masks, Prepared};
 
 /// After a jump in time of more than this, a frame does not continue the last one.
 const GAP: gst::ClockTime = gst::ClockTime::SECOND;
@@ -26,6 +28,9 @@ pub struct State {
     /// The settings that the engine follows.
     pub(super) settings: Settings,
     pub(super) frames: Option<RgbaFrames>,
+    pub(super) masks: Masks,
+    /// The masks that divide frames among styles in the engine.
+    pub(super) division: Option<Arc<Prepared>>,
     /// The longer side at which memory suffices, after it was short at the size that was set.
     pub(super) max_size: Option<i32>,
     /// The duration of frames, if they have one.
@@ -148,14 +153,21 @@ impl StyleTransfer {
         }
         let Some(engine) = &mut state.engine else { return };
         let styles = |settings: &Settings| (settings.style.clone(), settings.style_blend.clone());
-        if styles(&settings) != styles(&state.settings) {
-            let message = match style_image::read_styles(&settings) {
-                Ok(styles) if styles.is_empty() => None,
-                Ok(styles) => engine.set_styles(&rgba(&styles)).err().map(|error| error.to_string()),
-                Err(error) => Some(error.to_string()),
-            };
-            if let Some(message) = message {
-                gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}; the style before it stays"));
+        let restyles = styles(&settings) != styles(&state.settings) || settings.regions() != state.masks.regions();
+        if restyles || settings.masks() != state.settings.masks() {
+            let read = if restyles { style_image::read_styles(&settings) } else { Ok(Vec::new()) };
+            let set = read.map_err(|error| format!("{error}; the style before it stays")).and_then(|styles| {
+                let masks = state.masks.set(settings.masks(), settings.regions());
+                masks.map_err(|error| format!("{error}; the mask and the style before it stay"))?;
+                match styles.is_empty() {
+                    true => Ok(()),
+                    false => {
+                        engine.set_styles(&rgba(&styles)).map_err(|error| format!("{error}; the style before it stays"))
+                    }
+                }
+            });
+            if let Err(message) = set {
+                gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
             }
         }
         if settings.size != state.settings.size {

@@ -6,6 +6,7 @@ use image::RgbaImage;
 use picture::PictureError;
 
 use super::settings::Settings;
+use crate::paths::{listed, parts};
 
 /// Why styles cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +46,7 @@ pub fn read_styles(settings: &Settings) -> Result<Vec<(RgbaImage, f64)>, StyleEr
 /// Reads style pictures from `paths`, which commas separate, and their weights from `blend`, which has one for each
 /// picture; if it is empty, they are equal.
 fn read_all(paths: &str, blend: &str) -> Result<Vec<(RgbaImage, f64)>, StyleError> {
-    // A file's name may contain a comma.
-    let paths = if Path::new(paths).exists() { vec![paths] } else { listed(paths) };
+    let paths = listed(paths);
     if paths.is_empty() {
         return Err(StyleError::NotSet);
     }
@@ -55,16 +55,12 @@ fn read_all(paths: &str, blend: &str) -> Result<Vec<(RgbaImage, f64)>, StyleErro
     paths.into_iter().zip(weights).map(|(path, weight)| Ok((read(Path::new(path))?, weight))).collect()
 }
 
-fn listed(text: &str) -> Vec<&str> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect()
-}
-
 fn weights(blend: &str, count: usize) -> Result<Vec<f64>, String> {
     let weight = |text: &str| match text.parse::<f64>() {
         Ok(weight) if weight.is_finite() && weight >= 0.0 => Ok(weight),
         _ => Err(format!("'{text}' is not a weight of at least 0")),
     };
-    let weights = listed(blend).into_iter().map(weight).collect::<Result<Vec<_>, _>>()?;
+    let weights = parts(blend).into_iter().map(weight).collect::<Result<Vec<_>, _>>()?;
     match weights.len() {
         0 => Ok(vec![1.0; count]),
         given if given != count => Err(format!("{given} weights for {count} styles")),

@@ -75,6 +75,18 @@ pub struct Style {
     pub weight: f64,
 }
 
+/// A mask: rows of opacities, 0 to 1, one for each pixel, without padding.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Mask {
+    /// The first row's first value.
+    pub data: *const f32,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+}
+
 /// The settings, which may change from frame to frame. Numbers out of range are refused.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -229,6 +241,10 @@ pub struct Table {
     pub destroy: unsafe extern "C" fn(*mut Session),
     /// Sets the styles. The sum of their weights must not be 0.
     pub set_styles: unsafe extern "C" fn(*mut Session, *const Style, count: usize) -> Status,
+    /// Sets the masks, of one size, that divide the frames to come among the styles: the first style is painted where the
+    /// first mask is 1, and so on; earlier masks lie over later ones. With one mask less than styles, the last style takes the
+    /// rest. None: every style is everywhere, by its weight.
+    pub set_masks: unsafe extern "C" fn(*mut Session, *const Mask, count: usize) -> Status,
     /// Sets the parameters, and the layers for content and style: names (`relu4_2`, `conv1_1`) or torchvision's indices,
     /// separated by commas; null or empty: the recipe's. If it fails, nothing has changed.
     pub set_parameters: unsafe extern "C" fn(

@@ -12,7 +12,7 @@ mod total_variation;
 pub use config::{LossConfig, Reduction};
 pub use distance::{Distance, Target};
 pub use statistics::{FeatureSums, GramDivisor, Statistics, gram};
-pub(crate) use style::StyleLoss;
 pub use style::StyleLossKind;
+pub(crate) use style::{Extent, StyleLoss};
 pub use temporal::TemporalConstraint;
 pub use total_variation::TotalVariation;

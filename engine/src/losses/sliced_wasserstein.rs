@@ -4,7 +4,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::{FeatureSums, StyleLoss, autograd};
+use super::{Extent, StyleLoss, autograd};
 use crate::Result;
 use crate::random::Random;
 
@@ -51,13 +51,7 @@ impl SlicedWasserstein {
 
 impl StyleLoss for SlicedWasserstein {
     /// The mean squared difference of the sorted projections, divided by the variance of the style's, times [`SCALE`].
-    fn accumulate(
-        &self,
-        features: &Tensor,
-        _outside: Option<&FeatureSums>,
-        weight: f64,
-        gradient: &mut Tensor,
-    ) -> Result<Tensor> {
+    fn accumulate(&self, features: &Tensor, _extent: Extent, weight: f64, gradient: &mut Tensor) -> Result<Tensor> {
         let (_, _, height, width) = features.size4()?;
         let target = resampled(&self.sorted, height * width)?;
         autograd::accumulate(features, weight, gradient, |features| {
@@ -94,7 +88,7 @@ mod tests {
     fn loss(style: &Tensor, features: &Tensor, weight: f64) -> (f64, Tensor) {
         let loss = SlicedWasserstein::new(&[(style.shallow_clone(), 1.0)]).unwrap().unwrap();
         let mut gradient = features.zeros_like();
-        let value = loss.accumulate(features, None, weight, &mut gradient).unwrap();
+        let value = loss.accumulate(features, Extent::default(), weight, &mut gradient).unwrap();
         (value.double_value(&[]), gradient)
     }
 

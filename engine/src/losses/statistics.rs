@@ -5,8 +5,11 @@
 
 use tch::{Kind, Tensor};
 
-use super::{Distance, StyleLoss, Target};
+use super::{Distance, Extent, StyleLoss, Target};
 use crate::Result;
+
+/// A region of fewer positions has no statistics.
+const MIN_POSITIONS: f64 = 4.0;
 
 /// The divisor of a Gram matrix.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,8 +35,8 @@ pub enum Statistics {
 /// Sums of features over positions, in 32 bits.
 #[derive(Debug)]
 pub struct FeatureSums {
-    /// The number of positions.
-    positions: i64,
+    /// The number of positions, or the sum of their shares.
+    positions: f64,
     /// The sums of the features, `(C)`.
     features: Tensor,
     /// The sums of their products, `F F^T`, `(C, C)`.
@@ -43,18 +46,20 @@ pub struct FeatureSums {
 impl FeatureSums {
     /// The sums of features `(1, C, H, W)`.
     pub fn of(features: &Tensor) -> Result<Self> {
-        Self::of_rows(&rows(features)?)
+        let rows = rows(features)?;
+        Self::of_rows(&rows, &rows, rows.size2()?.0 as f64)
     }
 
-    /// The sums of features `(H W, C)`.
-    fn of_rows(rows: &Tensor) -> Result<Self> {
-        let (positions, _) = rows.size2()?;
+    /// The sums of features `(H W, C)`; `weighted` are the same times the shares of their positions, which sum up to
+    /// `positions`.
+    fn of_rows(rows: &Tensor, weighted: &Tensor, positions: f64) -> Result<Self> {
         // bf16 has the range of f32, and each sum is rounded only once; f16 would overflow.
-        let factors = if rows.kind() == Kind::BFloat16 { rows.shallow_clone() } else { rows.f_to_kind(Kind::Float)? };
+        let kind = if rows.kind() == Kind::BFloat16 { Kind::BFloat16 } else { Kind::Float };
+        let (factors, weighted) = (rows.f_to_kind(kind)?, weighted.f_to_kind(kind)?);
         Ok(Self {
             positions,
-            features: rows.f_sum_dim_intlist([0].as_slice(), false, Kind::Float)?,
-            products: product(&factors.f_transpose(0, 1)?, &factors)?.f_to_kind(Kind::Float)?,
+            features: weighted.f_sum_dim_intlist([0].as_slice(), false, Kind::Float)?,
+            products: product(&weighted.f_transpose(0, 1)?, &factors)?.f_to_kind(Kind::Float)?,
         })
     }
 
@@ -86,8 +91,8 @@ impl GramDivisor {
     fn of(self, sums: &FeatureSums) -> f64 {
         match self {
             Self::One => 1.0,
-            Self::Positions => sums.positions as f64,
-            Self::Features => (sums.positions * sums.features.numel() as i64) as f64,
+            Self::Positions => sums.positions,
+            Self::Features => sums.positions * sums.features.numel() as f64,
         }
     }
 }
@@ -98,7 +103,7 @@ impl Statistics {
         match self {
             Self::Gram(divisor) => Ok(vec![sums.gram(divisor)?]),
             Self::MeanCovariance => {
-                let positions = sums.positions as f64;
+                let positions = sums.positions;
                 let mean = sums.features.f_div_scalar(positions)?;
                 let covariance = sums.products.f_div_scalar(positions)?.f_sub(&mean.f_outer(&mean)?)?;
                 Ok(vec![mean, covariance])
@@ -113,7 +118,7 @@ impl Statistics {
         match (self, at_statistics) {
             (Self::Gram(divisor), [at_gram]) => Ok(Some((at_gram.f_mul_scalar(2.0 / divisor.of(sums))?, None))),
             (Self::MeanCovariance, [at_mean, at_covariance]) => {
-                let positions = sums.positions as f64;
+                let positions = sums.positions;
                 let factor = at_covariance.f_mul_scalar(2.0 / positions)?;
                 let of_mean = factor.f_mv(&sums.features.f_div_scalar(positions)?)?;
                 Ok(Some((factor, Some(at_mean.f_div_scalar(positions)?.f_sub(&of_mean)?))))
@@ -154,19 +159,31 @@ impl StatisticsLoss {
 }
 
 impl StyleLoss for StatisticsLoss {
-    fn accumulate(
-        &self,
-        features: &Tensor,
-        outside: Option<&FeatureSums>,
-        weight: f64,
-        gradient: &mut Tensor,
-    ) -> Result<Tensor> {
+    fn accumulate(&self, features: &Tensor, extent: Extent, weight: f64, gradient: &mut Tensor) -> Result<Tensor> {
         let features = rows(features)?;
-        let mut sums = FeatureSums::of_rows(&features)?;
-        if let Some(outside) = outside {
+        let positions = features.size2()?.0;
+        let mut loss = Tensor::f_zeros([], (Kind::Float, features.device()))?;
+        let (weighted, shares, sum) = match extent.region {
+            Some(region) => {
+                let shares = region.f_reshape([positions, 1])?;
+                let sum = shares.f_sum(Kind::Float)?.f_double_value(&[])?;
+                let shares = shares.f_to_kind(features.kind())?;
+                (features.f_mul(&shares)?, shares, sum)
+            }
+            None => {
+                let ones = Tensor::f_ones([positions, 1], (features.kind(), features.device()))?;
+                (features.shallow_clone(), ones, positions as f64)
+            }
+        };
+        if sum < MIN_POSITIONS {
+            return Ok(loss);
+        }
+        let mut sums = FeatureSums::of_rows(&features, &weighted, sum)?;
+        if let Some(outside) = extent.outside {
             sums = sums.plus(outside)?;
         }
-        let mut loss = Tensor::f_zeros([], (Kind::Float, features.device()))?;
+        let share = sum / positions as f64;
+        let weight = weight * share;
         let mut at_statistics = Vec::with_capacity(self.targets.len());
         for (statistic, target) in self.statistics.of(&sums)?.iter().zip(&self.targets) {
             let mut at_statistic = statistic.f_zeros_like()?;
@@ -176,16 +193,14 @@ impl StyleLoss for StatisticsLoss {
         if let Some((factor, offset)) = self.statistics.gradient(&sums, &at_statistics)? {
             let (_, channels, height, width) = gradient.size4()?;
             let mut sum = rows(gradient)?.f_unsqueeze(0)?;
-            sum = add_product(sum, &features, &factor.f_to_kind(features.kind())?)?;
+            sum = add_product(sum, &weighted, &factor.f_to_kind(features.kind())?)?;
             if let Some(offset) = offset {
                 // A matrix product, since a broadcast sum in 16 bits with few channels takes longer than all the rest.
-                let (positions, _) = features.size2()?;
-                let ones = Tensor::f_ones([positions, 1], (features.kind(), features.device()))?;
-                sum = add_product(sum, &ones, &offset.f_unsqueeze(0)?.f_to_kind(features.kind())?)?;
+                sum = add_product(sum, &shares, &offset.f_unsqueeze(0)?.f_to_kind(features.kind())?)?;
             }
             *gradient = sum.f_view([1, height, width, channels])?.f_permute([0, 3, 1, 2])?;
         }
-        Ok(loss)
+        Ok(loss.f_mul_scalar(share)?)
     }
 }
 
@@ -204,4 +219,57 @@ fn add_product(mut sum: Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
 fn rows(features: &Tensor) -> Result<Tensor> {
     let (_, channels, height, width) = features.size4()?;
     Ok(features.f_permute([0, 2, 3, 1])?.f_reshape([height * width, channels])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    fn noise(seed: u64, size: [i64; 4]) -> Tensor {
+        Random(seed).uniform(size.iter().product()).unwrap().view(size)
+    }
+
+    #[test]
+    fn a_regions_loss_is_that_of_its_weighted_statistics_times_its_share() {
+        let [style, features] = [noise(1, [1, 3, 6, 5]), noise(2, [1, 3, 7, 9])];
+        // Soft, and 0 in some columns.
+        let region = (noise(3, [1, 1, 7, 9]) * 1.5 - 0.5).clamp(0.0, 1.0);
+        let shares = region.reshape([63, 1]);
+        let weighted = |features: &Tensor, shares: &Tensor| {
+            let rows = features.squeeze_dim(0).flatten(1, 2).transpose(0, 1);
+            let sum = shares.sum(Kind::Float);
+            let mean = (&rows * shares).sum_dim_intlist([0].as_slice(), true, Kind::Float) / &sum;
+            let centered = rows - &mean;
+            (mean, (&centered * shares).transpose(0, 1).matmul(&centered) / sum)
+        };
+        let relative = |x: &Tensor, target: &Tensor| -> Tensor {
+            (x - target).square().sum(Kind::Float) / target.square().sum(Kind::Float)
+        };
+        let leaf = features.copy().set_requires_grad(true);
+        let (own, target) =
+            (weighted(&leaf, &shares), weighted(&style, &Tensor::ones([30, 1], (Kind::Float, style.device()))));
+        let expected = (relative(&own.0, &target.0) + relative(&own.1, &target.1)) * shares.mean(Kind::Float);
+        let at_features = Tensor::run_backward(&[&expected], &[&leaf], false, false).remove(0);
+
+        let loss = StatisticsLoss::new(Statistics::MeanCovariance, &[(style, 1.0)], Distance::Normalized, 63).unwrap();
+        let mut gradient = features.zeros_like();
+        let extent = Extent { region: Some(&region), ..Extent::default() };
+        let value = loss.accumulate(&features, extent, 3.0, &mut gradient).unwrap();
+        assert!(value.allclose(&expected.detach(), 1e-4, 0.0, false), "{value} {expected}");
+        let error = f64::try_from((&gradient - at_features * 3).abs().max()).unwrap();
+        assert!(error < 1e-4 * f64::try_from(gradient.abs().max()).unwrap(), "{error}");
+        let outside = region.le(0.0);
+        assert_eq!(
+            f64::try_from((gradient * outside).abs().max()).unwrap(),
+            0.0,
+            "outside of the region nothing moves"
+        );
+
+        let mut gradient = features.zeros_like();
+        let nowhere = region.zeros_like();
+        let extent = Extent { region: Some(&nowhere), ..Extent::default() };
+        assert_eq!(f64::try_from(loss.accumulate(&features, extent, 3.0, &mut gradient).unwrap()).unwrap(), 0.0);
+        assert_eq!(f64::try_from(gradient.abs().max()).unwrap(), 0.0);
+    }
 }

@@ -9,15 +9,18 @@ use crate::{Error, Result};
 
 /// A style loss at a layer, prepared for certain styles.
 pub(crate) trait StyleLoss {
-    /// The loss of features `(1, C, H, W)`, `()`. If they are those of only a part of a picture, `outside` has the sums
-    /// of the rest. Adds `weight` times the gradient to `gradient`.
-    fn accumulate(
-        &self,
-        features: &Tensor,
-        outside: Option<&FeatureSums>,
-        weight: f64,
-        gradient: &mut Tensor,
-    ) -> Result<Tensor>;
+    /// The loss of features `(1, C, H, W)` in this extent, `()`. Adds `weight` times the gradient to `gradient`.
+    fn accumulate(&self, features: &Tensor, extent: Extent, weight: f64, gradient: &mut Tensor) -> Result<Tensor>;
+}
+
+/// What of a picture features are compared.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Extent<'a> {
+    /// The sums of the rest's features, if only a part of the picture is given.
+    pub outside: Option<&'a FeatureSums>,
+    /// The share of each position, `(1, 1, H, W)`, if the style is that of a region. The loss is that of the region, times
+    /// its share of the picture.
+    pub region: Option<&'a Tensor>,
 }
 
 /// A kind of style loss.
@@ -42,6 +45,11 @@ impl StyleLossKind {
             Self::Statistics(statistics) => Box::new(StatisticsLoss::new(statistics, styles, distance, positions)?),
             Self::SlicedWasserstein => Box::new(SlicedWasserstein::new(styles)?.ok_or(Error::NoStyle)?),
         })
+    }
+
+    /// Whether the loss can be that of a region.
+    pub(crate) fn has_regions(self) -> bool {
+        matches!(self, Self::Statistics(_))
     }
 
     /// Whether the loss of a whole frame can be computed while only a part is painted.

@@ -9,6 +9,7 @@ use super::{Model, Painter};
 use crate::progress::ProgressReporter;
 use crate::size::{halve, size_of};
 use crate::step_budget::{StepBudget, TimeLimits};
+use crate::style_masks::StyleMasks;
 use crate::styles::Style;
 use crate::warm_start::{Motion, unchanged};
 use crate::{Error, Result};
@@ -98,6 +99,13 @@ impl Painter for FeedForwardPainter {
 
     fn set_styles(&mut self, _styles: &[Style]) -> Result<()> {
         Err(Error::Settings("the model was opened without styles and paints alone: set style before the start".into()))
+    }
+
+    fn set_masks(&mut self, masks: Option<StyleMasks>) -> Result<()> {
+        match masks {
+            Some(_) => Err(Error::Settings("a model has one style: masks divide frames among several".into())),
+            None => Ok(()),
+        }
     }
 
     /// A frame is one pass: nothing can be left out.

@@ -10,6 +10,7 @@ use tch::{Kind, Tensor};
 use crate::Result;
 use crate::progress::ProgressReporter;
 use crate::step_budget::{StepBudget, TimeLimits};
+use crate::style_masks::StyleMasks;
 use crate::styles::Style;
 
 pub(crate) use feed_forward::FeedForwardPainter;
@@ -24,6 +25,9 @@ pub(crate) trait Painter {
     /// Sets the styles. The next frame still starts from the last
     /// result.
     fn set_styles(&mut self, styles: &[Style]) -> Result<()>;
+
+    /// Sets the masks that divide the next frames among the styles.
+    fn set_masks(&mut self, masks: Option<StyleMasks>) -> Result<()>;
 
     /// Limits the time for a frame, from the next one on.
     fn set_time_limits(&mut self, limits: TimeLimits);

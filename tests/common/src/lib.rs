@@ -14,6 +14,8 @@ mod built;
 pub mod film;
 pub mod random;
 
+use random::Random;
+
 pub use built::{app, example, plugin, real, root, scratch, stage};
 
 /// convfilter's backends. Without a GPU, `gpu` is a software driver.
@@ -58,6 +60,45 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// A frame of noise.
+    pub fn random(format: VideoFormat, (width, height): (u32, u32)) -> Self {
+        let mut frame = Self { format, width, height, bytes: Vec::new() };
+        frame.bytes = Random(u64::from(width * height) + 1).bytes(frame.info().size());
+        let (bits, shift) = (frame.info().format_info().depth()[0], frame.info().format_info().shift()[0]);
+        if bits > 8 {
+            for sample in frame.bytes.as_chunks_mut().0 {
+                *sample = ((u16::from_le_bytes(*sample) >> (16 - bits)) << shift).to_le_bytes();
+            }
+        }
+        frame
+    }
+
+    /// The largest value of a sample.
+    pub fn largest(&self) -> u32 {
+        (1 << self.info().format_info().depth()[0]) - 1
+    }
+
+    /// A component's samples, row by row, those of more than 8 bits as two bytes.
+    pub fn component(&self, index: u8) -> Vec<u8> {
+        let info = self.info();
+        let format = info.format_info();
+        let (plane, shift) = (format.plane()[usize::from(index)] as usize, format.shift()[0]);
+        let sample_bytes = if self.largest() > 255 { 2 } else { 1 };
+        // For P010, GStreamer's offset of V is not a multiple of the sample's size.
+        let start =
+            info.offset()[plane] + (format.poffset()[usize::from(index)] as usize).next_multiple_of(sample_bytes);
+        let stride = info.stride()[plane] as usize;
+        let (width, height) = (info.comp_width(index) as usize, info.comp_height(index) as usize);
+        let step = info.comp_pstride(index) as usize;
+        let places = (0..height).flat_map(|y| (0..width).map(move |x| start + y * stride + x * step));
+        match sample_bytes {
+            1 => places.map(|at| self.bytes[at]).collect(),
+            _ => places
+                .flat_map(|at| (u16::from_le_bytes([self.bytes[at], self.bytes[at + 1]]) >> shift).to_le_bytes())
+                .collect(),
+        }
+    }
+
     pub fn info(&self) -> gst_video::VideoInfo {
         init();
         // Hosts that push single frames use a frame rate of 0/1.

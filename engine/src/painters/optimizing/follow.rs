@@ -8,6 +8,7 @@ use crate::Result;
 use crate::losses::TemporalConstraint;
 use crate::region::Region;
 use crate::size::size_of;
+use crate::style_masks::{StyleMasks, changed};
 use crate::targets::{Outside, StyleSums};
 use crate::warm_start::{Motion, Painted, STEPS_TO_CONVERGE, Surroundings, unchanged};
 
@@ -46,7 +47,11 @@ impl OptimizingPainter {
             warm_start::PREVIOUS => Ok(Start::Carried(previous.reuse_in_place(content)?, None)),
             warm_start::FLOW => {
                 let is_settled = self.steps_since_change >= STEPS_TO_CONVERGE;
-                let unchanged = unchanged(&previous.content, content)?;
+                let shares = self.changed_shares(size_of(content)?)?;
+                let mut unchanged = unchanged(&previous.content, content)?;
+                if let Some([before, now]) = &shares {
+                    unchanged = unchanged.f_logical_and(&changed(before, now)?.f_logical_not()?)?;
+                }
                 let is_still =
                     1.0 - unchanged.f_to_kind(Kind::Float)?.f_mean(Kind::Float)?.f_double_value(&[])? < MAX_MOVING;
                 let is_outdated = is_still && self.parameters.scene_threshold < 1.0 && previous.is_outdated()?;
@@ -54,7 +59,11 @@ impl OptimizingPainter {
                 if is_settled && finished.f_all()?.f_int64_value(&[])? == 1 {
                     return Ok(Start::Finished(previous));
                 }
-                let motion = Motion::new(&previous.content, content, &finished, flow)?;
+                let mut motion = Motion::new(&previous.content, content, &finished, flow)?;
+                if let Some([before, now]) = &shares {
+                    // What belongs to another style than before is painted anew.
+                    motion.visible = motion.visible.f_masked_fill(&changed(&motion.warp(before)?, now)?, 0.0)?;
+                }
                 if is_outdated || motion.disoccluded()? > self.parameters.scene_threshold {
                     return self.begin_scene(previous, &motion, content);
                 }
@@ -90,6 +99,13 @@ impl OptimizingPainter {
         Ok(Start::Carried(painted.replace_outdated(&start)?, None))
     }
 
+    /// The styles' shares in the last frame and in this one, if masks divide the frames and have changed.
+    fn changed_shares(&self, size: [i64; 2]) -> Result<Option<[Tensor; 2]>> {
+        let (Some(last), Some(masks)) = (&self.last_masks, &self.masks) else { return Ok(None) };
+        let shares = |masks: &StyleMasks| masks.shares(size, self.styles.count());
+        Ok(Some([shares(last)?, shares(masks)?]))
+    }
+
     /// What holds a frame to the last result, warped by `motion`.
     fn constraint(&self, warped: &Painted, motion: Motion) -> Result<TemporalConstraint> {
         let size = size_of(&warped.picture)?;
@@ -103,7 +119,7 @@ impl OptimizingPainter {
     /// The surroundings of what is not still in a frame; none if the whole frame must be painted.
     fn surroundings(&self, previous: &mut Painted, still: &Tensor) -> Result<Option<Surroundings>> {
         let region = Region::around(&still.f_logical_not()?)?;
-        if !self.recipe.is_local() || region.is_whole() {
+        if !self.recipe.is_local() || region.is_whole() || self.masks.is_some() {
             return Ok(None);
         }
         let sums = |region: &Region| -> Result<StyleSums> {

@@ -46,7 +46,7 @@ impl OptimizingPainter {
             self.budget.fit(wanted, region.pixels(), size.iter().product(), self.limits.next).max(1).min(wanted);
         let start = self.variable_of(&region.of(picture)?)?;
         let cropped = constraint.map(|constraint| constraint.crop(&region)).transpose()?;
-        let context = Context { constraint: cropped.as_ref(), outside: outside.as_ref() };
+        let context = Context { constraint: cropped.as_ref(), outside: outside.as_ref(), ..Context::default() };
         let state: Vec<Tensor> = optimizer.state().into_iter().map(|values| values.shallow_clone()).collect();
         for values in optimizer.state() {
             *values = region.of(values)?;

@@ -16,6 +16,7 @@ use crate::normalization::Normalizer;
 use crate::progress::ProgressReporter;
 use crate::recipes::Recipe;
 use crate::step_budget::{StepBudget, TimeLimits};
+use crate::style_masks::StyleMasks;
 use crate::styles::{Style, Styles};
 use crate::warm_start::Painted;
 use crate::{Error, Result, device};
@@ -31,6 +32,9 @@ pub(crate) struct OptimizingPainter {
     input: Normalizer,
     parameters: Parameters,
     styles: Styles,
+    /// What divides the frames among the styles, and what divided the last one.
+    masks: Option<StyleMasks>,
+    last_masks: Option<StyleMasks>,
     limits: TimeLimits,
     budget: StepBudget,
     previous: Option<Painted>,
@@ -54,6 +58,8 @@ impl OptimizingPainter {
             recipe,
             parameters,
             styles: Styles::default(),
+            masks: None,
+            last_masks: None,
             limits: TimeLimits::default(),
             budget: StepBudget::default(),
             previous: None,
@@ -76,6 +82,7 @@ impl OptimizingPainter {
             self.min_style_loss = self.min_style_loss.min(losses.style);
         }
         self.previous = Some(painted);
+        self.last_masks = None;
     }
 }
 
@@ -84,6 +91,7 @@ impl Painter for OptimizingPainter {
         let recipe = Recipe::new(&parameters, content_layers, style_layers)?;
         recipe.content.find_layers(&self.network)?;
         recipe.style.find_layers(&self.network)?;
+        check_regions(&recipe, self.masks.as_ref())?;
         if let Some(model) = &mut self.model {
             model.set_parameters(parameters)?;
         }
@@ -111,6 +119,18 @@ impl Painter for OptimizingPainter {
     fn set_styles(&mut self, styles: &[Style]) -> Result<()> {
         self.styles.set(styles, self.network.device)?;
         self.begin_change();
+        Ok(())
+    }
+
+    fn set_masks(&mut self, masks: Option<StyleMasks>) -> Result<()> {
+        check_regions(&self.recipe, masks.as_ref())?;
+        if masks.is_some() != self.masks.is_some() {
+            self.styles.divide(masks.is_some());
+            self.begin_change();
+            self.previous.iter_mut().for_each(|previous| previous.surroundings = None);
+        }
+        let last = std::mem::replace(&mut self.masks, masks);
+        self.last_masks = self.last_masks.take().or(last);
         Ok(())
     }
 
@@ -158,6 +178,15 @@ impl Painter for OptimizingPainter {
     fn kind(&self) -> Kind {
         kind(&self.recipe, self.network.device)
     }
+}
+
+/// Fails if masks divide the frames and the recipe's style loss cannot be that of a region.
+fn check_regions(recipe: &Recipe, masks: Option<&StyleMasks>) -> Result<()> {
+    if masks.is_none() || recipe.style_loss.has_regions() {
+        return Ok(());
+    }
+    let reason = "style-loss=sliced-wasserstein cannot be divided by masks: set gram or mean-covariance";
+    Err(Error::Settings(reason.into()))
 }
 
 /// The precision of features.

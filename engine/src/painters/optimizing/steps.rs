@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use style_engine_interface::original_colors;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::OptimizingPainter;
 use crate::Result;
+use crate::color::ColorStatistics;
 use crate::losses::{Distance, TemporalConstraint};
 use crate::objective::{Context, Objective};
 use crate::optimizers::Optimizer;
@@ -43,6 +44,8 @@ impl OptimizingPainter {
         {
             content.weight *= content_factor(colors.contrast()?);
         }
+        let shares = self.shares(size_of(&variable)?)?;
+        let context = Context { shares: shares.as_ref(), ..context };
         let objective = Objective::new(&self.feature_network, &self.recipe, style, &content, context)?;
         let pixels = size_of(&variable)?.iter().product();
         let clamped = self.recipe.variable == Variable::ClampedImage;
@@ -85,10 +88,9 @@ impl OptimizingPainter {
             return self.variable_of(&model.paint(content)?);
         }
         match self.recipe.start {
-            Start::MatchedColors if self.recipe.first_iterations > 0 => match self.styles.colors() {
-                Some(colors) => self.variable_of(&colors.apply_to(content)?),
-                None => self.variable_of(content),
-            },
+            Start::MatchedColors if self.recipe.first_iterations > 0 => {
+                self.variable_of(&self.in_style_colors(content)?)
+            }
             Start::Content | Start::MatchedColors => self.variable_of(content),
             Start::Noise { from, to } => {
                 let noise = Random(self.parameters.seed).uniform(content.numel() as i64)?.f_view_as(content)?;
@@ -99,6 +101,26 @@ impl OptimizingPainter {
                 }
             }
         }
+    }
+
+    /// A frame's content in the colors of the styles, in each region those of its own.
+    fn in_style_colors(&self, content: &Tensor) -> Result<Tensor> {
+        let Some(shares) = self.shares(size_of(content)?)? else {
+            return self.styles.colors().map_or(Ok(content.shallow_clone()), |colors| colors.apply_to(content));
+        };
+        let mut sum = content.f_zeros_like()?;
+        for (index, colors) in (0..).zip(self.styles.own_colors()) {
+            let share = shares.f_narrow(1, index, 1)?;
+            let own = ColorStatistics::of_region(content, &share)?;
+            sum = sum.f_add(&colors.apply_from(&own, content)?.f_mul(&share)?)?;
+        }
+        let rest = shares.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?.f_rsub_scalar(1)?;
+        Ok(sum.f_add(&content.f_mul(&rest)?)?)
+    }
+
+    /// The share of each style in each pixel, if masks divide the frame.
+    fn shares(&self, size: [i64; 2]) -> Result<Option<Tensor>> {
+        self.masks.as_ref().map(|masks| masks.shares(size, self.styles.count())).transpose()
     }
 
     /// Matches the styles' colors to those of the content, if the parameters say so.

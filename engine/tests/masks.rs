@@ -1,0 +1,114 @@
+//! Tests masks that divide frames among styles.
+
+mod common;
+
+use common::picture;
+use style_engine::Error;
+use style_engine::session::Session;
+use style_engine::styles::Style;
+use style_engine_interface::{Parameters, style_loss};
+use tch::{Device, Kind, Tensor};
+
+const SIZE: [i64; 2] = [64, 96];
+
+/// A picture of one color, with a little noise.
+fn colored(seed: i64, color: [f32; 3]) -> Tensor {
+    picture(seed, 64, 64) * 0.15 + Tensor::from_slice(&color).view([1, 3, 1, 1]) * 0.8
+}
+
+fn session(styles: &[Tensor], parameters: Parameters) -> Session {
+    let mut session = Session::new(None, "cpu").unwrap();
+    session.set_parameters(Parameters { first_iterations: 40, ..parameters }, "", "").unwrap();
+    let styles: Vec<_> = styles.iter().map(|picture| Style { picture: picture.shallow_clone(), weight: 1.0 }).collect();
+    session.set_styles(&styles).unwrap();
+    session
+}
+
+fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
+    session.paint(frame, None, &mut |_| true).unwrap()
+}
+
+/// 1 in these columns, at the frame's size or another.
+fn columns(size: [i64; 2], begin: i64, end: i64) -> Tensor {
+    let mask = Tensor::zeros([1, 1, size[0], size[1]], (Kind::Float, Device::Cpu));
+    let _ = mask.narrow(3, begin, end - begin).fill_(1.0);
+    mask
+}
+
+/// The mean color of some columns.
+fn mean(picture: &Tensor, begin: i64, end: i64) -> [f64; 3] {
+    let columns = picture.narrow(3, begin, end - begin).mean_dim([0i64, 2, 3].as_slice(), false, Kind::Float);
+    Vec::<f64>::try_from(columns.to_kind(Kind::Double)).unwrap().try_into().unwrap()
+}
+
+#[test]
+fn each_region_gets_its_own_style() {
+    let styles = [colored(1, [0.9, 0.1, 0.1]), colored(2, [0.1, 0.2, 0.9])];
+    let frame = picture(5, SIZE[0], SIZE[1]);
+    let mut session = session(&styles, Parameters::default());
+    session.set_masks(&[columns(SIZE, 0, 48)]).unwrap();
+    let painted = paint(&mut session, &frame);
+    let (left, right) = (mean(&painted, 0, 44), mean(&painted, 52, 96));
+    assert!(left[0] > left[2] + 0.3 && right[2] > right[0] + 0.3, "{left:?} {right:?}");
+
+    // The regions change places: both are painted anew, though the frame stands still.
+    session.set_masks(&[columns(SIZE, 48, 96)]).unwrap();
+    let mut moved = painted;
+    for _ in 0..12 {
+        moved = paint(&mut session, &frame);
+    }
+    let (left, right) = (mean(&moved, 0, 44), mean(&moved, 52, 96));
+    assert!(right[0] > right[2] + 0.2 && left[2] > left[0] + 0.2, "{left:?} {right:?}");
+
+    // Without masks the styles are mixed everywhere.
+    session.set_masks(&[]).unwrap();
+    session.reset();
+    let mixed = paint(&mut session, &frame);
+    let (left, right) = (mean(&mixed, 0, 44), mean(&mixed, 52, 96));
+    assert!((left[0] - left[2]).abs() < 0.2 && (right[0] - right[2]).abs() < 0.2, "{left:?} {right:?}");
+}
+
+#[test]
+fn a_mask_of_ones_gives_the_first_style_alone() {
+    let styles = [picture(9, 50, 70), picture(10, 60, 60)];
+    let frame = picture(5, SIZE[0], SIZE[1]);
+    let alone = paint(&mut session(&styles[..1], Parameters::default()), &frame);
+    let mut divided = session(&styles, Parameters::default());
+    // Of another size than the frame.
+    divided.set_masks(&[columns([7, 5], 0, 5)]).unwrap();
+    let error = (paint(&mut divided, &frame) - &alone).abs().mean(Kind::Float).double_value(&[]);
+    assert!(error < 2e-3, "{error}");
+    divided.set_masks(&[columns([7, 5], 0, 2)]).unwrap();
+    divided.reset();
+    let error = (paint(&mut divided, &frame) - &alone).abs().mean(Kind::Float).double_value(&[]);
+    assert!(error > 2e-2, "{error}");
+}
+
+#[test]
+fn a_frame_that_no_mask_covers_keeps_its_content() {
+    let styles = [colored(1, [0.9, 0.1, 0.1]), colored(2, [0.1, 0.2, 0.9])];
+    let frame = picture(5, SIZE[0], SIZE[1]);
+    let mut session = session(&styles, Parameters::default());
+    session.set_masks(&[columns(SIZE, 0, 20), columns(SIZE, 76, 96)]).unwrap();
+    let painted = paint(&mut session, &frame);
+    let (before, after) = (mean(&frame, 40, 56), mean(&painted, 40, 56));
+    for (before, after) in before.iter().zip(after) {
+        assert!((before - after).abs() < 0.1, "{before} {after}");
+    }
+}
+
+#[test]
+fn masks_that_fit_neither_styles_nor_loss_are_refused() {
+    let styles = [1, 2, 3].map(|seed| picture(seed, 50, 50));
+    let mut session = session(&styles, Parameters::default());
+    session.set_masks(&[columns(SIZE, 0, 20)]).unwrap();
+    let error = session.paint(&picture(5, SIZE[0], SIZE[1]), None, &mut |_| true).unwrap_err();
+    assert!(matches!(&error, Error::Settings(text) if text.contains("1, does not fit 3 styles")), "{error}");
+    let sliced = Parameters { style_loss: style_loss::SLICED_WASSERSTEIN, ..Parameters::default() };
+    session.set_masks(&[]).unwrap();
+    session.set_parameters(sliced, "", "").unwrap();
+    assert!(session.set_masks(&[columns(SIZE, 0, 20)]).is_err());
+    session.set_parameters(Parameters::default(), "", "").unwrap();
+    session.set_masks(&[columns(SIZE, 0, 20)]).unwrap();
+    assert!(session.set_parameters(sliced, "", "").is_err());
+}

@@ -1,0 +1,74 @@
+//! Masks from picture files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use picture::PictureError;
+
+use super::Grid;
+use crate::paths::listed;
+
+/// Why a mask cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MaskError {
+    /// The file cannot be used.
+    #[error("mask {}: {error}", .path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        error: PictureError,
+    },
+    /// The masks do not fit the styles.
+    #[error(
+        "the number of masks, {masks}, does not fit {regions} styles: set a mask for each style, as in style=a.jpg,b.jpg mask=a.png,b.png, or for each but \
+         the last, which then takes the rest"
+    )]
+    Count {
+        /// Masks.
+        masks: usize,
+        /// Styles.
+        regions: usize,
+    },
+    /// There is more than one mask for an element that takes one.
+    #[error("{0} masks: set a single one, as in mask=mask.png")]
+    NotSingle(usize),
+    /// A frame of the mask cannot be read.
+    #[error("a frame of the mask cannot be read")]
+    Unreadable,
+}
+
+/// The error as GStreamer's message.
+pub fn message(error: MaskError) -> gst::ErrorMessage {
+    match &error {
+        MaskError::Count { .. } | MaskError::NotSingle(_) => gst::error_msg!(gst::ResourceError::Settings, ("{error}")),
+        MaskError::Picture { error: PictureError::Io(cause), .. } if cause.kind() == io::ErrorKind::NotFound => {
+            gst::error_msg!(gst::ResourceError::NotFound, ("{error}"))
+        }
+        MaskError::Picture { .. } | MaskError::Unreadable => gst::error_msg!(gst::ResourceError::Read, ("{error}")),
+    }
+}
+
+/// Reads the pictures of masks from `paths`, which commas separate.
+pub fn read(paths: &str) -> Result<Vec<Grid>, MaskError> {
+    listed(paths).into_iter().filter(|path| !path.is_empty()).map(|path| read_one(Path::new(path))).collect()
+}
+
+fn read_one(path: &Path) -> Result<Grid, MaskError> {
+    let gray = picture::read_mask(path).map_err(|error| MaskError::Picture { path: path.to_owned(), error })?;
+    let (width, height) = (gray.width() as usize, gray.height() as usize);
+    let values = gray.into_raw().into_iter().map(|sample| f32::from(sample) / f32::from(u16::MAX)).collect();
+    Ok(Grid { width, height, values })
+}
+
+/// Whether this number of masks divides frames into `regions`: a mask for each, or for each but the last. No mask is no
+/// division.
+pub fn check_count(masks: usize, regions: usize) -> Result<(), MaskError> {
+    match masks {
+        0 => Ok(()),
+        _ if masks == regions || masks.saturating_add(1) == regions => Ok(()),
+        _ if regions <= 1 => Err(MaskError::NotSingle(masks)),
+        _ => Err(MaskError::Count { masks, regions }),
+    }
+}

@@ -1,0 +1,171 @@
+//! Masks: how much of an element's result each pixel of a frame gets, from pictures, from the frame's own alpha, or from a
+//! second video on the request pad `mask`. Both elements use this module.
+//!
+//! A mask is stretched to the frame's size as a [`Grid`] of opacities. With several styles, each mask belongs to one of them.
+//! What all masks together cover is the frame's [`Opacity`], by which [`blend`] mixes the frame and the result in the frame's
+//! own format: where it is 0, the frame keeps every byte.
+
+use std::sync::Arc;
+
+use gst::glib;
+use gst_video::VideoFrameRef;
+
+mod blend;
+mod files;
+mod opacity;
+mod pad;
+mod stretch;
+
+pub use blend::{Shares, blend};
+pub use files::{MaskError, message};
+pub use opacity::{Grid, Opacity};
+pub use pad::{MaskFrame, MaskPad, pad_templates};
+
+use crate::layout::{ComponentKind, Layout};
+use stretch::stretch;
+
+/// The `mask-from` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstStylefilterMaskFrom")]
+pub enum MaskFrom {
+    #[default]
+    #[enum_value(name = "The pad mask if it is linked, else the pictures of the property mask", nick = "auto")]
+    Auto,
+    #[enum_value(name = "The frame's own alpha, which stays as it is; frames without alpha are opaque", nick = "alpha")]
+    Alpha,
+}
+
+/// The properties of masks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MaskSettings {
+    /// Paths of pictures, separated by commas.
+    pub files: String,
+    /// What masks are taken from.
+    pub from: MaskFrom,
+    /// Whether masks are inverted.
+    pub invert: bool,
+}
+
+/// The masks of a running element.
+#[derive(Default)]
+pub struct Masks {
+    settings: MaskSettings,
+    pictures: Vec<Grid>,
+    /// The number of regions that frames are divided into: styles, or 1.
+    regions: usize,
+    /// The masks of the last frame.
+    last: Option<(Source, Arc<Prepared>)>,
+}
+
+/// What masks of a frame were made from.
+#[derive(PartialEq)]
+enum Source {
+    Pictures,
+    /// The mask frame with this number.
+    Video(u64),
+    Alpha,
+}
+
+/// The masks of a frame.
+pub struct Prepared {
+    /// One for each mask, at the frame's size.
+    pub grids: Vec<Grid>,
+    /// What they cover together.
+    pub opacity: Opacity,
+    /// Whether they divide the frame among several styles.
+    pub divides: bool,
+}
+
+/// How much of a frame is changed.
+pub enum Covered {
+    /// All of it: there is no mask.
+    All,
+    /// Nothing.
+    Nothing,
+    /// What these masks cover.
+    Part(Arc<Prepared>),
+}
+
+impl Masks {
+    /// Sets the properties, and the number of regions that the masks divide a frame into, at least 1. Reads the pictures. If
+    /// this fails, nothing has changed.
+    pub fn set(&mut self, settings: MaskSettings, regions: usize) -> Result<(), MaskError> {
+        let pictures = files::read(&settings.files)?;
+        files::check_count(pictures.len(), regions)?;
+        *self = Self { settings, pictures, regions, ..Self::default() };
+        Ok(())
+    }
+
+    /// The number of regions that was set.
+    pub fn regions(&self) -> usize {
+        self.regions
+    }
+
+    /// Forgets what was made for frames of another size or format.
+    pub fn forget_frames(&mut self) {
+        self.last = None;
+    }
+
+    /// Whether masks are taken from the frame's alpha.
+    pub fn are_alpha(&self) -> bool {
+        self.settings.from == MaskFrom::Alpha
+    }
+
+    /// How much of a frame of this layout is changed. `video` is what the pad `mask` has for it, if that is linked.
+    pub fn cover(
+        &mut self,
+        layout: &Layout,
+        frame: &VideoFrameRef<&gst::BufferRef>,
+        video: Option<Option<&MaskFrame>>,
+    ) -> Result<Covered, MaskError> {
+        let source = match (self.settings.from, video) {
+            (MaskFrom::Alpha, _) => Source::Alpha,
+            (MaskFrom::Auto, Some(Some(frame))) => Source::Video(frame.number),
+            (MaskFrom::Auto, Some(None)) => return Ok(Covered::Nothing),
+            (MaskFrom::Auto, None) if self.pictures.is_empty() => return Ok(Covered::All),
+            (MaskFrom::Auto, None) => Source::Pictures,
+        };
+        let is_known = self.last.as_ref().is_some_and(|(last, _)| *last == source) && source != Source::Alpha;
+        if !is_known {
+            let masks = match source {
+                Source::Alpha => match alpha(layout, frame) {
+                    Some(alpha) => vec![alpha],
+                    None => return Ok(Covered::All),
+                },
+                Source::Video(_) => video.flatten().map(luma).transpose()?.into_iter().collect(),
+                Source::Pictures => self.pictures.clone(),
+            };
+            let grids: Vec<_> = masks.iter().map(|mask| self.fitted(mask, layout)).collect();
+            files::check_count(grids.len(), self.regions)?;
+            let opacity = match grids.len() == self.regions {
+                true => Opacity::new(Grid::union(&grids), layout),
+                // The last style takes the rest.
+                false => Opacity::full(),
+            };
+            self.last = Some((source, Arc::new(Prepared { grids, opacity, divides: self.regions > 1 })));
+        }
+        Ok(match &self.last {
+            Some((_, prepared)) if prepared.opacity.is_empty() => Covered::Nothing,
+            Some((_, prepared)) => Covered::Part(prepared.clone()),
+            None => Covered::All,
+        })
+    }
+
+    /// A mask at a frame's size.
+    fn fitted(&self, mask: &Grid, layout: &Layout) -> Grid {
+        let grid = stretch(mask, [layout.width, layout.height]);
+        if self.settings.invert { grid.inverted() } else { grid }
+    }
+}
+
+/// The frame's alpha; none if its format has none.
+fn alpha(layout: &Layout, frame: &VideoFrameRef<&gst::BufferRef>) -> Option<Grid> {
+    let alpha = layout.components.iter().find(|component| component.kind == ComponentKind::Alpha)?;
+    Some(Grid::of_component(frame, layout.depth, alpha))
+}
+
+/// The brightness of a mask from the pad.
+fn luma(mask: &MaskFrame) -> Result<Grid, MaskError> {
+    let frame = VideoFrameRef::from_buffer_ref_readable(&mask.buffer, &mask.info).map_err(|_| MaskError::Unreadable)?;
+    Ok(Grid::of_luma(&frame))
+}
