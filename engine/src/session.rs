@@ -10,7 +10,7 @@ use crate::auto_size::AutoSize;
 use crate::frame::Frame;
 use crate::networks::builtin;
 use crate::output::{finish, working_size};
-use crate::painters::{FeedForwardPainter, OptimizingPainter, Painter};
+use crate::painters::{FeedForwardPainter, Painter, RecipePainter};
 use crate::progress::ProgressReporter;
 pub use crate::progress::Step;
 use crate::size::size_of;
@@ -46,7 +46,7 @@ impl Session {
         let last = network.last_layer();
         let channels = network.convs.first().and_then(|conv| conv.weight.size().first().copied()).unwrap_or(0);
         let name = format!("{origin} (to {last}, from {channels} channels)");
-        Ok(Self::with(Box::new(OptimizingPainter::new(network)?), device, name))
+        Ok(Self::with(Box::new(RecipePainter::new(network)?), device, name))
     }
 
     /// Opens a feed-forward network, which paints without style pictures, on a device. If the file is a TorchScript module

@@ -141,7 +141,7 @@ impl StyleTransfer {
         let styles = |settings: &Settings| (settings.style.clone(), settings.style_blend.clone());
         if styles(&settings) != styles(&state.settings) {
             let message = match style_image::read_styles(&settings) {
-                Ok(styles) if styles.is_empty() => None,
+                Ok(_) if !settings.model.is_empty() => None,
                 Ok(styles) => engine.set_styles(&rgba(&styles)).err().map(|error| error.to_string()),
                 Err(error) => Some(error.to_string()),
             };

@@ -12,7 +12,9 @@ use super::settings::Settings;
 #[non_exhaustive]
 pub enum StyleError {
     /// No path was given.
-    #[error("style is not set: set it to the path of a picture, as in style=painting.jpg")]
+    #[error(
+        "style is not set: set it to the path of a picture, as in style=painting.jpg; only recipe=deepdream needs none"
+    )]
     NotSet,
     /// A model is set, too.
     #[error("style and model are both set: a model has a style of its own; set only one of them")]
@@ -37,12 +39,12 @@ pub enum StyleError {
     },
 }
 
-/// The style pictures that are set, with their weights; none for a model.
+/// The style pictures that are set, with their weights; none for a model, and for a dream without a guide.
 pub fn read_styles(settings: &Settings) -> Result<Vec<(RgbaImage, f64)>, StyleError> {
-    match (settings.model.is_empty(), settings.style.is_empty()) {
-        (true, _) => read_all(&settings.style, &settings.style_blend),
-        (false, true) => Ok(Vec::new()),
+    match (settings.style.is_empty(), settings.model.is_empty()) {
+        (true, _) if !settings.needs_style() => Ok(Vec::new()),
         (false, false) => Err(StyleError::BesideModel),
+        _ => read_all(&settings.style, &settings.style_blend),
     }
 }
 

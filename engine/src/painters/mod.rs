@@ -1,6 +1,8 @@
 //! Painters: how a picture comes about.
 
+mod dreaming;
 mod feed_forward;
+mod of_recipe;
 mod optimizing;
 
 use style_engine_interface::Parameters;
@@ -12,7 +14,7 @@ use crate::step_budget::{StepBudget, TimeLimits};
 use crate::styles::Style;
 
 pub(crate) use feed_forward::FeedForwardPainter;
-pub(crate) use optimizing::OptimizingPainter;
+pub(crate) use of_recipe::RecipePainter;
 
 /// Paints the frames of a film.
 pub(crate) trait Painter {

@@ -6,6 +6,8 @@ mod follow;
 mod frames;
 mod steps;
 
+use std::rc::Rc;
+
 use style_engine_interface::Parameters;
 use tch::{Device, Kind, Tensor};
 
@@ -26,7 +28,7 @@ const CUT_FRAMES: u32 = 3;
 
 /// A network, a recipe, styles, and the last result.
 pub(crate) struct OptimizingPainter {
-    network: Vgg,
+    network: Rc<Vgg>,
     /// The network in the precision that features are computed in.
     feature_network: Vgg,
     recipe: Recipe,
@@ -45,7 +47,7 @@ pub(crate) struct OptimizingPainter {
 }
 
 impl OptimizingPainter {
-    pub fn new(network: Vgg) -> Result<Self> {
+    pub fn new(network: Rc<Vgg>) -> Result<Self> {
         let parameters = Parameters::default();
         let recipe = Recipe::new(&parameters, "", "")?;
         Ok(Self {
