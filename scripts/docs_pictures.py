@@ -1,4 +1,5 @@
-"""Makes the pictures of docs/settings.md and docs/masks.md from the demo's film and style. Run by scripts/docs --pictures."""
+"""Makes the pictures of docs/settings.md, docs/masks.md and docs/deepdream.md from the demo's film and style. Run by
+scripts/docs --pictures."""
 
 import os
 import shlex
@@ -143,6 +144,25 @@ def masks(film):
                     ("convfilter, mask-invert=true", blurred)])
 
 
+def dreams(film):
+    def dreamt(settings, frames=1):
+        return film.through(f"styletransfer {settings}", PAINTED, frames)[-1]
+
+    [frame] = film.through("identity", PAINTED)
+    look = "recipe=deepdream content-layers=conv3_1"
+    write("dream", [("the frame", frame)] + [(label, dreamt(settings)) for label, settings in [
+        ("recipe=deepdream", "recipe=deepdream"), ("@preset=dream: channels=1,6", "@preset=dream"),
+        ("@preset=dream-cells: channels=14", "@preset=dream-cells"), ("channels=39,53", f"{look} channels=39,53"),
+        ("channels=54", f"{look} channels=54")]])
+    write("dream-settings", [(label, dreamt(settings)) for label, settings in [
+        ("content-layers=relu1_2", "recipe=deepdream content-layers=relu1_2"),
+        ("content-layers=relu2_2", "recipe=deepdream content-layers=relu2_2"),
+        ("style=painting.jpg, a guide", f"recipe=deepdream style={STYLE}"),
+        ("octaves=1", "@preset=dream octaves=1"), ("octaves=7", "@preset=dream octaves=7"),
+        ("learning-rate=0.5", "@preset=dream learning-rate=0.5")]])
+    write("tunnel", [(f"after {frames} frames", dreamt("@preset=tunnel", frames)) for frames in (1, 12, 25)])
+
+
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -150,3 +170,4 @@ if __name__ == "__main__":
         convfilter(film)
         styletransfer(film)
         masks(film)
+        dreams(film)

@@ -113,12 +113,15 @@ fn lines_on_the_pages_play() {
     painting(&folder);
     symlink(root().join("examples"), folder.join("examples")).expect("linked");
     let mut count = 0;
-    for page in ["README.md", "docs/convfilter.md", "docs/styletransfer.md", "docs/settings.md", "docs/masks.md"] {
+    let pages = ["README.md", "docs/convfilter.md", "docs/styletransfer.md", "docs/settings.md"];
+    for page in pages.into_iter().chain(["docs/masks.md", "docs/deepdream.md"]) {
         let page = std::fs::read_to_string(root().join(page)).expect("the page exists");
         let page = page.replace("\\\n", " ");
         for line in page.lines().filter_map(|line| line.strip_prefix("    ")) {
             let line = line.replace("v4l2src", camera).replace("autovideosink", "fakesink");
-            if line.starts_with("gst-launch-1.0 ") && !["recipe=", "model="].iter().any(|part| line.contains(part)) {
+            let of_files = line.replace("recipe=deepdream", "");
+            if line.starts_with("gst-launch-1.0 ") && !["recipe=", "model="].iter().any(|part| of_files.contains(part))
+            {
                 play(&folder, &line);
             } else if line.starts_with("examples/") {
                 play(&folder, &format!("SOURCE='{camera}' SINK=fakesink {line}"));
@@ -128,7 +131,8 @@ fn lines_on_the_pages_play() {
                 let (text, success) = shell(&folder, &line);
                 assert!(success, "{line}\n{text}");
             } else {
-                // Recipes need real weights, models their files. Other tests run apps, scripts and Meson; gpu-check needs a GPU.
+                // Other recipes need real weights, models their files. Other tests run apps, scripts and Meson; gpu-check
+                // needs a GPU.
                 continue;
             }
             count += 1;

@@ -10,7 +10,7 @@ use crate::auto_size::AutoSize;
 use crate::frame::Frame;
 use crate::networks::builtin;
 use crate::output::{finish, working_size};
-use crate::painters::{FeedForwardPainter, Model, OptimizingPainter, Painter};
+use crate::painters::{FeedForwardPainter, Model, Painter, RecipePainter};
 use crate::progress::ProgressReporter;
 pub use crate::progress::Step;
 use crate::random::Random;
@@ -66,7 +66,7 @@ impl Session {
         if let (Some(path), Some(model)) = (model, &start) {
             name += &format!(", starting from {}", described(path, model));
         }
-        Ok(Self::with(Box::new(OptimizingPainter::new(network, start)?), device, name))
+        Ok(Self::with(Box::new(RecipePainter::new(network, start)?), device, name))
     }
 
     /// Opens a feed-forward network, which paints without style pictures, on a device. If the file is a TorchScript module

@@ -21,6 +21,19 @@ pub struct Style {
     pub weight: f64,
 }
 
+/// The styles on a device, with weights that sum up to 1; there may be none.
+pub(crate) fn normalized(styles: &[Style], device: Device) -> Result<Vec<Style>> {
+    if styles.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all: f64 = styles.iter().map(|style| style.weight).sum();
+    if !(all.is_normal() && styles.iter().all(|style| style.weight >= 0.0)) {
+        return Err(Error::Settings("the styles' weights must not be negative, and not all 0".into()));
+    }
+    let own = |style: &Style| Ok(Style { picture: style.picture.f_to_device(device)?, weight: style.weight / all });
+    styles.iter().map(own).collect()
+}
+
 /// The styles, and what was last computed from them.
 #[derive(Default)]
 pub(crate) struct Styles {
@@ -39,13 +52,7 @@ pub(crate) struct Styles {
 impl Styles {
     /// Sets the styles, of which only the ratios of weights count.
     pub fn set(&mut self, styles: &[Style], device: Device) -> Result<()> {
-        let all: f64 = styles.iter().map(|style| style.weight).sum();
-        if !(all.is_normal() && styles.iter().all(|style| style.weight >= 0.0)) {
-            return Err(Error::Settings("the styles' weights must not be negative, and not all 0".into()));
-        }
-        let to_device =
-            |style: &Style| Ok(Style { picture: style.picture.f_to_device(device)?, weight: style.weight / all });
-        self.styles = styles.iter().map(to_device).collect::<Result<_>>()?;
+        self.styles = normalized(styles, device)?;
         self.targets = None;
         Ok(())
     }

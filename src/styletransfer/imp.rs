@@ -12,6 +12,9 @@
  * gst-launch-1.0 filesrc location=film.mp4 ! decodebin ! styletransfer style=painting.jpg weights=vgg19.safetensors \
  *     ! x264enc ! mp4mux ! filesink location=painted.mp4
  * ]|
+ * |[
+ * gst-launch-1.0 v4l2src ! styletransfer recipe=deepdream ! autovideosink
+ * ]|
  */
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard};
@@ -46,7 +49,8 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 #[properties(wrapper_type = super::StyleTransfer)]
 pub struct StyleTransfer {
     #[property(name = "style", get, set, type = String, member = style, default = Some(Settings::default().style.as_str()),
-        nick = "Style", blurb = "Path of the style picture; several are separated by commas", mutable_playing)]
+        nick = "Style", blurb = "Path of the style picture; several are separated by commas; with recipe=deepdream, of a guide (\"\" = none)",
+        mutable_playing)]
     #[property(name = "style-blend", get, set, type = String, member = style_blend,
         default = Some(Settings::default().style_blend.as_str()), nick = "Style blend",
         blurb = "Weights of the styles, separated by commas (\"\" = equal)", mutable_playing)]
@@ -71,8 +75,8 @@ pub struct StyleTransfer {
         builder(Settings::default().recipe))]
     #[property(name = "content-layers", get, set, type = String, member = content_layers,
         default = Some(Settings::default().content_layers.as_str()), nick = "Content layers",
-        blurb = "Layers at which content is compared: relu4_2, conv4_2 (before the ReLU) or torchvision's indices, separated by \
-        commas (\"\" = the recipe's)", mutable_playing)]
+        blurb = "Layers at which content is compared, or with recipe=deepdream raised: relu4_2, conv4_2 (before the ReLU) or \
+        torchvision's indices, separated by commas (\"\" = the recipe's)", mutable_playing)]
     #[property(name = "style-layers", get, set, type = String, member = style_layers,
         default = Some(Settings::default().style_layers.as_str()), nick = "Style layers",
         blurb = "Layers at which style is compared, in the form of content-layers (\"\" = the recipe's)", mutable_playing)]
@@ -89,7 +93,7 @@ pub struct StyleTransfer {
     #[property(name = "temporal-weight", get, set, type = f64, member = temporal_weight, minimum = -1.0,
         maximum = Parameters::MAX_WEIGHT, default = Settings::default().temporal_weight, nick = "Temporal weight",
         blurb = "With warm-start=flow, weight of the difference from the last result, moved along the flow: more makes \
-        steadier video (-1 = the recipe's)",
+        steadier video; with recipe=deepdream, how many times as much of the last dream as of the frame is kept (-1 = the recipe's)",
         controllable, mutable_playing)]
     #[property(name = "style-loss", get, set, type = StyleLoss, member = style_loss, nick = "Style loss",
         blurb = "How features are compared with the style's: by which statistics", mutable_playing, builder(Settings::default().style_loss))]
@@ -98,7 +102,8 @@ pub struct StyleTransfer {
     #[property(name = "learning-rate", get, set, type = f64, member = learning_rate, minimum = -1.0,
         maximum = Parameters::MAX_LEARNING_RATE,
         default = Settings::default().learning_rate, nick = "Learning rate",
-        blurb = "Learning rate of the optimizer (-1 = the recipe's)", controllable, mutable_playing)]
+        blurb = "Learning rate of the optimizer; with recipe=deepdream, mean change of a sample in a step, in 255ths (-1 = the \
+        recipe's)", controllable, mutable_playing)]
     #[property(name = "iterations", get, set, type = i32, member = iterations, minimum = -1, maximum = 100_000,
         default = Settings::default().iterations, nick = "Iterations",
         blurb = "Optimization steps for a frame that continues the last one; with warm-start=flow, up to three times as many if \
@@ -143,7 +148,37 @@ pub struct StyleTransfer {
         default = Settings::default().mask_invert, nick = "Invert the mask",
         blurb = "Paint what is black in the mask instead of what is white", mutable_playing)]
     #[property(name = "seed", get, set, type = u64, member = seed, default = Settings::default().seed, nick = "Seed",
-        blurb = "Seed of the noise that recipe=keras starts with", mutable_playing)]
+        blurb = "Seed of the noise that recipe=keras starts with, and of the jitter of recipe=deepdream", mutable_playing)]
+    #[property(name = "channels", get, set, type = String, member = channels,
+        default = Some(Settings::default().channels.as_str()), nick = "Channels",
+        blurb = "recipe=deepdream: numbers of the layers' channels that are raised, from 0, separated by commas (\"\" = all)",
+        mutable_playing)]
+    #[property(name = "octaves", get, set, type = u32, member = octaves, minimum = 1, maximum = Parameters::MAX_OCTAVES,
+        default = Settings::default().octaves, nick = "Octaves",
+        blurb = "recipe=deepdream: number of sizes at which a frame is dreamt; more make larger shapes", controllable,
+        mutable_playing)]
+    #[property(name = "octave-scale", get, set, type = f64, member = octave_scale, minimum = Parameters::MIN_OCTAVE_SCALE,
+        maximum = Parameters::MAX_OCTAVE_SCALE, default = Settings::default().octave_scale, nick = "Octave scale",
+        blurb = "recipe=deepdream: factor from one of these sizes to the next", controllable, mutable_playing)]
+    #[property(name = "jitter", get, set, type = u32, member = jitter, maximum = Parameters::MAX_JITTER,
+        default = Settings::default().jitter, nick = "Jitter",
+        blurb = "recipe=deepdream: maximum random shift of the picture before each step, in pixels: it hides the network's grid",
+        mutable_playing)]
+    #[property(name = "zoom", get, set, type = f64, member = zoom, minimum = Parameters::MIN_ZOOM,
+        maximum = Parameters::MAX_ZOOM, default = Settings::default().zoom, nick = "Zoom",
+        blurb = "recipe=deepdream: factor by which the last dream is enlarged for each frame; with zoom, rotate or a shift, dreams \
+        move by these instead of along the flow", controllable, mutable_playing)]
+    #[property(name = "rotate", get, set, type = f64, member = rotate, minimum = -180.0, maximum = 180.0,
+        default = Settings::default().rotate, nick = "Rotate",
+        blurb = "recipe=deepdream: rotation of the last dream for each frame, in degrees clockwise", controllable, mutable_playing)]
+    #[property(name = "shift-x", get, set, type = f64, member = shift_x, minimum = -1.0, maximum = 1.0,
+        default = Settings::default().shift_x, nick = "Shift right",
+        blurb = "recipe=deepdream: shift of the last dream to the right for each frame, in widths of the frame", controllable,
+        mutable_playing)]
+    #[property(name = "shift-y", get, set, type = f64, member = shift_y, minimum = -1.0, maximum = 1.0,
+        default = Settings::default().shift_y, nick = "Shift down",
+        blurb = "recipe=deepdream: shift of the last dream downward for each frame, in heights of the frame", controllable,
+        mutable_playing)]
     #[property(name = "stats-interval", get, set, type = u32, member = stats_interval,
         default = Settings::default().stats_interval, nick = "Statistics interval",
         blurb = "Number of frames after which the statistics are posted as an element message (0 = never)", mutable_playing)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use style_engine_interface::Parameters;
+use style_engine_interface::{Camera, Parameters};
 
 use super::engine::{Engine, EngineError, TimeLimits};
 use super::{ModelInput, Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
@@ -50,6 +50,14 @@ pub struct Settings {
     pub(super) mask_from: MaskFrom,
     pub(super) mask_invert: bool,
     pub(super) seed: u64,
+    pub(super) channels: String,
+    pub(super) octaves: u32,
+    pub(super) octave_scale: f64,
+    pub(super) jitter: u32,
+    pub(super) zoom: f64,
+    pub(super) rotate: f64,
+    pub(super) shift_x: f64,
+    pub(super) shift_y: f64,
     pub(super) stats_interval: u32,
 }
 
@@ -88,6 +96,14 @@ impl Default for Settings {
             mask_from: MaskFrom::default(),
             mask_invert: false,
             seed: engine.seed,
+            channels: String::new(),
+            octaves: engine.octaves,
+            octave_scale: engine.octave_scale,
+            jitter: engine.jitter,
+            zoom: engine.camera.zoom,
+            rotate: engine.camera.rotate,
+            shift_x: engine.camera.shift_x,
+            shift_y: engine.camera.shift_y,
             stats_interval: 0,
         }
     }
@@ -104,8 +120,14 @@ impl Settings {
         MaskSettings { files: self.mask.clone(), from: self.mask_from, invert: self.mask_invert }
     }
 
-    fn parameters(&self) -> Parameters {
-        Parameters {
+    /// Whether frames can be painted only with a style picture.
+    pub(super) fn needs_style(&self) -> bool {
+        self.model.is_empty() && self.recipe != Recipe::Deepdream
+    }
+
+    fn parameters(&self) -> Result<Parameters, EngineError> {
+        let Self { zoom, rotate, shift_x, shift_y, .. } = *self;
+        Ok(Parameters {
             recipe: self.recipe as u32,
             content_weight: self.content_weight,
             style_weight: self.style_weight,
@@ -125,7 +147,12 @@ impl Settings {
             original_colors: self.original_colors as u32,
             model_input: self.model_input as u32,
             seed: self.seed,
-        }
+            octaves: self.octaves,
+            octave_scale: self.octave_scale,
+            jitter: self.jitter,
+            channels: channels(&self.channels).map_err(EngineError::Settings)?,
+            camera: Camera { zoom, rotate, shift_x, shift_y },
+        })
     }
 
     /// The maximum time for a frame; `duration` is that of frames, if it is known.
@@ -154,12 +181,28 @@ impl Settings {
 
     /// Passes the settings to the engine, with a size of at most `max_size`.
     pub(super) fn apply(&self, engine: &mut Engine, max_size: Option<i32>) -> Result<(), EngineError> {
-        let mut parameters = self.parameters();
+        let mut parameters = self.parameters()?;
         if let Some(max) = max_size {
             parameters.size = if parameters.size <= 0 { max } else { parameters.size.min(max) };
         }
         engine.set_parameters(&parameters, &self.content_layers, &self.style_layers)
     }
+}
+
+/// The channels in a list, which commas separate, as the engine takes them.
+fn channels(list: &str) -> Result<[i32; Parameters::MAX_CHANNELS], String> {
+    let mut channels = [-1; Parameters::MAX_CHANNELS];
+    let listed: Vec<&str> = list.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    if listed.len() > channels.len() {
+        return Err(format!("channels=\"{list}\": a list has at most {} channels", channels.len()));
+    }
+    for (channel, text) in channels.iter_mut().zip(listed) {
+        let number = text.parse::<u16>().map_err(|_| {
+            format!("channels=\"{list}\": '{text}' is not a number; it must be a list such as channels=3,17")
+        })?;
+        *channel = number.into();
+    }
+    Ok(channels)
 }
 
 fn milliseconds(milliseconds: f64) -> Duration {

@@ -13,7 +13,10 @@ use crate::paths::{listed, parts};
 #[non_exhaustive]
 pub enum StyleError {
     /// No path was given.
-    #[error("style is not set: set it to the path of a picture, as in style=painting.jpg, or set a model")]
+    #[error(
+        "style is not set: set it to the path of a picture, as in style=painting.jpg, or set a model; only recipe=deepdream \
+         needs neither"
+    )]
     NotSet,
     /// The weights are no numbers, or not one for each picture.
     #[error(
@@ -35,9 +38,9 @@ pub enum StyleError {
     },
 }
 
-/// The style pictures that are set, with their weights; there may be none beside a model.
+/// The style pictures that are set, with their weights; there may be none beside a model, and for a dream without a guide.
 pub fn read_styles(settings: &Settings) -> Result<Vec<(RgbaImage, f64)>, StyleError> {
-    if settings.style.is_empty() && !settings.model.is_empty() {
+    if settings.style.is_empty() && !settings.needs_style() {
         return Ok(Vec::new());
     }
     read_all(&settings.style, &settings.style_blend)

@@ -15,6 +15,8 @@ macro_rules! for_each_choice {
             KERAS = 3, Keras, "keras", "Keras' example";
             TORCH_EARLY_STOP = 4, TorchEarlyStop, "torch-early-stop",
                 "PyTorch's tutorial with early stopping, deeper layers, no normalization";
+            DEEPDREAM = 5, Deepdream, "deepdream",
+                "DeepDream: what the network sees in a frame is exaggerated, without a style";
         }
         $with! {
             optimizer, Optimizer, "GstStyleTransferOptimizer", AUTO, Auto,

@@ -131,8 +131,37 @@ pub struct Parameters {
     pub original_colors: u32,
     /// One of [`model_input`].
     pub model_input: u32,
-    /// The seed of the noise that some recipes start with.
+    /// The seed of the noise that some recipes start with, and of a dream's jitter.
     pub seed: u64,
+    /// The number of sizes at which a picture is dreamt, 1 to [`Self::MAX_OCTAVES`].
+    pub octaves: u32,
+    /// The factor from one of these sizes to the next, [`Self::MIN_OCTAVE_SCALE`] to [`Self::MAX_OCTAVE_SCALE`].
+    pub octave_scale: f64,
+    /// By how many pixels, at most [`Self::MAX_JITTER`], a picture is shifted at random before each step of a dream.
+    pub jitter: u32,
+    /// The channels of the layers that a dream raises; negative numbers stand for none, and none for all channels.
+    pub channels: [i32; Self::MAX_CHANNELS],
+    /// How the last dream moves to the next frame.
+    pub camera: Camera,
+}
+
+/// The motion of a dream from frame to frame.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Camera {
+    /// The factor of enlargement, [`Parameters::MIN_ZOOM`] to [`Parameters::MAX_ZOOM`].
+    pub zoom: f64,
+    /// Degrees clockwise, -180 to 180.
+    pub rotate: f64,
+    /// To the right, in widths of the frame, -1 to 1.
+    pub shift_x: f64,
+    /// Down, in heights of the frame, -1 to 1.
+    pub shift_y: f64,
+}
+
+impl Camera {
+    /// No motion.
+    pub const STILL: Self = Self { zoom: 1.0, rotate: 0.0, shift_x: 0.0, shift_y: 0.0 };
 }
 
 impl Default for Parameters {
@@ -157,6 +186,11 @@ impl Default for Parameters {
             original_colors: original_colors::DEFAULT,
             model_input: model_input::DEFAULT,
             seed: 0,
+            octaves: 4,
+            octave_scale: 1.4,
+            jitter: 32,
+            channels: [-1; Self::MAX_CHANNELS],
+            camera: Camera::STILL,
         }
     }
 }
@@ -175,6 +209,21 @@ impl Parameters {
     /// The maximum of `style_scale`.
     pub const MAX_STYLE_SCALE: f64 = 8.0;
 
+    /// The maximum of `octaves`.
+    pub const MAX_OCTAVES: u32 = 16;
+    /// The minimum of `octave_scale`.
+    pub const MIN_OCTAVE_SCALE: f64 = 1.1;
+    /// The maximum of `octave_scale`.
+    pub const MAX_OCTAVE_SCALE: f64 = 4.0;
+    /// The maximum of `jitter`, in pixels.
+    pub const MAX_JITTER: u32 = 1024;
+    /// The maximum number of channels in a list.
+    pub const MAX_CHANNELS: usize = 32;
+    /// The minimum of the camera's zoom.
+    pub const MIN_ZOOM: f64 = 0.5;
+    /// The maximum of the camera's zoom.
+    pub const MAX_ZOOM: f64 = 2.0;
+
     /// The name of the first number that is out of range.
     pub fn out_of_range(&self) -> Option<&'static str> {
         let weights = f64::MIN..=Self::MAX_WEIGHT;
@@ -187,6 +236,13 @@ impl Parameters {
             ("scene_threshold", self.scene_threshold, 0.0..=1.0),
             ("size", f64::from(self.size), f64::MIN..=f64::from(Self::MAX_SIZE)),
             ("style_scale", self.style_scale, Self::MIN_STYLE_SCALE..=Self::MAX_STYLE_SCALE),
+            ("octaves", self.octaves.into(), 1.0..=Self::MAX_OCTAVES.into()),
+            ("octave_scale", self.octave_scale, Self::MIN_OCTAVE_SCALE..=Self::MAX_OCTAVE_SCALE),
+            ("jitter", self.jitter.into(), 0.0..=Self::MAX_JITTER.into()),
+            ("zoom", self.camera.zoom, Self::MIN_ZOOM..=Self::MAX_ZOOM),
+            ("rotate", self.camera.rotate, -180.0..=180.0),
+            ("shift_x", self.camera.shift_x, -1.0..=1.0),
+            ("shift_y", self.camera.shift_y, -1.0..=1.0),
         ];
         ranges.into_iter().find(|(_, value, range)| !range.contains(value)).map(|(name, ..)| name)
     }
@@ -239,7 +295,8 @@ pub struct Table {
     ) -> Status,
     /// Ends a session.
     pub destroy: unsafe extern "C" fn(*mut Session),
-    /// Sets the styles. The sum of their weights must not be 0.
+    /// Sets the styles. The sum of their weights must not be 0. For [`recipe::DEEPDREAM`] they are guides, and there
+    /// may be none.
     pub set_styles: unsafe extern "C" fn(*mut Session, *const Style, count: usize) -> Status,
     /// Sets the masks, of one size, that divide the frames to come among the styles: the first style is painted where the
     /// first mask is 1, and so on; earlier masks lie over later ones. With one mask less than styles, the last style takes the

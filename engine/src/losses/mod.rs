@@ -3,6 +3,7 @@
 mod autograd;
 mod config;
 mod distance;
+mod excitation;
 mod sliced_wasserstein;
 mod statistics;
 mod style;
@@ -11,6 +12,7 @@ mod total_variation;
 
 pub use config::{LossConfig, Reduction};
 pub use distance::{Distance, Target};
+pub(crate) use excitation::Excitation;
 pub use statistics::{FeatureSums, GramDivisor, Statistics, gram};
 pub use style::StyleLossKind;
 pub(crate) use style::{Extent, StyleLoss};

@@ -3,9 +3,11 @@
 mod adam;
 mod lbfgs;
 mod line_search;
+mod normalized;
 
 pub use adam::{Adam, Decay};
 pub use lbfgs::{Lbfgs, StepRule};
+pub use normalized::NormalizedGradient;
 
 use tch::Tensor;
 
@@ -53,6 +55,11 @@ pub enum OptimizerConfig {
         /// The rule for the step length along a direction.
         rule: StepRule,
     },
+    /// Steps along the gradient, divided by the mean of its magnitudes.
+    NormalizedGradient {
+        /// The mean change of a sample in a step, in 255ths.
+        rate: f64,
+    },
 }
 
 impl OptimizerConfig {
@@ -61,19 +68,20 @@ impl OptimizerConfig {
         Ok(match self {
             Self::Adam { rate, beta2, decay } => Box::new(Adam::new(x, rate, beta2, decay)?),
             Self::Lbfgs { rate, history, rule } => Box::new(Lbfgs::new(rate, history, rule)),
+            Self::NormalizedGradient { rate } => Box::new(NormalizedGradient { rate }),
         })
     }
 
     /// The learning rate.
     pub fn rate(self) -> f64 {
-        let (Self::Adam { rate, .. } | Self::Lbfgs { rate, .. }) = self;
+        let (Self::Adam { rate, .. } | Self::Lbfgs { rate, .. } | Self::NormalizedGradient { rate }) = self;
         rate
     }
 
     /// The same configuration with another learning rate.
     pub fn with_rate(mut self, new: f64) -> Self {
         match &mut self {
-            Self::Adam { rate, .. } | Self::Lbfgs { rate, .. } => *rate = new,
+            Self::Adam { rate, .. } | Self::Lbfgs { rate, .. } | Self::NormalizedGradient { rate } => *rate = new,
         }
         self
     }

@@ -1,7 +1,9 @@
 //! Painters: how a picture comes about.
 
+mod dreaming;
 mod feed_forward;
 mod model;
+mod of_recipe;
 mod optimizing;
 
 use style_engine_interface::Parameters;
@@ -15,7 +17,7 @@ use crate::styles::Style;
 
 pub(crate) use feed_forward::FeedForwardPainter;
 pub(crate) use model::Model;
-pub(crate) use optimizing::OptimizingPainter;
+pub(crate) use of_recipe::RecipePainter;
 
 /// Paints the frames of a film.
 pub(crate) trait Painter {

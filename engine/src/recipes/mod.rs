@@ -1,6 +1,7 @@
 //! Recipes: the whole arithmetic of a program as data: its losses and their layers, its optimizer, and its start.
 
 mod d2l;
+mod deepdream;
 mod keras;
 mod pytorch_tutorial;
 mod torch_early_stop;
@@ -144,6 +145,7 @@ impl Recipe {
             recipe::D2L => d2l::recipe(),
             recipe::KERAS => keras::recipe(),
             recipe::TORCH_EARLY_STOP => torch_early_stop::recipe(),
+            recipe::DEEPDREAM => deepdream::recipe(),
             number => return Err(unknown("recipe", number)),
         };
         for (loss, layers) in [(&mut recipe.content, content_layers), (&mut recipe.style, style_layers)] {

@@ -1,9 +1,9 @@
 //! Repaints a film of raw RGB frames and prints a line of JSON with measurements for each frame; for `scripts/bench`.
 //!
-//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE] [weights=FILE] [model=FILE|start=FILE]
-//! [device=NAME] [NAME=VALUE ...]`: the files contain R, G, B bytes without headers. `flow` has the optical flow for
-//! each frame but the first, as 32-bit floats for [`style_engine::session::Session::paint`]. The flow that the
-//! engine finds is written to `found` in the same form.
+//! `repaint WIDTH HEIGHT FILM STYLE_WIDTH STYLE_HEIGHT STYLE RESULT [flow=FILE] [found=FILE] [weights=FILE]
+//! [model=FILE|start=FILE] [device=NAME] [NAME=VALUE ...]`: the files contain R, G, B bytes without headers. A style of
+//! 0 x 0 pixels is none. `flow` has the optical flow for each frame but the first, as 32-bit floats for
+//! [`style_engine::session::Session::paint`]. The flow that the engine finds is written to `found` in the same form.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -14,7 +14,7 @@ use std::path::Path;
 use style_engine::flow;
 use style_engine::session::Session;
 use style_engine::styles::Style;
-use style_engine_interface::{Parameters, original_colors, precision, style_loss, warm_start};
+use style_engine_interface::{Parameters, original_colors, precision, recipe, style_loss, warm_start};
 use tch::{Kind, Tensor};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -31,6 +31,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("style-weight", &mut parameters.style_weight),
         ("temporal-weight", &mut parameters.temporal_weight),
         ("scene-threshold", &mut parameters.scene_threshold),
+        ("learning-rate", &mut parameters.learning_rate),
+        ("octave-scale", &mut parameters.octave_scale),
+        ("zoom", &mut parameters.camera.zoom),
+        ("rotate", &mut parameters.camera.rotate),
     ] {
         *field = number(name)?.unwrap_or(*field);
     }
@@ -39,8 +43,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     {
         *field = number(name)?.map_or(*field, |number| number as i32);
     }
+    for (name, field) in [("octaves", &mut parameters.octaves), ("jitter", &mut parameters.jitter)] {
+        *field = number(name)?.map_or(*field, |number| number as u32);
+    }
+    for (channel, text) in
+        parameters.channels.iter_mut().zip(options.get("channels").iter().flat_map(|list| list.split(',')))
+    {
+        *channel = text.parse()?;
+    }
     for (name, named, field) in [
-        ("original-colors", original_colors::named as fn(&str) -> _, &mut parameters.original_colors),
+        ("recipe", recipe::named as fn(&str) -> _, &mut parameters.recipe),
+        ("original-colors", original_colors::named, &mut parameters.original_colors),
         ("precision", precision::named, &mut parameters.precision),
         ("style-loss", style_loss::named, &mut parameters.style_loss),
         ("warm-start", warm_start::named, &mut parameters.warm_start),
@@ -62,10 +75,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(model) => Session::of_model(Path::new(model), device)?,
         None => Session::starting_from(options.get("start").map(Path::new), weights, device)?,
     };
-    session.set_parameters(parameters, "", "")?;
-    if !options.contains_key("model") {
-        session.set_styles(&[Style { picture: style.shallow_clone(), weight: 1.0 }])?;
+    if style.numel() > 0 && !options.contains_key("model") {
+        session.set_styles(&[Style { picture: style, weight: 1.0 }])?;
     }
+    session.set_parameters(parameters, options.get("content-layers").unwrap_or(&""), "")?;
     let mut result = fs::File::create(result)?;
     let mut found = options.get("found").map(fs::File::create).transpose()?;
     let mut last: Option<flow::Frame> = None;

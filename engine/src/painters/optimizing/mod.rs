@@ -6,6 +6,8 @@ mod follow;
 mod frames;
 mod steps;
 
+use std::rc::Rc;
+
 use style_engine_interface::Parameters;
 use tch::{Device, Kind, Tensor};
 
@@ -23,7 +25,7 @@ use crate::{Error, Result, device};
 
 /// A network, a recipe, styles, and the last result.
 pub(crate) struct OptimizingPainter {
-    network: Vgg,
+    network: Rc<Vgg>,
     /// The network in the precision that features are computed in.
     feature_network: Vgg,
     /// Its picture is what places without earlier paint start from.
@@ -47,7 +49,7 @@ pub(crate) struct OptimizingPainter {
 }
 
 impl OptimizingPainter {
-    pub fn new(network: Vgg, model: Option<Model>) -> Result<Self> {
+    pub fn new(network: Rc<Vgg>, model: Option<Model>) -> Result<Self> {
         let parameters = Parameters::default();
         let recipe = Recipe::new(&parameters, "", "")?;
         Ok(Self {
