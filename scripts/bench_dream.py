@@ -13,8 +13,8 @@ from bench_stability import HEIGHT, WIDTH, e_warp, estimated
 from painting import ROOT, SHARED, Result, clip, picture, repaint, sheet, table
 
 OUT = ROOT / "target/bench-dream"
-EVERY = 2  # every second frame of the clip: ten a second
-SECONDS = 10
+EVERY = 4  # every fourth frame of the clip: five a second
+FRAMES = 50  # ten seconds
 SHOWN = 8  # frames on a contact sheet
 NO_STYLE = np.zeros((0, 0, 3), np.uint8)
 LOOK = ["content-layers=conv3_1", "channels=1,6"]  # of the presets dream and tunnel
@@ -66,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench dream")
     parser.add_argument("--quick", action="store_true", help="fewer frames and fewer rows")
     options = parser.parse_args()
-    frames = 30 if options.quick else 10 * SECONDS
+    frames = 20 if options.quick else FRAMES
     film = clip(SHARED / "video/cockatoo.mp4", EVERY * frames, WIDTH, HEIGHT)[::EVERY]
     runs = {"each frame by itself": ["warm-start=none"], "along the flow": []}
     if not options.quick:

@@ -160,7 +160,7 @@ def dreams(film):
         ("style=painting.jpg, a guide", f"recipe=deepdream style={STYLE}"),
         ("octaves=1", "@preset=dream octaves=1"), ("octaves=7", "@preset=dream octaves=7"),
         ("learning-rate=0.5", "@preset=dream learning-rate=0.5")]])
-    write("tunnel", [(f"after {frames} frames", dreamt("@preset=tunnel", frames)) for frames in (1, 12, 25)])
+    write("tunnel", [(f"frame {frame}", dreamt("@preset=tunnel", frame)) for frame in (1, 12, 25)])
 
 
 if __name__ == "__main__":

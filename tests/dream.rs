@@ -8,7 +8,8 @@ const SMALL: &str = "styletransfer recipe=deepdream device=cpu octaves=2 first-i
 
 /// A frame with gradients and edges.
 fn frame(format: VideoFormat) -> Frame {
-    let pixel = |x: u32, y: u32| [if (x / 16 + y / 16) % 2 == 0 { 180 } else { 70 }, (x * 2) as u8, (y * 3) as u8];
+    let pixel =
+        |x: u32, y: u32| [if (x / 16 + y / 16).is_multiple_of(2) { 180 } else { 70 }, (x * 2) as u8, (y * 3) as u8];
     let bytes = (0..64).flat_map(|y| (0..96).flat_map(move |x| pixel(x, y))).collect();
     let frame = Frame { format: VideoFormat::Rgb, width: 96, height: 64, bytes };
     let mut line = Line::playing(&format!("videoconvert ! video/x-raw,format={format} ! identity"));
@@ -61,16 +62,16 @@ fn a_still_zooms() {
     let red = |bytes: &[u8], x: i64, y: i64| i64::from(bytes[(3 * (y * 96 + x)) as usize]);
     let moved = |from: &[u8], to: &[u8], zoom: i64| -> i64 {
         // From the center, which lies between pixels, so that a zoom of 3 takes pixels to pixels.
-        let places = (-4..4).flat_map(|y| (-6..6).map(move |x| (x, y)));
+        let places = (-9..9).flat_map(|y| (-14..14).map(move |x| (x, y)));
         let place = |center: i64, at: i64, zoom: i64| center + (zoom * (2 * at + 1) - 1) / 2;
         let pairs = places.map(|(x, y)| {
             (red(from, place(48, x, 1), place(32, y, 1)) - red(to, place(48, x, zoom), place(32, y, zoom))).abs()
         });
-        pairs.sum::<i64>() / 96
+        pairs.sum::<i64>() / 504
     };
     // Two frames later, 1.732 has become 3.
     let [by_zoom, unmoved] = [3, 1].map(|zoom| moved(&dreams[0], &dreams[2], zoom));
-    assert!(by_zoom < 10 && unmoved > 2 * by_zoom, "{by_zoom} {unmoved}");
+    assert!(unmoved > 10 && by_zoom < unmoved / 2, "{by_zoom} {unmoved}");
 }
 
 #[test]
