@@ -97,7 +97,7 @@ fn a_file_of_no_known_kind_is_an_error_that_lists_the_kinds() {
 fn beside_a_style_the_optimizer_starts_from_the_models_picture() {
     common::init();
     let model = model("models-start");
-    let style = scratch("models-start").join("style.png");
+    let style = scratch("models-start-style").join("style.png");
     image::RgbImage::from_fn(40, 40, |x, y| image::Rgb([(x * 6) as u8, (y * 6) as u8, 90]))
         .save(&style)
         .expect("saved");

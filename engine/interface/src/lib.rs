@@ -283,9 +283,9 @@ pub struct Table {
     /// [`VERSION`]. If it differs, the other fields must not be read.
     pub version: u32,
     /// Opens a session: a weight file (null: the one in the usual places, else the built-in network); a model, a
-    /// feed-forward network's file (null: none); and a device (`auto`, `cpu`, `cuda`, `cuda:N`). A
-    /// model paints alone, without weights and styles; or, if it `is_start`, its picture is what places without earlier
-    /// paint start from. A model that is a TorchScript module is a program, which is run; no other file is.
+    /// feed-forward network's file (null: none); and a device (`auto`, `cpu`, `cuda`, `cuda:N`). A model paints alone,
+    /// without weights and styles; or, if it `is_start`, its picture is what places without earlier paint start from. A
+    /// model that is a TorchScript module is a program, which is run; no other file is.
     pub create: unsafe extern "C" fn(
         weights: *const c_char,
         model: *const c_char,

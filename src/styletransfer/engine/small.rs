@@ -33,7 +33,13 @@ static TABLE: Table = Table {
     last_error,
 };
 
-unsafe extern "C" fn create(_: *const c_char, _: *const c_char, _: *const c_char, _: *mut *mut Session) -> Status {
+unsafe extern "C" fn create(
+    _: *const c_char,
+    _: *const c_char,
+    _: bool,
+    _: *const c_char,
+    _: *mut *mut Session,
+) -> Status {
     Status::FAILED
 }
 
