@@ -14,7 +14,7 @@ fn folder(name: &str) -> PathBuf {
     common::init();
     let folder = common::scratch(&format!("regions-{name}"));
     for (name, bright, dark) in [("red.png", [240, 60, 50], [60, 0, 0]), ("blue.png", [50, 70, 240], [0, 0, 60])] {
-        let stripes = |x: u32, y: u32| image::Rgb(if (x + y) / 4 % 2 == 0 { bright } else { dark });
+        let stripes = |x: u32, y: u32| image::Rgb(if ((x + y) / 4).is_multiple_of(2) { bright } else { dark });
         image::RgbImage::from_fn(64, 64, stripes).save(folder.join(name)).expect("the style is written");
     }
     write_mask(&folder.join("left.png"), (96, 64), |x, _| if x < 48 { 255 } else { 0 });
