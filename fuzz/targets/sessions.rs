@@ -7,7 +7,7 @@ use std::ptr::{null, null_mut};
 
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use style_engine_interface::{Mask, Parameters, Picture, Progress, Status, Style, Table};
+use style_engine_interface::{Camera, Mask, Parameters, Picture, Progress, Status, Style, Table};
 
 // Links the engine, of which only the C interface is used.
 use style_engine as _;
@@ -32,7 +32,10 @@ fn pixels(input: &mut Unstructured) -> Result<(Vec<u8>, Picture)> {
 fn parameters(input: &mut Unstructured) -> Result<Parameters> {
     let mut number = || -> Result<f64> { if input.ratio(1, 3)? { input.arbitrary() } else { Ok(-1.0) } };
     let (weights, rate) = ([number()?, number()?, number()?, number()?], number()?);
-    let mut choice = || input.int_in_range(0..=5u32);
+    let mut channels = [-1; Parameters::MAX_CHANNELS];
+    channels[0] = input.int_in_range(-1..=70)?;
+    let camera = Camera { zoom: input.arbitrary()?, rotate: input.arbitrary()?, ..Camera::STILL };
+    let mut choice = || input.int_in_range(0..=6u32);
     let [recipe, optimizer, style_loss, warm_start, pooling, precision, original_colors, model_input] =
         [choice()?, choice()?, choice()?, choice()?, choice()?, choice()?, choice()?, choice()?];
     Ok(Parameters {
@@ -56,6 +59,11 @@ fn parameters(input: &mut Unstructured) -> Result<Parameters> {
         style_scale: input.arbitrary::<f64>()?.clamp(-1.0, 3.0),
         scene_threshold: input.arbitrary()?,
         seed: input.arbitrary()?,
+        octaves: input.int_in_range(0..=3)?,
+        octave_scale: input.arbitrary()?,
+        jitter: input.int_in_range(0..=40)?,
+        channels,
+        camera,
     })
 }
 

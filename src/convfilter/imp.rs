@@ -285,7 +285,8 @@ impl VideoFilterImpl for ConvFilter {
         output: &mut VideoFrameRef<&mut gst::BufferRef>,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let mut state = self.state();
-        let covered = self.cover(&mut state, input)?;
+        let State { masks, layout: Some(layout), .. } = &mut *state else { return Err(gst::FlowError::NotNegotiated) };
+        let covered = mask::cover(&*self.obj(), &self.mask_pad, masks, layout, input)?;
         if matches!(covered, Covered::Nothing) {
             input.copy(output).map_err(|_| gst::FlowError::Error)?;
             return Ok(gst::FlowSuccess::Ok);
@@ -310,16 +311,6 @@ impl VideoFilterImpl for ConvFilter {
 }
 
 impl ConvFilter {
-    /// How much of a frame is filtered.
-    fn cover(&self, state: &mut State, frame: &VideoFrameRef<&gst::BufferRef>) -> Result<Covered, gst::FlowError> {
-        let State { masks, layout: Some(layout), .. } = state else { return Err(gst::FlowError::NotNegotiated) };
-        let video = self.mask_pad.current();
-        masks.cover(layout, frame, video.as_ref().map(Option::as_ref)).map_err(|error| {
-            self.post_error_message(mask::message(error));
-            gst::FlowError::Error
-        })
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use gst::glib;
+use gst::prelude::*;
 use gst_video::VideoFrameRef;
 
 mod blend;
@@ -112,7 +113,7 @@ impl Masks {
     }
 
     /// How much of a frame of this layout is changed. `video` is what the pad `mask` has for it, if that is linked.
-    pub fn cover(
+    fn cover(
         &mut self,
         layout: &Layout,
         frame: &VideoFrameRef<&gst::BufferRef>,
@@ -156,6 +157,21 @@ impl Masks {
         let grid = stretch(mask, [layout.width, layout.height]);
         if self.settings.invert { grid.inverted() } else { grid }
     }
+}
+
+/// How much of a frame is changed, by an element's masks and its pad `mask`. The element posts errors.
+pub fn cover(
+    element: &impl IsA<gst::Element>,
+    pad: &MaskPad,
+    masks: &mut Masks,
+    layout: &Layout,
+    frame: &VideoFrameRef<&gst::BufferRef>,
+) -> Result<Covered, gst::FlowError> {
+    let video = pad.current();
+    masks.cover(layout, frame, video.as_ref().map(Option::as_ref)).map_err(|error| {
+        element.post_error_message(message(error));
+        gst::FlowError::Error
+    })
 }
 
 /// The frame's alpha; none if its format has none.

@@ -403,7 +403,8 @@ impl VideoFilterImpl for StyleTransfer {
             input.copy(output).map_err(|_| gst::FlowError::Error)?;
             return Ok(gst::FlowSuccess::Ok);
         }
-        let covered = self.cover(&mut state, input)?;
+        let State { masks, frames: Some(frames), .. } = &mut *state else { return Err(gst::FlowError::NotNegotiated) };
+        let covered = mask::cover(&*self.obj(), &self.mask_pad, masks, frames.layout(), input)?;
         if matches!(covered, Covered::Nothing) {
             input.copy(output).map_err(|_| gst::FlowError::Error)?;
             return Ok(gst::FlowSuccess::Ok);
@@ -415,16 +416,6 @@ impl VideoFilterImpl for StyleTransfer {
 }
 
 impl StyleTransfer {
-    /// How much of a frame is painted.
-    fn cover(&self, state: &mut State, frame: &VideoFrameRef<&gst::BufferRef>) -> Result<Covered, gst::FlowError> {
-        let State { masks, frames: Some(frames), .. } = state else { return Err(gst::FlowError::NotNegotiated) };
-        let video = self.mask_pad.current();
-        masks.cover(frames.layout(), frame, video.as_ref().map(Option::as_ref)).map_err(|error| {
-            self.post_error_message(mask::message(error));
-            gst::FlowError::Error
-        })
-    }
-
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }

@@ -2,7 +2,7 @@
 //! every format.
 
 use common::{Case, Frame, pillow};
-use gst_video::VideoFormat::{self, *};
+use gst_video::VideoFormat::*;
 
 use crate::{elements, first, formats, write_mask};
 
@@ -138,7 +138,7 @@ fn the_frames_alpha_can_be_the_mask() {
 fn opaque(frame: &Frame) -> Frame {
     let mut opaque = frame.clone();
     let alpha = match frame.format {
-        VideoFormat::Argb | VideoFormat::Ayuv => 0,
+        Argb | Ayuv => 0,
         _ => 3,
     };
     let bytes = if frame.largest() > 255 { 2 } else { 1 };

@@ -2,6 +2,7 @@
 
 mod blend;
 mod pad;
+mod regions;
 mod settings;
 
 use std::path::{Path, PathBuf};

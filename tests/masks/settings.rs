@@ -35,7 +35,7 @@ fn the_mask_changes_while_playing_and_a_bad_one_leaves_the_last() {
         let mut line = Line::playing(element);
         let frame = Frame::random(VideoFormat::Gray8, (32, 24));
         // Whether the left and the right half of the result differ from the frame.
-        let mut changed = |line: &mut Line| {
+        let changed = |line: &mut Line| {
             let result = line.push_pull(&frame).bytes;
             [0..16, 16..32].map(|half| {
                 frame

@@ -1,0 +1,128 @@
+//! Several styles, each in its own region.
+
+use std::path::{Path, PathBuf};
+
+use common::random::Random;
+use common::{Frame, Line, start_error};
+use gst::prelude::*;
+use gst_video::VideoFormat;
+
+use crate::write_mask;
+
+/// A folder with a red and a blue style, and masks of the left and the right half.
+fn folder(name: &str) -> PathBuf {
+    common::init();
+    let folder = common::scratch(&format!("regions-{name}"));
+    for (name, bright, dark) in [("red.png", [240, 60, 50], [60, 0, 0]), ("blue.png", [50, 70, 240], [0, 0, 60])] {
+        let stripes = |x: u32, y: u32| image::Rgb(if ((x + y) / 4).is_multiple_of(2) { bright } else { dark });
+        image::RgbImage::from_fn(64, 64, stripes).save(folder.join(name)).expect("the style is written");
+    }
+    write_mask(&folder.join("left.png"), (96, 64), |x, _| if x < 48 { 255 } else { 0 });
+    write_mask(&folder.join("right.png"), (96, 64), |x, _| if x < 48 { 0 } else { 255 });
+    folder
+}
+
+/// `styles` and `masks` are names, separated by commas.
+fn element(folder: &Path, styles: &str, masks: &str) -> String {
+    let paths = |names: &str| {
+        let paths: Vec<_> = names.split(',').map(|name| folder.join(name).display().to_string()).collect();
+        paths.join(",")
+    };
+    let masks = if masks.is_empty() { String::new() } else { format!("mask={}", paths(masks)) };
+    format!("styletransfer style={} {masks} device=cpu first-iterations=30 iterations=8", paths(styles))
+}
+
+fn frame() -> Frame {
+    let mut random = Random(8);
+    let pixel =
+        |at: u32| [at % 96 + 60, at / 96 + 80, at % 96 + 60].map(|value| value as u8 + random.number() as u8 % 30);
+    let bytes = (0..96 * 64).flat_map(pixel);
+    Frame { format: VideoFormat::Rgb, width: 96, height: 64, bytes: bytes.collect() }
+}
+
+/// How much more red than blue the left and the right part of a frame are.
+fn redness(frame: &Frame) -> [i64; 2] {
+    [4..44usize, 52..92].map(|columns| {
+        let pixels = || frame.bytes.chunks(288).flat_map(|row| row[3 * columns.start..3 * columns.end].chunks(3));
+        pixels().map(|pixel| i64::from(pixel[0]) - i64::from(pixel[2])).sum::<i64>() / pixels().count() as i64
+    })
+}
+
+fn check(name: &str, frame: &Frame, is_red: [bool; 2]) {
+    for (redness, is_red) in redness(frame).into_iter().zip(is_red) {
+        assert!(if is_red { redness > 30 } else { redness < -30 }, "{name}: {redness}, red: {is_red}");
+    }
+}
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn each_style_has_its_region_and_the_last_takes_the_rest() {
+    let folder = folder("rest");
+    let frame = frame();
+    let mut line = Line::playing(&element(&folder, "red.png,blue.png", "left.png"));
+    check("left", &line.push_pull(&frame), [true, false]);
+    line.element.set_property("mask", folder.join("right.png").to_str());
+    let results: Vec<_> = (0..10).map(|_| line.push_pull(&frame)).collect();
+    check("right, while playing", &results[9], [false, true]);
+    line.element.set_property("mask-invert", true);
+    let results: Vec<_> = (0..10).map(|_| line.push_pull(&frame)).collect();
+    check("inverted", &results[9], [true, false]);
+}
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn with_a_mask_for_each_style_the_rest_stays() {
+    let folder = folder("each");
+    write_mask(&folder.join("edge.png"), (96, 64), |x, _| if x < 10 { 255 } else { 0 });
+    let frame = frame();
+    let result = Line::playing(&element(&folder, "red.png,blue.png", "edge.png,right.png")).push_pull(&frame);
+    for (before, after) in frame.bytes.chunks(288).zip(result.bytes.chunks(288)) {
+        assert!(before[30..144] == after[30..144] && before[..30] != after[..30] && before[144..] != after[144..]);
+    }
+}
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn styles_and_masks_that_do_not_fit_are_refused() {
+    let folder = folder("count");
+    let error = start_error(&element(&folder, "red.png,blue.png,red.png", "left.png"));
+    assert!(error.matches(gst::ResourceError::Settings) && error.message().contains("1, does not fit 3"), "{error}");
+    let frame = frame();
+    let mut line = Line::playing(&element(&folder, "red.png,blue.png", "left.png"));
+    check("before", &line.push_pull(&frame), [true, false]);
+    line.element.set_property_from_str("style-loss", "sliced-wasserstein");
+    check("after", &line.push_pull(&frame), [true, false]);
+    assert!(line.warning().expect("a warning").message().contains("gram or mean-covariance"));
+}
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn a_second_style_may_come_while_playing() {
+    let folder = folder("more");
+    let frame = frame();
+    let mut line = Line::playing(&element(&folder, "red.png", "left.png"));
+    let first = line.push_pull(&frame);
+    assert!(redness(&first)[1] == redness(&frame)[1], "the right half stays");
+    let styles = ["red.png", "blue.png"].map(|name| folder.join(name).display().to_string()).join(",");
+    line.element.set_property("style", styles);
+    let results: Vec<_> = (0..10).map(|_| line.push_pull(&frame)).collect();
+    check("two styles", &results[9], [true, false]);
+}
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn the_pads_mask_divides_frames_between_two_styles() {
+    let folder = folder("pad");
+    let line = Line::new(&element(&folder, "red.png,blue.png", ""));
+    let masks = gst_app::AppSrc::builder().format(gst::Format::Time).build();
+    line.pipeline.add(&masks).expect("added");
+    let pad = line.element.request_pad_simple("mask").expect("a pad");
+    masks.static_pad("src").expect("a pad").link(&pad).expect("linked");
+    line.pipeline.set_state(gst::State::Playing).expect("the pipeline starts");
+    let left =
+        Frame { format: VideoFormat::Gray8, width: 96, height: 64, bytes: [[255; 48], [0; 48]].concat().repeat(64) };
+    masks.push_sample(&left.sample(gst::ClockTime::ZERO)).expect("taken");
+    masks.end_of_stream().expect("taken");
+    let mut line = line;
+    check("pad", &line.push_pull(&frame()), [true, false]);
+}
