@@ -14,6 +14,7 @@ mod settings;
 mod shown;
 mod state;
 mod style_image;
+mod transform;
 mod transparency;
 
 glib::wrapper! {

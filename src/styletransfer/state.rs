@@ -159,12 +159,11 @@ impl StyleTransfer {
             let set = read.map_err(|error| format!("{error}; the style before it stays")).and_then(|styles| {
                 let masks = state.masks.set(settings.masks(), settings.regions());
                 masks.map_err(|error| format!("{error}; the mask and the style before it stay"))?;
-                match styles.is_empty() {
-                    true => Ok(()),
-                    false => {
-                        engine.set_styles(&rgba(&styles)).map_err(|error| format!("{error}; the style before it stays"))
-                    }
+                // A model alone takes no styles.
+                if !restyles || styles.is_empty() && !settings.model.is_empty() {
+                    return Ok(());
                 }
+                engine.set_styles(&rgba(&styles)).map_err(|error| format!("{error}; the style before it stays"))
             });
             if let Err(message) = set {
                 gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));

@@ -63,7 +63,7 @@ impl Painter for RecipePainter {
     fn set_styles(&mut self, styles: &[Style]) -> Result<()> {
         self.optimizing.set_styles(styles)?;
         self.dreaming.set_styles(styles)?;
-        self.has_styles = true;
+        self.has_styles = !styles.is_empty();
         Ok(())
     }
 
