@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use tch::{Device, Kind, Tensor};
 
-/// The time between trials of the other way to wait. It doubles with each trial in vain, up to the second value: a frame may
-/// take ten times as long the other way.
+/// The time between trials of the other way to wait. It doubles with each trial in vain, up to the second value while threads
+/// spin, and up to the third while they sleep: a frame with threads that spin may take ten times as long.
 const INTERVAL: Duration = Duration::from_secs(1);
-const MAX_INTERVAL: Duration = Duration::from_secs(16);
+const MAX_SPINNING: Duration = Duration::from_secs(4);
+const MAX_SLEEPING: Duration = Duration::from_secs(16);
 
-/// The other way is tried at once if a frame takes longer than the one before by this factor: other programs may have begun
-/// to work.
-const SLOWER: f64 = 1.5;
+/// The weight of the newest frame in the cost: a single one may be an outlier.
+const NEWS: f64 = 0.3;
 
 /// The other way must take less than this share of a frame's time.
 const GAIN: f64 = 0.9;
@@ -30,7 +30,7 @@ const LARGE: i64 = 1 << 20;
 pub(crate) struct WaitPolicy {
     /// Teams of threads that make the others sleep, if they must.
     idle: Option<IdleTeams>,
-    /// The seconds per work of the last frame.
+    /// The seconds per work of the last frames.
     cost: Option<f64>,
     next_trial: Instant,
     interval: Duration,
@@ -59,12 +59,8 @@ impl WaitPolicy {
 
     /// Keeps the cost of a frame.
     fn follow(&mut self, cost: Option<f64>) {
-        if let (Some(cost), Some(last)) = (cost, self.cost)
-            && cost > SLOWER * last
-        {
-            (self.next_trial, self.interval) = (Instant::now(), INTERVAL);
-        }
-        self.cost = cost.or(self.cost);
+        let Some(cost) = cost else { return };
+        self.cost = Some(self.cost.map_or(cost, |last| last + NEWS * (cost - last)));
     }
 
     /// Changes to the other way to wait. Returns the teams of the way before.
@@ -83,7 +79,8 @@ impl WaitPolicy {
         if cost < GAIN * last {
             (self.cost, self.interval) = (Some(cost), INTERVAL);
         } else {
-            self.interval = (2 * self.interval).min(MAX_INTERVAL);
+            let max = if before.is_some() { MAX_SLEEPING } else { MAX_SPINNING };
+            self.interval = (2 * self.interval).min(max);
             self.idle = before;
         }
         self.next_trial = Instant::now() + self.interval;
