@@ -146,7 +146,8 @@ def watched(camera: str, element: str, seconds: int, painted: Path | None = None
 
 
 def row(camera: str, element: str, seconds: int, condition: str) -> list[str]:
-    painted = OUT / "painted.rgb"
+    # Only what is judged is written: a disk may be too slow for everything.
+    painted = OUT / "painted.rgb" if element.startswith("styletransfer") else None
     other = subprocess.Popen(LOOP) if condition == BUSY else None
     prefix = ["taskset", "--cpu-list", "0"] if condition == ONE_CORE else []
     try:
@@ -157,7 +158,7 @@ def row(camera: str, element: str, seconds: int, condition: str) -> list[str]:
             other.wait()
     delays = [delay for _, delay in run.pictures]
     rate = [f"{len(delays) / seconds:.1f}", f"{statistics.median(delays):.0f}", f"{max(delays):.0f}"]
-    if not element.startswith("styletransfer"):
+    if not painted:
         return [*rate, "-", "-", *["-"] * len(MOMENTS), f"{run.cores:.2f}"]
     size, steps = work(run.messages)
     losses = quality(camera, painted, [moment for moment, _ in run.pictures], size)
