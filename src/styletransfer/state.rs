@@ -64,10 +64,11 @@ impl State {
         }
     }
 
-    /// Prepares for frames that a live source may give: whether it is live cannot be queried before its first frame.
+    /// Prepares for frames that a live source may give: whether it is live cannot be queried before its first frame. Not if a
+    /// size is set: a frame of a film could take minutes.
     pub(super) fn prepare(&mut self, info: &VideoInfo) -> Result<(), EngineError> {
         match (self.settings.time_limit(true, self.duration), &mut self.engine) {
-            (Some(limit), Some(engine)) => engine.prepare(info.width(), info.height(), limit),
+            (Some(limit), Some(engine)) if self.settings.size < 0 => engine.prepare(info.width(), info.height(), limit),
             _ => Ok(()),
         }
     }
