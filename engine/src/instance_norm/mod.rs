@@ -26,7 +26,7 @@ unsafe extern "C" {
 /// The number that is added to the variance (PyTorch's default).
 pub(crate) const EPSILON: f64 = 1e-5;
 
-/// What follows a normalization.
+/// The operation after a normalization.
 #[derive(Clone, Copy)]
 pub(crate) enum After<'a> {
     Nothing,

@@ -20,7 +20,7 @@ namespace {
 #define FOR_EACH_PROCESSOR
 #endif
 
-// What happens to normalized numbers.
+// The operation on normalized values.
 enum After : int64_t { kNothing, kRelu, kAdd };
 
 // A number in bf16: the upper half of a float.

@@ -8,7 +8,7 @@ use crate::Result;
 /// The maximum number of products of features that are held in memory at once.
 const MAX_PRODUCTS: i64 = 1 << 22;
 
-/// What is raised at a layer.
+/// The target of a layer's activations.
 pub(crate) struct Excitation {
     /// The chosen channels' indices; `None`: all.
     channels: Option<Tensor>,

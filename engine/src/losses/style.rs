@@ -13,7 +13,7 @@ pub(crate) trait StyleLoss {
     fn accumulate(&self, features: &Tensor, extent: Extent, weight: f64, gradient: &mut Tensor) -> Result<Tensor>;
 }
 
-/// What of a picture features are compared.
+/// The part of a picture whose features are compared.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Extent<'a> {
     /// The sums of the rest's features, if only a part of the picture is given.

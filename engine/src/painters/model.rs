@@ -42,7 +42,7 @@ impl Model {
         Ok(is_other)
     }
 
-    /// What the network takes, as the user says.
+    /// The input format that the user chose.
     fn input(&self, number: u32) -> Result<Input> {
         Ok(match number {
             model_input::AUTO => self.network.input(),

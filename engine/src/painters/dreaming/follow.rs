@@ -15,7 +15,7 @@ const MAX_PACE: f64 = 2.0;
 
 /// A finished frame.
 pub(super) struct Dream {
-    /// What was dreamt over, `(1, 3, H, W)`.
+    /// The frame under the dream, `(1, 3, H, W)`.
     pub content: Tensor,
     /// The result, of the same shape.
     pub picture: Tensor,
@@ -23,7 +23,7 @@ pub(super) struct Dream {
     pub dreamt: Tensor,
 }
 
-/// What a frame's dream starts from.
+/// The start of a frame's dream.
 pub(super) struct Start {
     /// The frame, with what is kept of the last dream.
     pub picture: Tensor,
@@ -71,12 +71,12 @@ impl Dream {
 }
 
 impl DreamingPainter {
-    /// What is kept of the last dream for a frame; none if the frame must be dreamt from scratch.
+    /// The start of a frame that continues the last dream; none if the frame must be dreamt from scratch.
     pub(super) fn follow(&mut self, content: &Tensor, flow: Option<[Tensor; 2]>) -> Result<Option<Start>> {
         let follows = self.parameters.warm_start != warm_start::NONE;
         let Some(previous) = self.previous.take().filter(|_| follows) else { return Ok(None) };
         let previous = previous.resized(size_of(content)?)?;
-        // What lies nearest to both the frame and the last dream, the latter `temporal-weight` times as important.
+        // The weighted mean of the frame and the last dream, whose weight is `temporal-weight` times the frame's.
         let weight = self.recipe.temporal_weight;
         let share = weight / (1.0 + weight);
         if self.parameters.camera != Camera::STILL {

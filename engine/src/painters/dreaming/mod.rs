@@ -34,7 +34,7 @@ pub(crate) struct DreamingPainter {
     input: Normalizer,
     parameters: Parameters,
     guides: Vec<Style>,
-    /// What is raised, prepared when it is first needed.
+    /// The objective, prepared when it is first needed.
     objective: Option<DreamObjective>,
     limits: TimeLimits,
     budget: StepBudget,
