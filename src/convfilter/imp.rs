@@ -225,8 +225,7 @@ impl BaseTransformImpl for ConvFilter {
     }
 
     fn src_event(&self, event: gst::Event) -> bool {
-        self.mask_pad.seek(&event);
-        self.parent_src_event(event)
+        self.mask_pad.pass_upstream(event, |event| self.parent_src_event(event))
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {

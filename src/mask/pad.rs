@@ -71,6 +71,9 @@ struct Queue {
     is_stopped: bool,
     /// The element's own stream is flushed: its frames do not wait.
     is_interrupted: bool,
+    /// Flushing seeks on their way to both streams. Until they have arrived, a frame is still of the old place, or the
+    /// masks are: none is taken.
+    seeks: u32,
     /// Whether the element's source is live, once it was queried.
     is_live: Option<bool>,
 }
@@ -125,14 +128,16 @@ impl MaskPad {
         let is_live = known.unwrap_or_else(|| is_live(element));
         let mut queue = self.stream.queue();
         queue.is_live = Some(is_live);
-        loop {
-            while queue.waiting.front().is_some_and(|mask| mask.start <= time || time.is_none()) {
-                queue.current = queue.waiting.pop_front();
-                self.stream.changed.notify_all();
-            }
-            let is_known = time.is_none() || queue.has_ended || !queue.waiting.is_empty() || queue.position > time;
-            if is_live || is_known || queue.is_stopped || queue.is_interrupted || !pad.is_linked() {
-                return;
+        while !queue.is_stopped && !queue.is_interrupted && pad.is_linked() {
+            if queue.seeks == 0 {
+                while queue.waiting.front().is_some_and(|mask| mask.start <= time || time.is_none()) {
+                    queue.current = queue.waiting.pop_front();
+                    self.stream.changed.notify_all();
+                }
+                let is_known = time.is_none() || queue.has_ended || !queue.waiting.is_empty() || queue.position > time;
+                if is_live || is_known {
+                    return;
+                }
             }
             queue = self.stream.wait(queue);
         }
@@ -144,18 +149,27 @@ impl MaskPad {
         is_linked.then(|| self.stream.queue().current.clone())
     }
 
-    /// Passes on a seek, which concerns the masks, too.
-    pub fn seek(&self, event: &gst::Event) {
-        let pad = lock(&self.pad).clone();
-        if let Some(pad) = pad.filter(|_| event.type_() == gst::EventType::Seek) {
-            pad.push_event(event.clone());
-        }
+    /// Passes on an event from downstream: a seek concerns the masks, too. `send` passes it to the element's own source.
+    pub fn pass_upstream(&self, event: gst::Event, send: impl FnOnce(gst::Event) -> bool) -> bool {
+        let gst::EventView::Seek(seek) = event.view() else { return send(event) };
+        let Some(pad) = lock(&self.pad).clone() else { return send(event) };
+        // A seek that does not flush waits for the frame in work, which therefore must not wait for the seek.
+        let holds_frames = u32::from(seek.get().1.contains(gst::SeekFlags::FLUSH));
+        self.stream.queue().seeks += holds_frames;
+        pad.push_event(event.clone());
+        let is_handled = send(event);
+        self.stream.queue().seeks -= holds_frames;
+        self.stream.changed.notify_all();
+        is_handled
     }
 
     /// The element changes its state.
     pub fn change_state(&self, transition: gst::StateChange) {
         match transition {
-            gst::StateChange::ReadyToPaused => *self.stream.queue() = Queue::default(),
+            gst::StateChange::ReadyToPaused => {
+                let mut queue = self.stream.queue();
+                *queue = Queue { seeks: queue.seeks, ..Queue::default() };
+            }
             // Else the pads would wait for each other.
             gst::StateChange::PausedToReady => self.stream.queue().is_stopped = true,
             _ => return,
@@ -191,8 +205,8 @@ impl Stream {
 
     fn clear(&self) {
         let mut queue = self.queue();
-        let Queue { count, is_stopped, is_interrupted, is_live, .. } = *queue;
-        *queue = Queue { count, is_stopped, is_interrupted, is_live, ..Queue::default() };
+        let Queue { count, is_stopped, is_interrupted, seeks, is_live, .. } = *queue;
+        *queue = Queue { count, is_stopped, is_interrupted, seeks, is_live, ..Queue::default() };
         self.changed.notify_all();
     }
 
