@@ -127,7 +127,7 @@ impl Motion {
             true => (self.back.shallow_clone(), self.visible.shallow_clone()),
             false => (flow::enlarge(&self.back, size)?, self.visible.f_upsample_bilinear2d(size, false, None, None)?),
         };
-        flow::drawn_to(picture, before, &back, &visible.f_mul_scalar(share)?)
+        Ok(picture.f_lerp_tensor(&flow::warp(before, &back, Filter::Bicubic)?, &visible.f_mul_scalar(share)?)?)
     }
 
     /// The share of the frame that is disoccluded.

@@ -107,7 +107,7 @@ pub struct StyleTransfer {
     #[property(name = "max-frame-time", get, set, type = f64, member = max_frame_time, minimum = -1.0, maximum = 3.6e6,
         default = Settings::default().max_frame_time, nick = "Maximum frame time",
         blurb = "Maximum time for a frame, in milliseconds: steps that do not fit are left out, but at least one is taken (-1 = \
-        if the source is live, 1.65 times the frame's duration, and a tenth of a second for the first frame; 0 = no limit)", controllable, mutable_playing)]
+        if the source is live, 1.4 times the frame's duration on average, and a tenth of a second for the first frame; 0 = no limit)", controllable, mutable_playing)]
     #[property(name = "warm-start", get, set, type = WarmStart, member = warm_start, nick = "Warm start",
         blurb = "The picture that a frame's optimization starts from", controllable, mutable_playing, builder(Settings::default().warm_start))]
     #[property(name = "scene-threshold", get, set, type = f64, member = scene_threshold, minimum = 0.0, maximum = 1.0,

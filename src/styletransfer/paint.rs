@@ -91,8 +91,7 @@ impl StyleTransfer {
     /// Keeps the figures of a painted frame, which took `took`, and posts those that others wait for.
     pub(super) fn record(&self, state: &mut State, took: Duration, in_engine: Duration) {
         state.painted = state.painted.saturating_add(1);
-        state.took = took;
-        state.other_work = took.saturating_sub(in_engine);
+        state.follow_work(took, in_engine);
         let has_changed = {
             let mut shown = self.shown();
             shown.statistics = state.engine.as_mut().map(Engine::statistics).unwrap_or_default();

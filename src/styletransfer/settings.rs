@@ -9,9 +9,12 @@ use super::{ModelInput, Optimizer, OriginalColors, Pooling, Precision, Recipe, S
 use crate::mask::{MaskFrom, MaskSettings};
 use crate::paths::listed;
 
-/// The maximum time for a frame of a live source, if no other is set, in durations of a frame. The engine chooses a size at
+/// The mean time for a frame of a live source, if no maximum is set, in durations of a frame. The engine chooses a size at
 /// which most frames take less than one duration; where much is new, more steps are worth a frame that is left out.
-const LIVE_FRAME_TIME: f64 = 1.65;
+const LIVE_FRAME_TIME: f64 = 1.4;
+
+/// The maximum share of it that a frame may take in addition, if the frames before it left as much.
+const SAVED_SHARE: f64 = 0.25;
 
 /// The time for the first frame of a live source, if no other is set: painted in less, it would not show the style.
 const FIRST_FRAME_TIME: Duration = Duration::from_millis(100);
@@ -155,7 +158,7 @@ impl Settings {
         })
     }
 
-    /// The maximum time for a frame; `duration` is that of frames, if it is known.
+    /// The maximum time for a frame, or the mean time if no maximum is set; `duration` is that of frames, if it is known.
     pub(super) fn time_limit(&self, is_live: bool, duration: Option<gst::ClockTime>) -> Option<Duration> {
         match self.max_frame_time {
             ..0.0 => duration.filter(|_| is_live).map(|duration| Duration::from(duration).mul_f64(LIVE_FRAME_TIME)),
@@ -164,14 +167,22 @@ impl Settings {
         }
     }
 
-    /// The maximum times for frames, of which `other_work` is spent outside of the engine.
-    pub(super) fn time_limits(
-        &self,
-        is_live: bool,
-        duration: Option<gst::ClockTime>,
-        other_work: Duration,
-    ) -> TimeLimits {
-        let frame = self.time_limit(is_live, duration);
+    /// The latency that a frame of this maximum or mean time causes at most.
+    pub(super) fn latency(&self, limit: Duration) -> Duration {
+        limit + self.saved_time(Some(limit), limit, Duration::ZERO)
+    }
+
+    /// What frames leave of their mean time for the next one, after one that took `took` and could use what was `saved` before.
+    /// Steps take long: two may be too few for the time, and three too many.
+    pub(super) fn saved_time(&self, limit: Option<Duration>, saved: Duration, took: Duration) -> Duration {
+        let limit = limit.filter(|_| self.max_frame_time < 0.0).unwrap_or_default();
+        (saved + limit).saturating_sub(took).min(limit.mul_f64(SAVED_SHARE))
+    }
+
+    /// The maximum times for frames, of which `other_work` is spent outside of the engine. `saved`: see
+    /// [`Settings::saved_time`].
+    pub(super) fn time_limits(&self, limit: Option<Duration>, saved: Duration, other_work: Duration) -> TimeLimits {
+        let frame = limit.map(|limit| limit + saved);
         let first_frame =
             frame.map(|limit| if self.max_frame_time < 0.0 { limit.max(FIRST_FRAME_TIME) } else { limit });
         // One step is taken even if the time is over.
@@ -207,4 +218,31 @@ fn channels(list: &str) -> Result<[i32; Parameters::MAX_CHANNELS], String> {
 
 fn milliseconds(milliseconds: f64) -> Duration {
     Duration::try_from_secs_f64(milliseconds.max(0.0) / 1e3).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_average_frames_take_the_time_of_a_live_source() {
+        const STEP: Duration = Duration::from_millis(18);
+        let frame_time = |settings: &Settings| {
+            let limit = settings.time_limit(true, Some(gst::ClockTime::from_mseconds(33)));
+            let mut saved = Duration::ZERO;
+            let total: Duration = (0..100)
+                .map(|_| {
+                    let fitting = settings.time_limits(limit, saved, Duration::ZERO).frame.unwrap();
+                    let took = STEP * (fitting.as_micros() / STEP.as_micros()) as u32;
+                    saved = settings.saved_time(limit, saved, took);
+                    took
+                })
+                .sum();
+            total / 100
+        };
+        let mean = frame_time(&Settings::default()).as_secs_f64() * 1e3;
+        assert!((44.0..33.0 * LIVE_FRAME_TIME).contains(&mean), "{mean}");
+        // A maximum is one.
+        assert_eq!(frame_time(&Settings { max_frame_time: 50.0, ..Settings::default() }), 2 * STEP);
+    }
 }

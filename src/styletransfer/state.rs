@@ -41,6 +41,8 @@ pub struct State {
     pub(super) took: Duration,
     /// The part of it outside of the engine.
     pub(super) other_work: Duration,
+    /// The time that frames left for the next one.
+    pub(super) saved_time: Duration,
     /// Frames painted.
     pub(super) painted: u64,
     /// The timestamp at which the next frame is due.
@@ -75,7 +77,17 @@ impl State {
 
     /// The maximum times for the next frame.
     pub(super) fn time_limits(&self) -> TimeLimits {
-        self.settings.time_limits(self.is_live == Some(true), self.duration, self.other_work)
+        self.settings.time_limits(self.time_limit(), self.saved_time, self.other_work)
+    }
+
+    /// The last frame took `took`, `in_engine` of it in the engine.
+    pub(super) fn follow_work(&mut self, took: Duration, in_engine: Duration) {
+        self.saved_time = self.settings.saved_time(self.time_limit(), self.saved_time, took);
+        (self.took, self.other_work) = (took, took.saturating_sub(in_engine));
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.settings.time_limit(self.is_live == Some(true), self.duration)
     }
 
     /// Forgets the last result if the stream jumps. Frames that were dropped while the last one was painted are no jump.
@@ -125,8 +137,8 @@ impl StyleTransfer {
             self.tell_size(state);
         }
         if let Some(limit) = limit
-            && let Ok(limit) = gst::ClockTime::try_from(limit)
-            && self.shown().latency.set(limit)
+            && let Ok(latency) = gst::ClockTime::try_from(state.settings.latency(limit))
+            && self.shown().latency.set(latency)
             && is_live
         {
             self.post_latency();

@@ -16,17 +16,16 @@
 //! if the camera seems to stand still. These are precise to hundredths of a pixel, and areas without texture move with
 //! their surroundings.
 
-mod blend;
 mod cache;
 mod dense;
 mod fused;
 mod parametric;
 mod sampling;
 mod smoothing;
+mod warping;
 
 use tch::{Device, Kind, TchError, Tensor};
 
-pub(crate) use self::blend::drawn_to;
 use self::dense::pad;
 use self::parametric::Samples;
 pub use self::sampling::{Filter, clamped_into_frame, visible, warp};

@@ -4,6 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::cache::cached;
 use super::smoothing::sum_of_channels;
+use super::warping;
 use crate::Result;
 use crate::size::size_of;
 
@@ -18,6 +19,10 @@ pub enum Filter {
 
 /// `values`, `(N, C, H, W)`, sampled at p + flow(p), with the flow `(N, 2, H, W)`. Beyond the edges they are mirrored.
 pub fn warp(values: &Tensor, flow: &Tensor, filter: Filter) -> Result<Tensor> {
+    let (batch, ..) = values.size4()?;
+    if filter == Filter::Bicubic && batch == 1 && values.device() == Device::Cpu && values.kind() == Kind::Float {
+        return warping::bicubic(values, flow);
+    }
     sample(values, &targets(flow)?, filter)
 }
 
