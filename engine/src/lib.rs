@@ -22,6 +22,7 @@
 
 mod auto_size;
 pub mod color;
+mod contrast;
 mod convolution;
 pub mod device;
 mod error;

@@ -6,6 +6,7 @@ use style_engine_interface::{Parameters, warm_start};
 use tch::{Kind, Tensor};
 
 use super::{Model, Painter};
+use crate::contrast;
 use crate::progress::ProgressReporter;
 use crate::size::{halve, size_of};
 use crate::step_budget::{StepBudget, TimeLimits};
@@ -14,8 +15,8 @@ use crate::styles::Style;
 use crate::warm_start::{Motion, unchanged};
 use crate::{Error, Result};
 
-/// The default of `temporal-weight`: the warped last result counts half as much as the network's picture. More would blur it.
-const TEMPORAL_WEIGHT: f64 = 0.5;
+/// The default of `temporal-weight`: the warped last result counts one and a half times as much as the network's picture.
+const TEMPORAL_WEIGHT: f64 = 1.5;
 
 /// Motion is estimated between frames that were halved until their longer side is not more than this, in pixels: the network
 /// paints in less time than the motion of a larger frame would take.
@@ -75,7 +76,7 @@ impl FeedForwardPainter {
             weight => weight,
         };
         let drawn = motion.draw(picture, &previous.picture, weight / (1.0 + weight))?;
-        Ok(Some(drawn.f_clamp(0.0, 1.0)?))
+        Ok(Some(contrast::restored(&drawn, picture)?.f_clamp(0.0, 1.0)?))
     }
 }
 
