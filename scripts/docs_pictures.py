@@ -1,5 +1,5 @@
-"""Makes the pictures of docs/settings.md, docs/masks.md and docs/deepdream.md from the demo's film and style. Run by
-scripts/docs --pictures."""
+"""Makes the pictures of docs/settings.md, docs/models.md, docs/masks.md and docs/deepdream.md from the demo's film and
+style. Run by scripts/docs --pictures."""
 
 import os
 import shlex
@@ -127,6 +127,15 @@ def styletransfer(film):
     write("styletransfer-presets", [painted(f"@preset={preset}") for preset in presets])
 
 
+def models(film):
+    def painted(name):
+        return f"model={name}", film.through(f"styletransfer model={name}", PAINTED)[-1]
+
+    [frame] = film.through("identity", PAINTED)
+    names = ["starry-night", "the-scream", "shipwreck"]
+    write("models", [("the frame", frame), *map(painted, names)], columns=2)
+
+
 def masks(film):
     """The pictures of docs/masks.md: a soft disk as the mask, and the demo's style with its colors inverted as a second."""
     size = PAINTED
@@ -169,5 +178,6 @@ if __name__ == "__main__":
         film = Film(folder)
         convfilter(film)
         styletransfer(film)
+        models(film)
         masks(film)
         dreams(film)

@@ -110,3 +110,14 @@ fn beside_a_style_the_optimizer_starts_from_the_models_picture() {
     let painted = Line::playing(&format!("{element} first-iterations=9")).push_pull(&frame());
     assert!(painted.bytes.chunks_exact(3).any(|pixel| pixel != color), "steps go on from there");
 }
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn a_shipped_model_plays_by_its_name() {
+    common::init();
+    let painted = Line::playing("styletransfer device=cpu model=starry-night").push_pull(&frame());
+    assert_ne!(painted.bytes, frame().bytes);
+    let error = start_error("styletransfer device=cpu model=moonlit-night");
+    assert!(error.matches(gst::ResourceError::NotFound), "{error}");
+    assert!(error.to_string().contains("starry-night"), "{error}");
+}

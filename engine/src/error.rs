@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use style_engine_interface::MODELS;
+
 /// Why a call of the engine failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,7 +28,7 @@ pub enum Error {
         reason: String,
     },
     /// A model's file is missing.
-    #[error("model {}: no such file", .0.display())]
+    #[error("model {}: no such file; models that need none: {}", .0.display(), MODELS.join(", "))]
     ModelNotFound(PathBuf),
     /// A model cannot be read, or is of an unknown kind.
     #[error("model {}: {reason}", .path.display())]

@@ -69,8 +69,9 @@ impl Session {
         Ok(Self::with(Box::new(RecipePainter::new(network, start)?), device, name))
     }
 
-    /// Opens a feed-forward network, which paints without style pictures, on a device. If the file is a TorchScript module
-    /// (see [`weights::is_torch_script`]), its program runs.
+    /// Opens a feed-forward network, which paints without style pictures, on a device: a file, or one of
+    /// [`style_engine_interface::MODELS`] by its name. If the file is a TorchScript module (see
+    /// [`weights::is_torch_script`]), its program runs.
     pub fn of_model(model: &Path, device: &str) -> Result<Self> {
         memory::install();
         let device = device::find(device)?;

@@ -13,7 +13,7 @@ use style_engine::random::Random;
 use style_engine::session::Session;
 use style_engine::styles::Style;
 use style_engine::{Error, weights};
-use style_engine_interface::{Parameters, model_input, precision, warm_start};
+use style_engine_interface::{MODELS as SHIPPED, Parameters, model_input, precision, warm_start};
 use tch::{Device, Kind, Tensor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -337,6 +337,21 @@ fn what_is_no_model_is_refused_with_its_names() {
     let text = folder.join("text.pth");
     std::fs::write(&text, "hello").unwrap();
     assert!(error(&text).contains("text.pth"));
+}
+
+#[test]
+fn shipped_models_paint_by_their_names() {
+    let frame = picture(1, 90, 120);
+    for name in SHIPPED {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("models/{name}.safetensors"));
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(bytes.len() < 500_000 && common::provenance(&bytes).contains("public domain"), "{name}");
+        let [by_name, of_file] = [Path::new(name), &file].map(|model| paint(&mut session(model), &frame));
+        let change = (&by_name - &frame).abs().mean(Kind::Float).double_value(&[]);
+        assert!(change > 0.05 && by_name == of_file, "{name}: {change}");
+    }
+    let message = error(Path::new("moonlit-night"));
+    assert!(message.contains("moonlit-night") && SHIPPED.iter().all(|name| message.contains(name)), "{message}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub struct StyleTransfer {
         data folder 'stylefilter', torchvision's cache; else the built-in network)", mutable_ready)]
     #[property(name = "model", get, set, type = String, member = model,
         default = Some(Settings::default().model.as_str()), nick = "Model",
-        blurb = "Feed-forward network, which paints in one pass: the file of one of PyTorch's example \
+        blurb = "Feed-forward network, which paints in one pass: starry-night, the-scream, shipwreck, or the file of one of PyTorch's example \
         fast_neural_style, of a generator of CycleGAN or pix2pix, or of a TorchScript module, which is a program that runs with \
         your rights: use none that you do not trust. Without style it paints alone; with style, places without earlier paint \
         start from its picture (\"\" = none)", mutable_ready)]

@@ -13,6 +13,9 @@ pub use choices::{model_input, optimizer, original_colors, pooling, precision, r
 /// The interface version: raised with every change that an older engine or plugin would misread.
 pub const VERSION: u32 = 12;
 
+/// The names of the feed-forward networks that come with the engine.
+pub const MODELS: [&str; 3] = ["starry-night", "the-scream", "shipwreck"];
+
 /// The name of the library's one exported function.
 pub const ENTRY_POINT: &CStr = c"style_engine_table";
 
@@ -282,10 +285,10 @@ pub struct Statistic {
 pub struct Table {
     /// [`VERSION`]. If it differs, the other fields must not be read.
     pub version: u32,
-    /// Opens a session: a weight file (null: the one in the usual places, else the built-in network); a model, a
-    /// feed-forward network's file (null: none); and a device (`auto`, `cpu`, `cuda`, `cuda:N`). A model paints alone,
-    /// without weights and styles; or, if it `is_start`, its picture is what places without earlier paint start from. A
-    /// model that is a TorchScript module is a program, which is run; no other file is.
+    /// Opens a session: a weight file (null: the one in the usual places, else the built-in network); a model, which is the
+    /// file of a feed-forward network or one of [`MODELS`] (null: none); and a device (`auto`, `cpu`, `cuda`, `cuda:N`). A
+    /// model paints alone, without weights and styles; or, if it `is_start`, its picture is what places without earlier
+    /// paint start from. A model that is a TorchScript module is a program, which is run; no other file is.
     pub create: unsafe extern "C" fn(
         weights: *const c_char,
         model: *const c_char,

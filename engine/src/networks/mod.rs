@@ -6,6 +6,7 @@ pub mod feed_forward;
 mod layers;
 pub(crate) mod models;
 mod resnet_generator;
+mod shipped;
 mod torch_script;
 mod unet_generator;
 pub mod vgg;

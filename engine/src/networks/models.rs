@@ -7,6 +7,7 @@ use tch::Device;
 use super::fast_neural_style::FastNeuralStyle;
 use super::feed_forward::{FeedForward, Kind};
 use super::resnet_generator::ResnetGenerator;
+use super::shipped;
 use super::torch_script::TorchScript;
 use super::unet_generator::UnetGenerator;
 use crate::weights::{Reason, Tensors};
@@ -15,12 +16,16 @@ use crate::{Error, Result, weights};
 /// All kinds whose files contain tensors only.
 const KINDS: [Kind; 3] = [FastNeuralStyle::KIND, ResnetGenerator::KIND, UnetGenerator::KIND];
 
-/// Opens a network's file. If it is a TorchScript module, its program will run.
+/// Opens a network that comes with the engine, by its name, or a file. If that is a TorchScript module, its program will run.
 pub(crate) fn open(path: &Path, device: Device) -> Result<Box<dyn FeedForward>> {
-    if weights::is_torch_script(path) {
+    let shipped = shipped::find(path);
+    if shipped.is_none() && weights::is_torch_script(path) {
         return Ok(Box::new(TorchScript::open(path, device)?));
     }
-    let mut tensors = weights::open(path)?;
+    let mut tensors = match shipped {
+        Some(file) => weights::open_embedded(file, path)?,
+        None => weights::open(path)?,
+    };
     let network = match KINDS.iter().find(|kind| (kind.recognizes)(&tensors)) {
         Some(kind) => (kind.read)(&mut tensors, device),
         None => Err(unknown(&tensors)),

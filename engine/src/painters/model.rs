@@ -21,7 +21,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Opens a network's file.
+    /// Opens a network's file, or one of the networks that come with the engine.
     pub fn open(path: &Path, device: Device) -> Result<Self> {
         let network = models::open(path, device)?;
         Ok(Self { normalizer: network.input().on(device)?, network, device, parameters: Parameters::default() })

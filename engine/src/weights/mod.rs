@@ -66,6 +66,12 @@ pub fn open(path: &Path) -> Result<Tensors> {
     }
 }
 
+/// The tensors of the bytes of such a file called `name`.
+pub(crate) fn open_embedded(bytes: &'static [u8], name: &Path) -> Result<Tensors> {
+    let unreadable = |reason| Error::Model { path: name.to_owned(), reason };
+    Tensors::new(Box::new(Cursor::new(bytes))).map_err(unreadable)
+}
+
 /// Whether a file is a TorchScript module, which has a program beside its tensors. [`load`] reads such a file without
 /// running the program.
 pub fn is_torch_script(path: &Path) -> bool {
