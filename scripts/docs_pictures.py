@@ -160,7 +160,8 @@ def dreams(film):
     [frame] = film.through("identity", PAINTED)
     look = "recipe=deepdream content-layers=conv3_1"
     write("dream", [("the frame", frame)] + [(label, dreamt(settings)) for label, settings in [
-        ("recipe=deepdream", "recipe=deepdream"), ("@preset=dream: channels=1,6", "@preset=dream"),
+        ("recipe=deepdream: channels 1 and 6", "recipe=deepdream"),
+        ("content-layers=relu3_1: all channels", "recipe=deepdream content-layers=relu3_1"),
         ("@preset=dream-cells: channels=14", "@preset=dream-cells"), ("channels=39,53", f"{look} channels=39,53"),
         ("channels=54", f"{look} channels=54")]])
     write("dream-settings", [(label, dreamt(settings)) for label, settings in [

@@ -115,6 +115,48 @@ fn properties_change_while_playing() {
 
 #[test]
 #[ignore = "needs scripts/build"]
+fn a_stream_follows_changes_of_channels() {
+    common::init();
+    const LISTS: [&str; 4] = ["1,6", "14", "39,53", ""];
+    let frame = frame(VideoFormat::Rgb);
+    let playing = |channels: &str| {
+        Line::playing(&format!("{SMALL} content-layers=conv3_1 temporal-weight=1 channels=\"{channels}\""))
+    };
+    // Half of the last dream is kept, so that few frames lead from one dream to another.
+    let settled = |line: &mut Line| (0..8).map(|_| line.push_pull(&frame)).last().expect("frames");
+    let dreams = LISTS.map(|channels| settled(&mut playing(channels)));
+    let nearest = |dream: &Frame| {
+        let distances = dreams.each_ref().map(|other| difference(dream, other));
+        let nearest = (0..LISTS.len()).min_by(|&one, &other| distances[one].total_cmp(&distances[other]));
+        LISTS[nearest.expect("there are lists")]
+    };
+    let mut line = playing(LISTS[0]);
+    for channels in ["14", "1,6", "", "39,53", "14", ""] {
+        line.element.set_property("channels", channels);
+        assert_eq!(nearest(&settled(&mut line)), channels);
+    }
+    // A change at any time during a frame.
+    let element = line.element.clone();
+    std::thread::scope(|scope| {
+        let changes = scope.spawn(|| {
+            for channels in LISTS.iter().cycle().take(400) {
+                element.set_property("channels", channels);
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        while !changes.is_finished() {
+            assert!(difference(&line.push_pull(&frame), &frame) > 0.5, "a frame without a dream");
+        }
+    });
+    line.element.set_property("channels", "14");
+    assert_eq!(nearest(&settled(&mut line)), "14");
+    let kinds = [gst::MessageType::Warning, gst::MessageType::Error];
+    let message = line.pipeline.bus().expect("a bus").pop_filtered(&kinds);
+    assert!(message.is_none(), "{message:?}");
+}
+
+#[test]
+#[ignore = "needs scripts/build"]
 fn wrong_layers_and_channels_are_named() {
     common::init();
     for (settings, words) in [

@@ -115,8 +115,8 @@ impl Motion {
     }
 
     /// Values of the frame before, `(1, C, H, W)`, where they are in this one.
-    pub fn warp(&self, values: &Tensor) -> Result<Tensor> {
-        flow::warp(values, &self.back, Filter::Bicubic)
+    pub fn warp(&self, values: &Tensor, filter: Filter) -> Result<Tensor> {
+        flow::warp(values, &self.back, filter)
     }
 
     /// `picture` of this frame, drawn to that of the frame before by this share where it was visible. The motion may be that

@@ -1,19 +1,18 @@
-//! Tests dreams: their objective and steps against PyTorch (dream.py), and what is kept of them from frame to frame.
+//! Tests dreams of pictures: their objective and steps against PyTorch (dream.py), and the layers and channels that are
+//! raised.
 
 mod common;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{picture, scratch, write_network};
+use common::dreams::{GUIDE_SIZE, SIZE, content, difference, guide, paint, parameters, session};
+use common::{scratch, write_network};
 use serde_json::{Value, json};
 use style_engine::session::Session;
 use style_engine::styles::Style;
-use style_engine_interface::{Camera, Parameters, original_colors, recipe, warm_start};
-use tch::{Kind, Tensor};
-
-const SIZE: [i64; 2] = [67, 94];
-const GUIDE_SIZE: [i64; 2] = [30, 40];
+use style_engine_interface::{Parameters, recipe};
+use tch::Tensor;
 
 /// A slim VGG19 up to conv4_1, with pseudo-random weights.
 fn network(name: &str) -> PathBuf {
@@ -122,14 +121,6 @@ impl Case {
     }
 }
 
-fn content() -> Tensor {
-    picture(1, SIZE[0], SIZE[1]) * 0.8 + 0.1
-}
-
-fn guide() -> Tensor {
-    picture(5, GUIDE_SIZE[0], GUIDE_SIZE[1])
-}
-
 #[test]
 #[ignore = "needs scripts/setup --tests"]
 fn objective_and_gradient_are_those_of_pytorch() {
@@ -160,26 +151,6 @@ fn other_channels_are_noticed() {
     assert!((other / expected - 1.0).abs() < 1e-4, "step 0: {other} instead of {expected}");
 }
 
-/// A session with the built-in network.
-fn session(parameters: Parameters) -> Session {
-    let mut session = Session::new(None, "cpu").unwrap();
-    session.set_parameters(parameters, "", "").unwrap();
-    session
-}
-
-fn parameters() -> Parameters {
-    Parameters { recipe: recipe::DEEPDREAM, first_iterations: 3, iterations: 0, octaves: 2, ..Parameters::default() }
-}
-
-fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
-    session.paint(frame, None, &mut |_| true).unwrap()
-}
-
-/// The largest difference between two pictures.
-fn difference(one: &Tensor, other: &Tensor) -> f64 {
-    (one - other).abs().max().double_value(&[])
-}
-
 #[test]
 fn steps_raise_the_excitation() {
     let mut session = session(Parameters { first_iterations: 8, octaves: 1, ..parameters() });
@@ -192,108 +163,57 @@ fn steps_raise_the_excitation() {
 }
 
 #[test]
-fn without_steps_the_last_dream_fades_by_the_temporal_weight() {
+fn full_networks_dream_of_relu4_3() {
+    let vgg16 = [64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512].as_slice();
+    let vgg19 = [64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512].as_slice();
     let frame = content();
-    for (temporal_weight, kept) in [(-1.0, 0.95), (1.0, 0.5), (0.0, 0.0)] {
-        let mut session = session(Parameters { temporal_weight, ..parameters() });
-        let first = paint(&mut session, &frame);
-        assert!(difference(&first, &frame) > 0.02);
-        let second = paint(&mut session, &frame);
-        assert!(difference(&second, &(&frame + (&first - &frame) * kept)) < 1e-5, "{temporal_weight}");
+    for (name, channels, last) in [("vgg16", vgg16, "relu5_3"), ("vgg19", vgg19, "relu5_4")] {
+        // In torchvision's lists, each convolution is followed by a ReLU, and a pooling (0 here) follows each block.
+        let mut index = 0;
+        let mut convs = Vec::new();
+        for &count in channels {
+            if count > 0 {
+                convs.push((index, count));
+            }
+            index += if count > 0 { 2 } else { 1 };
+        }
+        let path = scratch("dream-full").join(format!("{name}.safetensors"));
+        write_network(&path, &convs);
+        let mut session = Session::new(Some(&path), "cpu").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let mut dream = |layers: &str| {
+            let one = Parameters { first_iterations: 1, octaves: 1, ..parameters() };
+            session.set_parameters(one, layers, "").map_err(|error| error.to_string())?;
+            session.reset();
+            Ok::<_, String>(paint(&mut session, &frame))
+        };
+        let default = dream("").unwrap();
+        assert_eq!(default, dream("relu4_3").unwrap(), "{name}");
+        for other in ["relu3_3", "relu4_2", "conv4_3", "relu5_1", last, "relu4_3, relu5_1"] {
+            assert!(difference(&dream(other).unwrap(), &default) > 1e-3, "{name}: {other}");
+        }
+        let error = dream("relu5_5").unwrap_err();
+        assert!(error.contains("no layer relu5_5") && error.contains(last), "{name}: {error}");
     }
 }
 
 #[test]
-fn the_last_dream_rides_along_the_flow_and_uncovered_places_have_none() {
-    const SHIFT: i64 = 6;
-    let scene = picture(2, 64, 128) * 0.8 + 0.1;
-    let (before, after) = (scene.narrow(3, SHIFT, 96), scene.narrow(3, 0, 96));
-    let mut session = session(parameters());
-    let first = paint(&mut session, &before);
-    let back = Tensor::zeros([1, 2, 64, 96], (Kind::Float, tch::Device::Cpu));
-    let _ = back.narrow(1, 0, 1).fill_(-SHIFT);
-    let second = session.paint(&after, Some([back.copy(), -back]), &mut |_| true).unwrap();
-    let moved = |picture: &Tensor| picture.narrow(3, 0, 96 - SHIFT);
-    let expected = after.narrow(3, SHIFT, 96 - SHIFT) + (moved(&first) - moved(&before)) * 0.95;
-    assert!(difference(&second.narrow(3, SHIFT, 96 - SHIFT), &expected) < 1e-3);
-    let uncovered = |picture: &Tensor| picture.narrow(3, 0, SHIFT - 1);
-    assert!(difference(&uncovered(&second), &uncovered(&after)) < 1e-6);
-}
-
-#[test]
-fn uncovered_places_catch_up() {
-    // The lower half of the frame is another one from the second frame on.
-    let (before, other) = (picture(2, 64, 96) * 0.8 + 0.1, picture(7, 64, 96) * 0.8 + 0.1);
-    let after = Tensor::cat(&[before.narrow(2, 0, 32), other.narrow(2, 32, 32)], 2);
-    let still = Parameters { first_iterations: 10, iterations: 1, scene_threshold: 1.0, ..parameters() };
-    let mut session = session(still);
-    let _ = paint(&mut session, &before);
-    let mut strength = |frame: &Tensor| {
-        let painted = paint(&mut session, frame);
-        let half = |top| (&painted - frame).narrow(2, top, 24).abs().mean(Kind::Float).double_value(&[]);
-        half(40) / half(0)
+fn the_built_in_network_dreams_of_plumes() {
+    let dream = |layers: &str, chosen: &[i32], guided: bool| {
+        let mut channels = [-1; Parameters::MAX_CHANNELS];
+        channels[..chosen.len()].copy_from_slice(chosen);
+        let mut session = session(parameters());
+        session.set_parameters(Parameters { channels, ..parameters() }, layers, "").unwrap();
+        if guided {
+            session.set_styles(&[Style { picture: guide(), weight: 1.0 }]).unwrap();
+        }
+        paint(&mut session, &content())
     };
-    let first = strength(&after);
-    let last = (0..5).map(|_| strength(&after)).last().unwrap();
-    assert!(first < 0.35 && last > 2.0 * first, "{first} {last}");
-}
-
-#[test]
-fn a_camera_moves_the_last_picture_instead() {
-    let frame = content();
-    let camera = Camera { shift_x: 0.25, ..Camera::STILL };
-    let mut session = session(Parameters { camera, temporal_weight: 1e12, ..parameters() });
-    let first = paint(&mut session, &frame);
-    let second = paint(&mut session, &(&frame * 0.5));
-    // A quarter of the width is 23.5 pixels.
-    let mean = (first.narrow(3, 9, 60) + first.narrow(3, 10, 60)) / 2;
-    let moved = second.narrow(3, 33, 60);
-    let error = (moved - &mean).abs().mean(Kind::Float).double_value(&[]);
-    let unmoved = (second.narrow(3, 9, 60) - mean).abs().mean(Kind::Float).double_value(&[]);
-    assert!(error < 0.02 && unmoved > 0.1, "{error} {unmoved}");
-}
-
-#[test]
-fn still_scenes_have_still_dreams() {
-    let mut session = session(Parameters { first_iterations: 10, iterations: 1, ..parameters() });
-    let frame = content();
-    let dreams: Vec<_> = (0..40).map(|_| paint(&mut session, &frame)).collect();
-    let change = |index: usize| (&dreams[index] - &dreams[index - 1]).abs().mean(Kind::Float).double_value(&[]);
-    assert!(change(39) < 0.5 * change(1) && change(39) < 0.003, "{} {}", change(1), change(39));
-    let strength = |index: usize| (&dreams[index] - &frame).abs().mean(Kind::Float).double_value(&[]);
-    assert!((0.6..1.5).contains(&(strength(39) / strength(0))), "{} {}", strength(0), strength(39));
-}
-
-#[test]
-fn cuts_resets_and_warm_start_none_begin_anew() {
-    let (frame, other) = (content(), picture(23, SIZE[0], SIZE[1]));
-    let fresh = paint(&mut session(parameters()), &other);
-    let mut after_cut = session(parameters());
-    let _ = paint(&mut after_cut, &frame);
-    assert_eq!(paint(&mut after_cut, &other), fresh, "a cut");
-    after_cut.reset();
-    assert_eq!(paint(&mut after_cut, &other), fresh, "a reset");
-    let mut none = session(Parameters { warm_start: warm_start::NONE, ..parameters() });
-    let _ = paint(&mut none, &other);
-    assert_eq!(paint(&mut none, &other), fresh, "warm-start=none");
-}
-
-#[test]
-fn sizes_may_change_and_colors_be_matched() {
-    let mut session = session(Parameters { iterations: 1, ..parameters() });
-    for size in [[40, 50], [64, 80], [1, 1], [3, 40]] {
-        assert_eq!(paint(&mut session, &picture(1, size[0], size[1])).size(), [1, 3, size[0], size[1]]);
-    }
-    let frame = content();
-    let mean = |picture: &Tensor| picture.mean_dim([2i64, 3].as_slice(), false, Kind::Float);
-    for (original_colors, least, most) in [(original_colors::NONE, 0.003, 1.0), (original_colors::MATCH, 0.0, 0.003)] {
-        let first = Parameters { first_iterations: 10, original_colors, ..parameters() };
-        session.set_parameters(first, "", "").unwrap();
-        session.reset();
-        let painted = paint(&mut session, &frame);
-        let shift = difference(&mean(&painted), &mean(&frame));
-        assert!((least..most).contains(&shift), "{original_colors}: {shift}");
-    }
+    let default = dream("", &[], false);
+    assert_eq!(default, dream("conv3_1", &[1, 6], false));
+    assert_eq!(dream("", &[3], false), dream("relu3_1", &[3], false), "channels of the last layer");
+    assert_eq!(dream("", &[], true), dream("relu3_1", &[], true), "a guide is matched with all channels");
+    assert!(difference(&default, &dream("relu3_1", &[], false)) > 0.01);
 }
 
 #[test]
@@ -309,29 +229,4 @@ fn what_a_network_lacks_is_named() {
     assert!(error.contains("relu2_1 has no channel 40000") && error.contains("0 to "), "{error}");
     session.reset();
     assert_eq!(paint(&mut session, &frame), before, "the parameters before stay");
-}
-
-#[test]
-fn the_recipe_may_change_and_others_need_a_style() {
-    let frame = content();
-    let mut session = session(parameters());
-    let dream = paint(&mut session, &frame);
-    let video = Parameters { first_iterations: 2, ..Parameters::default() };
-    let error = session.set_parameters(video, "", "").unwrap_err().to_string();
-    assert!(error.contains("need a style"), "{error}");
-    assert!(difference(&paint(&mut session, &frame), &frame) > 0.02, "it dreams on");
-
-    session.set_styles(&[Style { picture: guide(), weight: 1.0 }]).unwrap();
-    session.reset();
-    let guided = paint(&mut session, &frame);
-    assert!(difference(&guided, &dream) > 0.01, "the style is a guide");
-    session.set_parameters(video, "", "").unwrap();
-    let painted = paint(&mut session, &frame);
-    assert_eq!(session.stats().steps, 2);
-    assert!(session.stats().style_loss > 0.0 && difference(&painted, &guided) > 0.02);
-    session.set_parameters(parameters(), "", "").unwrap();
-    assert_eq!(paint(&mut session, &frame), guided, "from a style back to a dream");
-    session.set_styles(&[]).unwrap();
-    session.reset();
-    assert_eq!(paint(&mut session, &frame), dream, "without a guide");
 }

@@ -143,8 +143,8 @@ pub struct StyleTransfer {
         blurb = "Seed of the noise that recipe=keras starts with, and of the jitter of recipe=deepdream", mutable_playing)]
     #[property(name = "channels", get, set, type = String, member = channels,
         default = Some(Settings::default().channels.as_str()), nick = "Channels",
-        blurb = "recipe=deepdream: numbers of the layers' channels that are raised, from 0, separated by commas (\"\" = all)",
-        mutable_playing)]
+        blurb = "recipe=deepdream: numbers of the layers' channels that are raised, from 0, separated by commas (\"\" = all; of \
+        the built-in network, without content-layers, the best)", mutable_playing)]
     #[property(name = "octaves", get, set, type = u32, member = octaves, minimum = 1, maximum = Parameters::MAX_OCTAVES,
         default = Settings::default().octaves, nick = "Octaves",
         blurb = "recipe=deepdream: number of sizes at which a frame is dreamt; more make larger shapes", controllable,

@@ -43,6 +43,11 @@ impl LossConfig {
         Self { layers: layers.to_owned(), optional: false, distance, reduction, weight }
     }
 
+    /// The same loss over other layers, which the network must have.
+    pub(crate) fn with_layers(&self, layers: &str) -> Self {
+        Self { layers: layers.to_owned(), optional: false, ..self.clone() }
+    }
+
     /// The layers in `network`, in order, without duplicates.
     pub fn find_layers(&self, network: &Vgg) -> Result<Vec<FeatureLayer>> {
         let names = self.layers.split([',', ' ']).filter(|name| !name.is_empty());

@@ -4,13 +4,16 @@
 use tch::Device;
 
 use crate::Result;
-use crate::networks::vgg::Vgg;
+use crate::networks::vgg::{Dream, Vgg};
 use crate::weights;
 
 /// Safetensors in 16 bits. Their metadata names their origin.
 static FILE: &[u8] = include_bytes!("../../weights/built-in.safetensors");
 
+/// Plumes. All channels together give a garish green and magenta.
+const DREAM: Dream = Dream { layer: "conv3_1", channels: &[1, 6] };
+
 /// The built-in network.
 pub fn network(device: Device) -> Result<Vgg> {
-    weights::embedded(FILE, "of the built-in network", device)
+    Ok(Vgg { dream: Some(DREAM), ..weights::embedded(FILE, "of the built-in network", device)? })
 }

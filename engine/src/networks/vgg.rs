@@ -84,19 +84,30 @@ pub struct Vgg {
     pub input: Input,
     /// The device of the weights.
     pub device: Device,
+    /// What it dreams of, if its last layer as a whole looks worse.
+    pub dream: Option<Dream>,
+}
+
+/// A layer's channels that look well in dreams.
+#[derive(Clone, Copy, Debug)]
+pub struct Dream {
+    /// The layer's name.
+    pub layer: &'static str,
+    /// The channels' numbers, from 0.
+    pub channels: &'static [i32],
 }
 
 impl Vgg {
     /// A network of these convolutions, on their device.
     pub fn new(convs: Vec<Conv>, input: Input, device: Device) -> Self {
-        Self { convs, input, device }
+        Self { convs, input, device, dream: None }
     }
 
     /// The same network that computes in another precision.
     pub fn to_kind(&self, kind: Kind) -> Result<Self> {
         let convert = |conv: &Conv| Conv::new(conv.layer, &conv.weight.f_to_kind(kind)?, conv.bias.f_to_kind(kind)?);
         let convs = self.convs.iter().map(convert).collect::<std::result::Result<_, TchError>>()?;
-        Ok(Self { convs, input: self.input, device: self.device })
+        Ok(Self { convs, ..*self })
     }
 
     /// The layers whose features can be used, in order.

@@ -9,7 +9,7 @@ pub(super) fn recipe() -> Recipe {
     let raised = LossConfig { optional: true, ..LossConfig::new(1.0, "relu4_3", Distance::MeanSquare, Reduction::Sum) };
     Recipe {
         method: OptimizerConfig::NormalizedGradient { rate: 1.5 },
-        temporal_weight: 19.0,
+        temporal_weight: 9.0,
         first_iterations: 10,
         iterations: 1,
         ..Recipe::of_program(raised.clone(), raised)

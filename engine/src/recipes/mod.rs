@@ -150,7 +150,7 @@ impl Recipe {
         };
         for (loss, layers) in [(&mut recipe.content, content_layers), (&mut recipe.style, style_layers)] {
             if !layers.trim().is_empty() {
-                (loss.layers, loss.optional) = (layers.to_owned(), false);
+                *loss = loss.with_layers(layers);
             }
         }
         recipe.style_loss = match parameters.style_loss {

@@ -1,6 +1,8 @@
 //! Shared by the tests of the engine and of tools/.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub mod dreams;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;

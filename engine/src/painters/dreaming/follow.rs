@@ -6,12 +6,18 @@ use tch::Tensor;
 use super::DreamingPainter;
 use super::camera::moved;
 use crate::Result;
+use crate::flow::Filter;
 use crate::size::{resize, size_of, stretch};
 use crate::warm_start::{Motion, unchanged};
 
 /// The maximum factor of steps, where a place has not been dreamt yet. With larger ones, places whose motion is unclear
 /// would flicker.
 const MAX_PACE: f64 = 2.0;
+
+/// The share of the layer that hidden places keep: no flow leads to a place that was hidden, but what lies where it
+/// seems to lead is a dream of the surroundings. Without it, holes would open around everything that moves; with all of
+/// it, smears would stay.
+const HIDDEN_KEPT: f64 = 0.7;
 
 /// A finished frame.
 pub(super) struct Dream {
@@ -90,7 +96,9 @@ impl DreamingPainter {
                 if motion.disoccluded()? > self.parameters.scene_threshold {
                     return Ok(None);
                 }
-                motion.warp(&previous.layer()?)?.f_mul(&motion.visible)?
+                let kept = motion.visible.f_mul_scalar(1.0 - HIDDEN_KEPT)?.f_add_scalar(HIDDEN_KEPT)?;
+                // Bilinear: what moves loses its finest lines, which would tremble, as film loses them to motion blur.
+                motion.warp(&previous.layer()?, Filter::Bilinear)?.f_mul(&kept)?
             }
             _ => previous.layer()?,
         };

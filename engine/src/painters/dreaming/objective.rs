@@ -74,7 +74,7 @@ impl DreamObjective {
 }
 
 /// The indices in a list of channels.
-fn chosen(channels: &[i32]) -> impl Iterator<Item = i64> {
+pub(super) fn chosen(channels: &[i32]) -> impl Iterator<Item = i64> {
     channels.iter().filter(|&&channel| channel >= 0).map(|&channel| channel.into())
 }
 

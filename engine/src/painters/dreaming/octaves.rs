@@ -6,11 +6,13 @@ use std::time::Instant;
 use tch::Tensor;
 
 use super::DreamingPainter;
-use super::objective::DreamObjective;
+use super::objective::{DreamObjective, chosen};
 use crate::Result;
+use crate::networks::vgg::Dream;
 use crate::objective::LossValues;
 use crate::progress::ProgressReporter;
 use crate::random::Random;
+use crate::recipes::Recipe;
 use crate::size::{resize, size_of, stretch};
 
 /// The minimum of the smallest octave's shorter side, in pixels.
@@ -73,9 +75,16 @@ impl DreamingPainter {
         Ok(picture)
     }
 
+    /// The objective. Without layers, channels and guides, the network's own choice is raised.
     fn prepared(&self) -> Result<DreamObjective> {
         let Self { feature_network, recipe, input, parameters, guides, .. } = self;
-        DreamObjective::new(feature_network, recipe, input, &parameters.channels, guides, parameters.style_scale)
+        let is_chosen = !recipe.content.optional || chosen(&parameters.channels).count() > 0 || !guides.is_empty();
+        let (content, channels) = match self.network.dream.filter(|_| !is_chosen) {
+            Some(Dream { layer, channels }) => (recipe.content.with_layers(layer), channels),
+            None => (recipe.content.clone(), parameters.channels.as_slice()),
+        };
+        let recipe = Recipe { content, ..recipe.clone() };
+        DreamObjective::new(feature_network, &recipe, input, channels, guides, parameters.style_scale)
     }
 }
 

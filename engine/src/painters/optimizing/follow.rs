@@ -5,6 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::OptimizingPainter;
 use crate::Result;
+use crate::flow::Filter;
 use crate::losses::TemporalConstraint;
 use crate::region::Region;
 use crate::size::size_of;
@@ -62,7 +63,7 @@ impl OptimizingPainter {
                 let mut motion = Motion::new(&previous.content, content, &finished, flow)?;
                 if let Some([before, now]) = &shares {
                     // What belongs to another style than before is painted anew.
-                    motion.visible = motion.visible.f_masked_fill(&changed(&motion.warp(before)?, now)?, 0.0)?;
+                    motion.visible = motion.visible.f_masked_fill(&changed(&motion.warp(before, Filter::Bicubic)?, now)?, 0.0)?;
                 }
                 if is_outdated || motion.disoccluded()? > self.parameters.scene_threshold {
                     return self.begin_scene(previous, &motion, content);
