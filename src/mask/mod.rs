@@ -13,13 +13,15 @@ use gst_video::VideoFrameRef;
 
 mod blend;
 mod files;
+mod grid;
 mod opacity;
 mod pad;
 mod stretch;
 
 pub use blend::{Shares, blend};
 pub use files::{MaskError, message};
-pub use opacity::{Grid, Opacity};
+pub use grid::Grid;
+pub use opacity::Opacity;
 pub use pad::{MaskFrame, MaskPad, pad_templates};
 
 use crate::layout::{ComponentKind, Layout};
