@@ -37,7 +37,7 @@ pub struct MaskFrame {
     /// Its number, which no other mask of the pad has.
     pub number: u64,
     /// Its running time; none: it holds at once.
-    start: Option<gst::ClockTime>,
+    pub start: Option<gst::ClockTime>,
 }
 
 /// An element's pad `mask`, if it was requested.
@@ -147,6 +147,12 @@ impl MaskPad {
     pub fn current(&self) -> Option<Option<MaskFrame>> {
         let is_linked = lock(&self.pad).as_ref().is_some_and(|pad| pad.is_linked());
         is_linked.then(|| self.stream.queue().current.clone())
+    }
+
+    /// Whether more masks may come after the one that holds.
+    pub fn continues(&self) -> bool {
+        let queue = self.stream.queue();
+        !queue.has_ended || !queue.waiting.is_empty()
     }
 
     /// Passes on an event from downstream: a seek concerns the masks, too. `send` passes it to the element's own source.
