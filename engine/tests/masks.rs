@@ -117,7 +117,7 @@ fn masks_that_fit_neither_styles_nor_loss_are_refused() {
 fn scene(frame: i64) -> [Tensor; 2] {
     let (left, side) = (20 + 4 * frame, 48);
     let scene = picture(21, 96, 160);
-    let _ = scene.narrow(2, 24, side).narrow(3, left, side).copy_(&(picture(22, side, side) * 0.6));
+    scene.narrow(2, 24, side).narrow(3, left, side).copy_(&(picture(22, side, side) * 0.6));
     let mask = Tensor::zeros([1, 1, 96, 160], (Kind::Float, Device::Cpu));
     let _ = mask.narrow(2, 24, side).narrow(3, left, side).fill_(1.0);
     [scene, mask]

@@ -24,10 +24,10 @@ pub struct FrameTimes(VecDeque<gst::ClockTime>);
 impl FrameTimes {
     /// Adds a frame that was painted.
     pub fn add(&mut self, time: gst::ClockTime) {
-        self.0.push_back(time);
-        while self.0.len() > MAX_MASK_AGE as usize + 1 {
+        while self.0.len() > MAX_MASK_AGE as usize {
             self.0.pop_front();
         }
+        self.0.push_back(time);
     }
 
     /// How many frames before the last one a mask of this time belongs to: it is that of the first frame that is not earlier.

@@ -161,10 +161,10 @@ impl MaskPad {
         let Some(pad) = lock(&self.pad).clone() else { return send(event) };
         // A seek that does not flush waits for the frame in work, which therefore must not wait for the seek.
         let holds_frames = u32::from(seek.get().1.contains(gst::SeekFlags::FLUSH));
-        self.stream.queue().seeks += holds_frames;
+        self.stream.count_seeks(|seeks| seeks.saturating_add(holds_frames));
         pad.push_event(event.clone());
         let is_handled = send(event);
-        self.stream.queue().seeks -= holds_frames;
+        self.stream.count_seeks(|seeks| seeks.saturating_sub(holds_frames));
         self.stream.changed.notify_all();
         is_handled
     }
@@ -197,6 +197,11 @@ impl MaskPad {
 impl Stream {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         lock(&self.masks)
+    }
+
+    fn count_seeks(&self, count: impl FnOnce(u32) -> u32) {
+        let mut queue = self.queue();
+        queue.seeks = count(queue.seeks);
     }
 
     fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {

@@ -21,6 +21,10 @@ static FILE: &[u8] = include_bytes!("../../weights/person.safetensors");
 /// The sides of the pictures that the network was trained with: all pictures, stretched.
 pub(crate) const SIDE: i64 = 256;
 
+/// Less certainty than this counts as none, and as little doubt as none: a wall is not painted a little, and blending passes
+/// over what is clear.
+const NEGLIGIBLE: f64 = 0.05;
+
 /// The network.
 pub(crate) struct PersonNetwork {
     /// `conv2d`, `conv2d_1` and so on.
@@ -89,7 +93,9 @@ impl PersonNetwork {
         x = self.merged(35, 9, &x, &quarter)?;
         x = self.merged(39, 10, &x, &half)?;
         let Layer { weight, bias } = &self.segment;
-        Ok(x.f_conv_transpose2d(weight, Some(bias), [2, 2], [0, 0], [0, 0], 1, [1, 1])?.f_sigmoid()?)
+        let certainty = x.f_conv_transpose2d(weight, Some(bias), [2, 2], [0, 0], [0, 0], 1, [1, 1])?.f_sigmoid()?;
+        let clear = certainty.f_sub_scalar(NEGLIGIBLE)?.f_div_scalar(1.0 - 2.0 * NEGLIGIBLE)?;
+        Ok(clear.f_clamp(0.0, 1.0)?)
     }
 
     /// An inverted bottleneck with an excitation, of the convolutions from this number on.
