@@ -6,15 +6,17 @@ use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::ptr::null;
 use std::time::{Duration, Instant};
 
 use style_engine_interface::{self as interface, OnProgress, Parameters, Picture, Progress, Statistic, Status, Table};
 use tch::{Device, Tensor};
 
 use crate::error::tells_of_memory;
-use crate::frame::{Depth, Frame};
+use crate::frame::{Depth, Frame, floats};
 use crate::parallel::WaitPolicy;
 use crate::session::{Session, Step};
+use crate::size::size_of;
 use crate::styles::Style;
 use crate::{Error, Result, memory};
 
@@ -26,6 +28,8 @@ struct Handle {
     /// None on a GPU, where libtorch's threads have little to do.
     wait_policy: Option<WaitPolicy>,
     statistics: Vec<Statistic>,
+    /// The last mask that was given out.
+    mask: Option<Tensor>,
 }
 
 static TABLE: Table = Table {
@@ -34,6 +38,8 @@ static TABLE: Table = Table {
     destroy,
     set_styles,
     set_masks,
+    move_mask,
+    find_person,
     set_parameters,
     prepare,
     stylize,
@@ -81,6 +87,7 @@ unsafe extern "C" fn create(
             wait_policy: (opened.device() == "cpu").then(WaitPolicy::default),
             session: opened,
             statistics: Vec::new(),
+            mask: None,
         };
         // SAFETY: the interface asks for a place for the result.
         unsafe { *session = Box::into_raw(Box::new(handle)).cast() };
@@ -128,14 +135,40 @@ unsafe extern "C" fn set_masks(
         }
         // SAFETY: the interface asks for `count` masks.
         let masks = unsafe { std::slice::from_raw_parts(masks, count) };
-        let values = |mask: &interface::Mask| {
-            let size = [mask.height, mask.width].map(i64::from);
-            let length = (mask.width as usize).saturating_mul(mask.height as usize);
-            // SAFETY: the interface asks for masks with this number of values.
-            let values = unsafe { std::slice::from_raw_parts(mask.data, length) };
-            Ok(Tensor::f_from_slice(values)?.f_view([1, 1, size[0], size[1]])?)
-        };
-        handle.session.set_masks(&masks.iter().map(values).collect::<Result<Vec<_>>>()?)
+        // SAFETY: the interface asks for masks with as many values as they say.
+        let masks = masks.iter().map(|mask| unsafe { opacities(mask) });
+        handle.session.set_masks(&masks.collect::<Result<Vec<_>>>()?)
+    })
+}
+
+unsafe extern "C" fn move_mask(
+    session: *mut interface::Session,
+    mask: *const interface::Mask,
+    age: u32,
+    moved: *mut interface::Mask,
+) -> Status {
+    guard(|| {
+        // SAFETY: the interface asks for a live session, a mask, and a place for the result.
+        let (Handle { session, mask: given, .. }, mask, moved) =
+            unsafe { (handle(session), opacities(&*mask)?, &mut *moved) };
+        *given = session.move_mask(&mask, age as usize)?;
+        *moved = given_out(given.as_ref())?;
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn find_person(
+    session: *mut interface::Session,
+    picture: *const Picture,
+    found: *mut interface::Mask,
+) -> Status {
+    guard(|| {
+        // SAFETY: the interface asks for a live session, a picture whose rows can be read, and a place for the result.
+        let (Handle { session, mask: given, .. }, frame, found) =
+            unsafe { (handle(session), frame(&*picture)?, &mut *found) };
+        *given = Some(session.find_person(&frame)?);
+        *found = given_out(given.as_ref())?;
+        Ok(())
     })
 }
 
@@ -292,6 +325,24 @@ unsafe fn text(text: *const c_char) -> Option<String> {
 unsafe fn handle<'a>(session: *mut interface::Session) -> &'a mut Handle {
     // SAFETY: by this function's contract.
     unsafe { &mut *session.cast::<Handle>() }
+}
+
+/// A mask, contiguous on the CPU, as the interface gives it out.
+fn given_out(mask: Option<&Tensor>) -> Result<interface::Mask> {
+    let Some(mask) = mask else { return Ok(interface::Mask { data: null(), width: 0, height: 0 }) };
+    let [height, width] = size_of(mask)?.map(|side| side as u32);
+    Ok(interface::Mask { data: floats(mask).as_ptr(), width, height })
+}
+
+/// The values of a mask, `(1, 1, H, W)`.
+///
+/// # Safety
+/// The mask has as many values as its size says.
+unsafe fn opacities(mask: &interface::Mask) -> Result<Tensor> {
+    let length = (mask.width as usize).saturating_mul(mask.height as usize);
+    // SAFETY: by this function's contract.
+    let values = unsafe { std::slice::from_raw_parts(mask.data, length) };
+    Ok(Tensor::f_from_slice(values)?.f_view([1, 1, mask.height.into(), mask.width.into()])?)
 }
 
 /// The pixels of a picture.

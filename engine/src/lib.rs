@@ -32,6 +32,7 @@ pub mod frame;
 mod instance_norm;
 pub mod losses;
 pub mod memory;
+mod moving_masks;
 pub mod networks;
 pub mod normalization;
 pub mod objective;

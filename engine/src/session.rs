@@ -8,7 +8,9 @@ use tch::{Device, Kind, Tensor};
 
 use crate::auto_size::AutoSize;
 use crate::frame::Frame;
+use crate::moving_masks::MovingMasks;
 use crate::networks::builtin;
+use crate::networks::person::{self, PersonNetwork};
 use crate::output::{finish, working_size};
 use crate::painters::{FeedForwardPainter, Model, Painter, RecipePainter};
 use crate::progress::ProgressReporter;
@@ -34,6 +36,9 @@ pub struct Session {
     limits: TimeLimits,
     auto_size: AutoSize,
     stats: FrameStatistics,
+    moving_masks: MovingMasks,
+    /// Opened when it is first needed.
+    person: Option<PersonNetwork>,
     last_work: Option<f64>,
 }
 
@@ -89,6 +94,8 @@ impl Session {
             limits: TimeLimits::default(),
             auto_size: AutoSize::default(),
             stats: FrameStatistics::default(),
+            moving_masks: MovingMasks::default(),
+            person: None,
             last_work: None,
         }
     }
@@ -150,6 +157,30 @@ impl Session {
         self.painter.set_masks(masks)
     }
 
+    /// A mask, `(1, 1, H, W)` in 0..1, of the frame that was painted `age` frames before the last one, moved along with what it
+    /// covers to where that is in the last one, perhaps at another size. At most [`MAX_MASK_AGE`] frames are remembered, from
+    /// the first call on. `None` if nothing has moved, or the motion is not known: without `warm-start=flow`, or after a cut.
+    ///
+    /// [`MAX_MASK_AGE`]: style_engine_interface::MAX_MASK_AGE
+    pub fn move_mask(&mut self, mask: &Tensor, age: usize) -> Result<Option<Tensor>> {
+        let _no_gradients = tch::no_grad_guard();
+        Ok(match self.moving_masks.moved(mask, age)? {
+            Some(moved) => Some(moved.f_to_device(Device::Cpu)?.f_contiguous()?),
+            None => None,
+        })
+    }
+
+    /// How certainly each place of a frame shows a person: a mask, `(1, 1, H, W)` in 0..1, at a size of its own.
+    pub fn find_person(&mut self, frame: &Frame) -> Result<Tensor> {
+        let _no_gradients = tch::no_grad_guard();
+        let picture = frame.colors([person::SIDE; 2], self.device)?;
+        let network = match &mut self.person {
+            Some(network) => network,
+            none => none.insert(PersonNetwork::new(self.device)?),
+        };
+        Ok(network.find(&picture)?.f_to_device(Device::Cpu)?.f_contiguous()?)
+    }
+
     /// Limits the time for a frame, from the next one on, and for the first frame of a scene: steps that do not fit are left
     /// out, but at least one is taken. A first frame that gets fewer steps is painted further in those that follow.
     pub fn set_time_limits(&mut self, frame: Option<Duration>, first_frame: Option<Duration>) {
@@ -173,6 +204,7 @@ impl Session {
     /// Forgets the last result.
     pub fn reset(&mut self) {
         self.painter.reset();
+        self.moving_masks.clear();
     }
 
     /// Repaints a frame into `result`, in rows like the frame's. `report` hears of each step; if it returns false, the frame
@@ -213,7 +245,9 @@ impl Session {
     ) -> Result<Tensor> {
         let _no_gradients = tch::no_grad_guard();
         self.last_work = None;
-        self.painter.paint(content, flow, progress)
+        let painted = self.painter.paint(content, flow, progress)?;
+        self.moving_masks.add(content, self.painter.motion());
+        Ok(painted)
     }
 
     /// The longer side at which to paint a frame; 0: its own.

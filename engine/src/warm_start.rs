@@ -114,6 +114,12 @@ impl Motion {
         Ok(Self { back, visible: visible.f_masked_fill(&still, 1.0)?, still })
     }
 
+    /// The same motion, in the same memory.
+    pub fn shallow_clone(&self) -> Self {
+        let [back, visible, still] = [&self.back, &self.visible, &self.still].map(Tensor::shallow_clone);
+        Self { back, visible, still }
+    }
+
     /// Values of the frame before, `(1, C, H, W)`, where they are in this one.
     pub fn warp(&self, values: &Tensor, filter: Filter) -> Result<Tensor> {
         flow::warp(values, &self.back, filter)

@@ -6,7 +6,7 @@ use common::picture;
 use style_engine::Error;
 use style_engine::session::Session;
 use style_engine::styles::Style;
-use style_engine_interface::{Parameters, style_loss};
+use style_engine_interface::{Parameters, style_loss, warm_start};
 use tch::{Device, Kind, Tensor};
 
 const SIZE: [i64; 2] = [64, 96];
@@ -111,4 +111,55 @@ fn masks_that_fit_neither_styles_nor_loss_are_refused() {
     session.set_parameters(Parameters::default(), "", "").unwrap();
     session.set_masks(&[columns(SIZE, 0, 20)]).unwrap();
     assert!(session.set_parameters(sliced, "", "").is_err());
+}
+
+/// A scene in which a square moves four pixels a frame before a still background, and the square's mask.
+fn scene(frame: i64) -> [Tensor; 2] {
+    let (left, side) = (20 + 4 * frame, 48);
+    let scene = picture(21, 96, 160);
+    scene.narrow(2, 24, side).narrow(3, left, side).copy_(&(picture(22, side, side) * 0.6));
+    let mask = Tensor::zeros([1, 1, 96, 160], (Kind::Float, Device::Cpu));
+    let _ = mask.narrow(2, 24, side).narrow(3, left, side).fill_(1.0);
+    [scene, mask]
+}
+
+/// The intersection of two masks over their union.
+fn overlap(first: &Tensor, second: &Tensor) -> f64 {
+    let [first, second] = [first, second].map(|mask| mask.ge(0.5));
+    let count = |mask: Tensor| mask.to_kind(Kind::Float).sum(Kind::Float).double_value(&[]);
+    count(first.logical_and(&second)) / count(first.logical_or(&second))
+}
+
+#[test]
+fn a_mask_moves_along_with_what_it_covers() {
+    let mut session = session(&[picture(9, 50, 70)], Parameters { iterations: 1, ..Parameters::default() });
+    let [frame, first] = scene(0);
+    let _ = paint(&mut session, &frame);
+    assert!(session.move_mask(&first, 0).unwrap().is_none(), "a mask of the last frame stays");
+    let mut mask = first.shallow_clone();
+    for index in 1..6 {
+        let [frame, truth] = scene(index);
+        let _ = paint(&mut session, &frame);
+        mask = session.move_mask(&mask, 1).unwrap().expect("the square moves");
+        let [moved, still] = [&mask, &first].map(|mask| overlap(mask, &truth));
+        assert!(moved > 0.9 && moved > still, "frame {index}: {moved}, unmoved {still}");
+    }
+    // A mask that comes late is moved through all frames since its own.
+    let late = session.move_mask(&first, 5).unwrap().expect("the square has moved");
+    let [.., truth] = scene(5);
+    assert!(overlap(&late, &truth) > 0.9 && overlap(&first, &truth) < 0.6, "{}", overlap(&late, &truth));
+
+    // After a cut nothing is known.
+    let _ = paint(&mut session, &(picture(33, 96, 160) * 0.4 + 0.5));
+    assert!(session.move_mask(&late, 1).unwrap().is_none());
+}
+
+#[test]
+fn a_mask_stays_without_flow() {
+    let parameters = Parameters { iterations: 1, warm_start: warm_start::PREVIOUS, ..Parameters::default() };
+    let mut session = session(&[picture(9, 50, 70)], parameters);
+    for index in 0..2 {
+        let _ = paint(&mut session, &scene(index)[0]);
+    }
+    assert!(session.move_mask(&scene(0)[1], 1).unwrap().is_none());
 }

@@ -26,11 +26,11 @@ use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::settings::{ParseCache, Settings};
 use super::state::State;
-use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, filter};
+use super::{Backend, Border, Filter, KernelOrder, MaskFrom, Planes, Rounding, filter};
 use crate::element;
 use crate::guard::guarded;
 use crate::layout::{Layout, Rows};
-use crate::mask::{self, Covered, MaskFrom, MaskPad, Shares, blend};
+use crate::mask::{self, Covered, MaskPad, Shares, blend};
 use crate::sync::lock;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -285,7 +285,7 @@ impl VideoFilterImpl for ConvFilter {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let mut state = self.state();
         let State { masks, layout: Some(layout), .. } = &mut *state else { return Err(gst::FlowError::NotNegotiated) };
-        let covered = mask::cover(&*self.obj(), &self.mask_pad, masks, layout, input)?;
+        let covered = mask::cover(&*self.obj(), &self.mask_pad, masks, layout, input, None)?;
         if matches!(covered, Covered::Nothing) {
             input.copy(output).map_err(|_| gst::FlowError::Error)?;
             return Ok(gst::FlowSuccess::Ok);

@@ -11,6 +11,8 @@ mod state;
 
 pub use filter::Filter;
 
+use crate::mask;
+
 glib::wrapper! {
     /// Applies Pillow's filters, the user's kernels and the user's shaders to every frame, on the GPU or the CPU.
     pub struct ConvFilter(ObjectSubclass<imp::ConvFilter>)
@@ -83,6 +85,26 @@ pub enum Backend {
     Gpu,
     #[enum_value(name = "All cores of the CPU", nick = "cpu")]
     Cpu,
+}
+
+/// The `mask-from` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstConvFilterMaskFrom")]
+pub enum MaskFrom {
+    #[default]
+    #[enum_value(name = "The pad mask if it is linked, else the picture of the property mask", nick = "auto")]
+    Auto,
+    #[enum_value(name = "The frame's own alpha, which stays as it is; frames without alpha are opaque", nick = "alpha")]
+    Alpha,
+}
+
+impl From<MaskFrom> for mask::MaskFrom {
+    fn from(from: MaskFrom) -> Self {
+        match from {
+            MaskFrom::Auto => Self::Auto,
+            MaskFrom::Alpha => Self::Alpha,
+        }
+    }
 }
 
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use gst::subclass::prelude::*;
 
-use super::{Backend, Border, Filter, KernelOrder, Planes, Rounding, chain};
+use super::{Backend, Border, Filter, KernelOrder, MaskFrom, Planes, Rounding, chain};
 use crate::backend::Choice;
 use crate::filters::{self, Alpha, BorderMode, Chroma, FilterError, Kernel, Plan};
 use crate::gpu::check_shader;
-use crate::mask::{MaskFrom, MaskSettings};
+use crate::mask::MaskSettings;
 use crate::recent::Recent;
 
 /// The values of the element's properties.
@@ -76,7 +76,7 @@ impl Default for Settings {
 impl Settings {
     /// The properties of masks.
     pub(super) fn masks(&self) -> MaskSettings {
-        MaskSettings { files: self.mask.clone(), from: self.mask_from, invert: self.mask_invert }
+        MaskSettings { files: self.mask.clone(), from: self.mask_from.into(), invert: self.mask_invert }
     }
 
     /// The plan that these settings describe.

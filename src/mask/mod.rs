@@ -7,33 +7,37 @@
 
 use std::sync::Arc;
 
-use gst::glib;
 use gst::prelude::*;
 use gst_video::VideoFrameRef;
 
 mod blend;
 mod files;
+mod grid;
+mod held;
 mod opacity;
 mod pad;
 mod stretch;
 
 pub use blend::{Shares, blend};
 pub use files::{MaskError, message};
-pub use opacity::{Grid, Opacity};
+pub use grid::Grid;
+pub use opacity::Opacity;
 pub use pad::{MaskFrame, MaskPad, pad_templates};
 
 use crate::layout::{ComponentKind, Layout};
+use held::{FrameTimes, Held};
 use stretch::stretch;
 
-/// The `mask-from` property's values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstStylefilterMaskFrom")]
+/// What masks are taken from. Each element has a property `mask-from` with those that it knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MaskFrom {
+    /// The pad `mask` if it is linked, else the pictures of the property `mask`.
     #[default]
-    #[enum_value(name = "The pad mask if it is linked, else the pictures of the property mask", nick = "auto")]
     Auto,
-    #[enum_value(name = "The frame's own alpha, which stays as it is; frames without alpha are opaque", nick = "alpha")]
+    /// The frame's own alpha; frames without alpha are opaque.
     Alpha,
+    /// The people in the frame.
+    Person,
 }
 
 /// The properties of masks.
@@ -56,15 +60,19 @@ pub struct Masks {
     regions: usize,
     /// The masks of the last frame.
     last: Option<(Source, Arc<Prepared>)>,
+    /// The mask of the pad that holds.
+    held: Option<Held>,
+    times: FrameTimes,
 }
 
 /// What masks of a frame were made from.
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Source {
     Pictures,
     /// The mask frame with this number.
     Video(u64),
     Alpha,
+    Person,
 }
 
 /// The masks of a frame.
@@ -92,7 +100,8 @@ impl Masks {
     /// this fails, nothing has changed.
     pub fn set(&mut self, settings: MaskSettings, regions: usize) -> Result<(), MaskError> {
         let pictures = files::read(&settings.files)?;
-        files::check_count(pictures.len(), regions)?;
+        let masks = if settings.from == MaskFrom::Auto { pictures.len() } else { 1 };
+        files::check_count(masks, regions)?;
         *self = Self { settings, pictures, regions, ..Self::default() };
         Ok(())
     }
@@ -107,49 +116,103 @@ impl Masks {
         self.last = None;
     }
 
+    /// Forgets the frames that were painted: the next one does not continue them.
+    pub fn forget_motion(&mut self) {
+        self.times = FrameTimes::default();
+    }
+
     /// Whether masks are taken from the frame's alpha.
     pub fn are_alpha(&self) -> bool {
         self.settings.from == MaskFrom::Alpha
     }
 
-    /// How much of a frame of this layout is changed. `video` is what the pad `mask` has for it, if that is linked.
+    /// Whether masks are the people in frames.
+    pub fn are_people(&self) -> bool {
+        self.settings.from == MaskFrom::Person
+    }
+
+    /// How much of a frame of this layout is changed. `video` is what the pad `mask` has for it, if that is linked; `person`,
+    /// where it shows people, if that was asked for.
     fn cover(
         &mut self,
         layout: &Layout,
         frame: &VideoFrameRef<&gst::BufferRef>,
         video: Option<Option<&MaskFrame>>,
+        person: Option<Grid>,
     ) -> Result<Covered, MaskError> {
         let source = match (self.settings.from, video) {
             (MaskFrom::Alpha, _) => Source::Alpha,
+            (MaskFrom::Person, _) => Source::Person,
             (MaskFrom::Auto, Some(Some(frame))) => Source::Video(frame.number),
             (MaskFrom::Auto, Some(None)) => return Ok(Covered::Nothing),
             (MaskFrom::Auto, None) if self.pictures.is_empty() => return Ok(Covered::All),
             (MaskFrom::Auto, None) => Source::Pictures,
         };
-        let is_known = self.last.as_ref().is_some_and(|(last, _)| *last == source) && source != Source::Alpha;
+        let is_known = self.last.as_ref().is_some_and(|(last, _)| *last == source)
+            && !matches!(source, Source::Alpha | Source::Person);
         if !is_known {
             let masks = match source {
                 Source::Alpha => match alpha(layout, frame) {
-                    Some(alpha) => vec![alpha],
+                    Some(alpha) => self.prepared(&[alpha], layout)?,
                     None => return Ok(Covered::All),
                 },
-                Source::Video(_) => video.flatten().map(luma).transpose()?.into_iter().collect(),
-                Source::Pictures => self.pictures.clone(),
+                Source::Person => match person {
+                    Some(person) => self.prepared(&[person], layout)?,
+                    None => return Ok(Covered::All),
+                },
+                Source::Video(number) => {
+                    if self.held.as_ref().is_none_or(|held| held.number != number)
+                        && let Some(Some(mask)) = video
+                    {
+                        self.held = Some(Held { number, grid: luma(mask)?, time: mask.start });
+                    }
+                    let held = self.held.as_ref().map(|held| std::slice::from_ref(&held.grid));
+                    self.prepared(held.unwrap_or_default(), layout)?
+                }
+                Source::Pictures => self.prepared(&self.pictures, layout)?,
             };
-            let grids: Vec<_> = masks.iter().map(|mask| self.fitted(mask, layout)).collect();
-            files::check_count(grids.len(), self.regions)?;
-            let opacity = match grids.len() == self.regions {
-                true => Opacity::new(Grid::union(&grids), layout),
-                // The last style takes the rest.
-                false => Opacity::full(),
-            };
-            self.last = Some((source, Arc::new(Prepared { grids, opacity, divides: self.regions > 1 })));
+            self.last = Some((source, Arc::new(masks)));
         }
         Ok(match &self.last {
             Some((_, prepared)) if prepared.opacity.is_empty() => Covered::Nothing,
             Some((_, prepared)) => Covered::Part(prepared.clone()),
             None => Covered::All,
         })
+    }
+
+    /// Moves the pad's mask along with what it covers to the frame of this running time, which was just painted. `by` moves a
+    /// mask by a number of frames, if anything has moved. Returns the moved mask.
+    pub fn follow(
+        &mut self,
+        layout: &Layout,
+        time: Option<gst::ClockTime>,
+        by: impl FnOnce(&Grid, u32) -> Result<Option<Grid>, gst::FlowError>,
+    ) -> Result<Option<Arc<Prepared>>, gst::FlowError> {
+        let Some(time) = time else { return Ok(None) };
+        self.times.add(time);
+        let (Some((source @ Source::Video(_), _)), Some(held)) = (&self.last, &mut self.held) else { return Ok(None) };
+        let age = held.time.replace(time).map_or(0, |mask| self.times.age(mask));
+        if age == 0 {
+            return Ok(None);
+        }
+        let (source, Some(moved)) = (*source, by(&held.grid, age)?) else { return Ok(None) };
+        held.grid = moved;
+        let masks = self.held.as_ref().map(|held| std::slice::from_ref(&held.grid)).unwrap_or_default();
+        let prepared = Arc::new(self.prepared(masks, layout).map_err(|_| gst::FlowError::Error)?);
+        self.last = Some((source, prepared.clone()));
+        Ok(Some(prepared))
+    }
+
+    /// Masks at a frame's size, and what they cover.
+    fn prepared(&self, masks: &[Grid], layout: &Layout) -> Result<Prepared, MaskError> {
+        let grids: Vec<_> = masks.iter().map(|mask| self.fitted(mask, layout)).collect();
+        files::check_count(grids.len(), self.regions)?;
+        let opacity = match grids.len() == self.regions {
+            true => Opacity::new(Grid::union(&grids), layout),
+            // The last style takes the rest.
+            false => Opacity::full(),
+        };
+        Ok(Prepared { grids, opacity, divides: self.regions > 1 })
     }
 
     /// A mask at a frame's size.
@@ -159,16 +222,18 @@ impl Masks {
     }
 }
 
-/// How much of a frame is changed, by an element's masks and its pad `mask`. The element posts errors.
+/// How much of a frame is changed, by an element's masks and its pad `mask`, or by where it shows people. The element posts
+/// errors.
 pub fn cover(
     element: &impl IsA<gst::Element>,
     pad: &MaskPad,
     masks: &mut Masks,
     layout: &Layout,
     frame: &VideoFrameRef<&gst::BufferRef>,
+    person: Option<Grid>,
 ) -> Result<Covered, gst::FlowError> {
     let video = pad.current();
-    masks.cover(layout, frame, video.as_ref().map(Option::as_ref)).map_err(|error| {
+    masks.cover(layout, frame, video.as_ref().map(Option::as_ref), person).map_err(|error| {
         element.post_error_message(message(error));
         gst::FlowError::Error
     })

@@ -1,141 +1,80 @@
-//! Opacities of a frame's pixels, and of its components' samples.
+//! The opacities of a frame's samples, and the runs of a row in which nothing or all of the result is taken: most masks have
+//! soft edges only, and the rest of their frames is not computed.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     reason = "Indices follow from the layout. If one is wrong, the panic becomes an error of the element."
 )]
 
-use gst_video::prelude::*;
-use gst_video::{VideoColorRange, VideoFrameRef};
+use std::ops::Range;
 
-use crate::layout::{Component, Depth, Layout};
+use rayon::prelude::*;
 
-/// Opacities, 0 to 1, row by row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Grid {
-    /// In samples.
-    pub width: usize,
-    /// In samples.
-    pub height: usize,
-    /// The rows.
-    pub values: Vec<f32>,
+use super::Grid;
+use super::grid::MIN_ROWS;
+use crate::layout::{Component, Layout};
+
+/// The number of samples that are looked at together.
+const BLOCK: usize = 32;
+
+/// Samples side by side in a row.
+pub struct Run {
+    /// Their places.
+    pub samples: Range<usize>,
+    /// How opaque they are.
+    pub extent: Extent,
 }
 
-impl Grid {
-    /// The brightness of a frame.
-    pub fn of_luma(frame: &VideoFrameRef<&gst::BufferRef>) -> Self {
-        let layout = Layout::new(frame.info());
-        let component = |index: usize| Self::of_component(frame, layout.depth, &layout.components[index]);
-        let mut luma = component(0);
-        if frame.format_info().is_rgb() {
-            let [green, blue] = [1, 2].map(component);
-            for ((red, green), blue) in luma.values.iter_mut().zip(green.values).zip(blue.values) {
-                let sums = [(299.0, *red), (587.0, green), (114.0, blue)];
-                let sum: f64 = sums.map(|(weight, value)| weight * f64::from(value)).iter().sum();
-                *red = (sum / 1000.0) as f32;
-            }
-        } else if frame.info().colorimetry().range() == VideoColorRange::Range16_235 {
-            let (scale, max) = (2f32.powi(layout.depth.bits as i32 - 8), layout.depth.max() as f32);
-            let [black, white] = [16.0, 235.0].map(|level| level * scale / max);
-            for value in &mut luma.values {
-                *value = ((*value - black) / (white - black)).clamp(0.0, 1.0);
-            }
-        }
-        luma
-    }
+/// How opaque samples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Each is transparent.
+    None,
+    /// Each by its own share.
+    Part,
+    /// Each is opaque.
+    All,
+}
 
-    /// The complements.
-    pub fn inverted(mut self) -> Self {
-        self.values.iter_mut().for_each(|value| *value = 1.0 - *value);
-        self
-    }
-
-    /// A component's samples as opacities.
-    pub fn of_component(frame: &VideoFrameRef<&gst::BufferRef>, depth: Depth, component: &Component) -> Self {
-        let &Component { plane, offset, step, width, height, .. } = component;
-        let (data, stride) = (frame.planes_data()[plane], frame.plane_stride()[plane] as usize);
-        let max = depth.max() as f32;
-        let opacity = |sample: f32| sample / max;
-        let mut values = Vec::with_capacity(width * height);
-        for row in data.chunks(stride).take(height) {
-            match depth.bytes() {
-                1 => {
-                    values.extend(row[offset..].iter().step_by(step).take(width).map(|&sample| opacity(sample.into())))
-                }
-                _ => {
-                    let samples = row.as_chunks().0[offset..].iter().step_by(step).take(width);
-                    values.extend(samples.map(|&sample| opacity((u16::from_le_bytes(sample) >> depth.shift).into())));
-                }
-            }
-        }
-        Self { width, height, values }
-    }
-
-    /// What any of these grids of one size covers.
-    pub fn union(grids: &[Self]) -> Self {
-        let Some((first, others)) = grids.split_first() else {
-            return Self { width: 0, height: 0, values: Vec::new() };
-        };
-        let mut union = first.clone();
-        for other in others {
-            let both = union.values.iter_mut().zip(&other.values);
-            both.for_each(|(value, other)| *value = 1.0 - (1.0 - *value) * (1.0 - other));
-        }
-        union
-    }
-
-    /// The means of `x` by `y` values, fewer at the end.
-    fn reduced(&self, width: usize, height: usize) -> Self {
-        let (x, y) = (self.width.div_ceil(width), self.height.div_ceil(height));
-        let mut values = vec![0.0; width * height];
-        for (row, sums) in self.values.chunks(self.width * y).zip(values.chunks_mut(width)) {
-            let rows = row.len() / self.width;
-            for line in row.chunks(self.width) {
-                for (sum, values) in sums.iter_mut().zip(line.chunks(x)) {
-                    *sum += values.iter().sum::<f32>() / (values.len() * rows) as f32;
-                }
-            }
-        }
-        Self { width, height, values }
-    }
-
-    /// A row.
-    pub fn row(&self, y: usize) -> &[f32] {
-        &self.values[y * self.width..][..self.width]
-    }
+/// The opacities of components of one size.
+pub struct Opacities {
+    grid: Grid,
+    /// The runs of each row.
+    runs: Vec<Vec<Run>>,
 }
 
 /// The opacities of all samples of a frame.
 pub struct Opacity {
     /// One for each size of the frame's components; none if everything is opaque.
-    grids: Vec<Grid>,
+    sizes: Vec<Opacities>,
     is_empty: bool,
 }
 
 impl Opacity {
     /// Everything is opaque.
     pub fn full() -> Self {
-        Self { grids: Vec::new(), is_empty: false }
+        Self { sizes: Vec::new(), is_empty: false }
     }
 
     /// From opacities at the frame's size.
     pub fn new(grid: Grid, layout: &Layout) -> Self {
-        if grid.values.iter().all(|&value| value == 1.0) {
+        let whole = Opacities::new(grid);
+        if whole.is(Extent::All) {
             return Self::full();
         }
-        let is_empty = grid.values.iter().all(|&value| value == 0.0);
-        let mut grids = vec![grid];
+        let is_empty = whole.is(Extent::None);
+        let mut sizes = vec![whole];
         for component in &layout.components {
-            if !grids.iter().any(|grid| (grid.width, grid.height) == (component.width, component.height)) {
-                grids.push(grids[0].reduced(component.width, component.height));
+            if !sizes.iter().any(|size| size.fits(component)) {
+                sizes.push(Opacities::new(sizes[0].grid.reduced(component.width, component.height)));
             }
         }
-        Self { grids, is_empty }
+        Self { sizes, is_empty }
     }
 
     /// Whether everything is opaque.
     pub fn is_full(&self) -> bool {
-        self.grids.is_empty()
+        self.sizes.is_empty()
     }
 
     /// Whether everything is transparent.
@@ -144,7 +83,64 @@ impl Opacity {
     }
 
     /// The opacities of a component's samples; none if everything is opaque.
-    pub fn of(&self, component: &Component) -> Option<&Grid> {
-        self.grids.iter().find(|grid| (grid.width, grid.height) == (component.width, component.height))
+    pub fn of(&self, component: &Component) -> Option<&Opacities> {
+        self.sizes.iter().find(|size| size.fits(component))
+    }
+}
+
+impl Opacities {
+    fn new(grid: Grid) -> Self {
+        let runs = grid.values.par_chunks(grid.width).with_min_len(MIN_ROWS).map(runs).collect();
+        Self { grid, runs }
+    }
+
+    fn fits(&self, component: &Component) -> bool {
+        (self.grid.width, self.grid.height) == (component.width, component.height)
+    }
+
+    /// Whether all rows are like this.
+    fn is(&self, extent: Extent) -> bool {
+        self.runs.iter().flatten().all(|run| run.extent == extent)
+    }
+
+    /// The opacities of row `y`.
+    pub fn row(&self, y: usize) -> &[f32] {
+        self.grid.row(y)
+    }
+
+    /// The runs of row `y`, from left to right.
+    pub fn runs(&self, y: usize) -> &[Run] {
+        &self.runs[y]
+    }
+}
+
+/// The runs of a row.
+fn runs(row: &[f32]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (index, block) in row.chunks(BLOCK).enumerate() {
+        let count = |wanted: f32| block.iter().map(|&value| usize::from(value == wanted)).sum::<usize>();
+        let extent = match (count(0.0), count(1.0)) {
+            (zeros, _) if zeros == block.len() => Extent::None,
+            (_, ones) if ones == block.len() => Extent::All,
+            _ => Extent::Part,
+        };
+        let begin = index * BLOCK;
+        match runs.last_mut() {
+            Some(last) if last.extent == extent => last.samples.end = begin + block.len(),
+            _ => runs.push(Run { samples: begin..begin + block.len(), extent }),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_blocks_are_one_run() {
+        let row: Vec<f32> = [vec![0.0; 70], vec![0.5; 3], vec![1.0; 91]].concat();
+        let runs: Vec<_> = runs(&row).into_iter().map(|run| (run.samples, run.extent)).collect();
+        assert_eq!(runs, [(0..64, Extent::None), (64..96, Extent::Part), (96..164, Extent::All)]);
     }
 }

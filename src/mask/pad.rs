@@ -37,7 +37,7 @@ pub struct MaskFrame {
     /// Its number, which no other mask of the pad has.
     pub number: u64,
     /// Its running time; none: it holds at once.
-    start: Option<gst::ClockTime>,
+    pub start: Option<gst::ClockTime>,
 }
 
 /// An element's pad `mask`, if it was requested.
@@ -149,16 +149,22 @@ impl MaskPad {
         is_linked.then(|| self.stream.queue().current.clone())
     }
 
+    /// Whether more masks may come after the one that holds.
+    pub fn continues(&self) -> bool {
+        let queue = self.stream.queue();
+        !queue.has_ended || !queue.waiting.is_empty()
+    }
+
     /// Passes on an event from downstream: a seek concerns the masks, too. `send` passes it to the element's own source.
     pub fn pass_upstream(&self, event: gst::Event, send: impl FnOnce(gst::Event) -> bool) -> bool {
         let gst::EventView::Seek(seek) = event.view() else { return send(event) };
         let Some(pad) = lock(&self.pad).clone() else { return send(event) };
         // A seek that does not flush waits for the frame in work, which therefore must not wait for the seek.
         let holds_frames = u32::from(seek.get().1.contains(gst::SeekFlags::FLUSH));
-        self.stream.queue().seeks += holds_frames;
+        self.stream.count_seeks(|seeks| seeks.saturating_add(holds_frames));
         pad.push_event(event.clone());
         let is_handled = send(event);
-        self.stream.queue().seeks -= holds_frames;
+        self.stream.count_seeks(|seeks| seeks.saturating_sub(holds_frames));
         self.stream.changed.notify_all();
         is_handled
     }
@@ -191,6 +197,11 @@ impl MaskPad {
 impl Stream {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         lock(&self.masks)
+    }
+
+    fn count_seeks(&self, count: impl FnOnce(u32) -> u32) {
+        let mut queue = self.queue();
+        queue.seeks = count(queue.seeks);
     }
 
     fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {

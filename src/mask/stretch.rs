@@ -8,9 +8,7 @@
 use rayon::prelude::*;
 
 use super::Grid;
-
-/// The minimum number of rows that a thread stretches at a time.
-const MIN_ROWS: usize = 32;
+use super::grid::MIN_ROWS;
 
 /// The values that a stretched value is made of: the first one's index, and their weights, which sum up to 1.
 struct Taps {
@@ -31,7 +29,14 @@ pub fn stretch(grid: &Grid, [width, height]: [usize; 2]) -> Grid {
     });
     let mut values = vec![0.0; width * height];
     values.par_chunks_mut(width).zip(&rows).with_min_len(MIN_ROWS).for_each(|(to, taps)| {
-        to.iter_mut().enumerate().for_each(|(x, value)| *value = taps.sum(|index| wide[index * width + x]));
+        let row = |index: usize| &wide[index * width..][..width];
+        let first = row(taps.first);
+        to.copy_from_slice(first);
+        // Row by row, as memory lies and as processors add many values at a time.
+        for (index, weight) in taps.weights.iter().enumerate().skip(1) {
+            let differences = row(taps.first + index).iter().zip(first).map(|(value, first)| value - first);
+            to.iter_mut().zip(differences).for_each(|(value, difference)| *value += weight * difference);
+        }
     });
     Grid { width, height, values }
 }
@@ -54,10 +59,11 @@ fn taps(from: usize, to: usize) -> Vec<Taps> {
         let first = (center - reach).ceil().max(0.0) as usize;
         let last = ((center + reach).floor() as usize).min(from - 1);
         let first = first.min(last);
-        let weights: Vec<f32> =
-            (first..=last).map(|index| (1.0 - (index as f32 - center).abs() / reach).max(0.0)).collect();
-        let sum: f32 = weights.iter().sum();
-        Taps { first, weights: weights.iter().map(|weight| weight / sum.max(f32::MIN_POSITIVE)).collect() }
+        let weight = |index: usize| (1.0 - (index as f32 - center).abs() / reach).max(0.0);
+        let counting: Vec<usize> = (first..=last).filter(|&index| weight(index) > 0.0).collect();
+        let sum: f32 = counting.iter().map(|&index| weight(index)).sum();
+        let first = counting.first().copied().unwrap_or(first);
+        Taps { first, weights: counting.iter().map(|&index| weight(index) / sum).collect() }
     };
     (0..to).map(at).collect()
 }

@@ -160,13 +160,30 @@ impl Engine {
 
     /// Sets the masks, of one size, that divide the frames to come among the styles; see [`Table::set_masks`].
     pub fn set_masks(&mut self, masks: &[Grid]) -> Result<(), EngineError> {
-        let mask = |grid: &Grid| match grid.values.len() == grid.width.saturating_mul(grid.height) {
-            true => Ok(Mask { data: grid.values.as_ptr(), width: grid.width as u32, height: grid.height as u32 }),
-            false => Err(EngineError::Failed("a mask's memory is smaller than its size".into())),
-        };
-        let masks = masks.iter().map(mask).collect::<Result<Vec<_>, EngineError>>()?;
+        let masks = masks.iter().map(as_mask).collect::<Result<Vec<_>, EngineError>>()?;
         // SAFETY: a live session, and masks whose sizes were checked.
         check(self.table, unsafe { (self.table.set_masks)(self.session, masks.as_ptr(), masks.len()) })
+    }
+
+    /// Moves a mask along with what it covers, from the frame that was painted `age` frames before the last one to that; see
+    /// [`Table::move_mask`]. None if it stays.
+    pub fn move_mask(&mut self, mask: &Grid, age: u32) -> Result<Option<Grid>, EngineError> {
+        let mask = as_mask(mask)?;
+        let mut moved = Mask { data: null(), width: 0, height: 0 };
+        // SAFETY: a live session, a mask whose size was checked, and a place for the result.
+        check(self.table, unsafe { (self.table.move_mask)(self.session, &mask, age, &mut moved) })?;
+        // SAFETY: the engine gave it.
+        Ok((!moved.data.is_null()).then(|| unsafe { own(&moved) }))
+    }
+
+    /// How certainly each place of a frame shows a person, at a size of the engine's choice.
+    pub fn find_person(&mut self, frame: Rgba) -> Result<Grid, EngineError> {
+        let picture = frame.as_picture()?;
+        let mut found = Mask { data: null(), width: 0, height: 0 };
+        // SAFETY: a live session, a picture that was checked, and a place for the result.
+        check(self.table, unsafe { (self.table.find_person)(self.session, &picture, &mut found) })?;
+        // SAFETY: the engine gave it.
+        Ok(unsafe { own(&found) })
     }
 
     /// Sets how frames are repainted, and the layers for content and style (empty: the recipe's).
@@ -255,6 +272,25 @@ impl Drop for Engine {
         // SAFETY: a live session, not used again.
         unsafe { (self.table.destroy)(self.session) };
     }
+}
+
+/// The mask for the interface, which trusts its size.
+fn as_mask(grid: &Grid) -> Result<Mask, EngineError> {
+    match grid.values.len() == grid.width.saturating_mul(grid.height) {
+        true => Ok(Mask { data: grid.values.as_ptr(), width: grid.width as u32, height: grid.height as u32 }),
+        false => Err(EngineError::Failed("a mask's memory is smaller than its size".into())),
+    }
+}
+
+/// A copy of a mask that the engine gave.
+///
+/// # Safety
+/// The mask has as many values as its size says.
+unsafe fn own(mask: &Mask) -> Grid {
+    let (width, height) = (mask.width as usize, mask.height as usize);
+    // SAFETY: by this function's contract.
+    let values = unsafe { std::slice::from_raw_parts(mask.data, width.saturating_mul(height)) }.to_vec();
+    Grid { width, height, values }
 }
 
 /// Forwards progress to the closure given to [`Engine::stylize`].

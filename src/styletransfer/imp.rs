@@ -27,9 +27,9 @@ use style_engine_interface::Parameters;
 use super::settings::Settings;
 use super::shown::Shown;
 use super::state::State;
-use super::{ModelInput, Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
+use super::{MaskFrom, ModelInput, Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
 use crate::guard::guarded;
-use crate::mask::{self, MaskFrom, MaskPad};
+use crate::mask::{self, MaskPad};
 use crate::sync::lock;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {

@@ -17,6 +17,8 @@ mod style_image;
 mod transform;
 mod transparency;
 
+use crate::mask;
+
 glib::wrapper! {
     /// Repaints every frame in the style of an image.
     pub struct StyleTransfer(ObjectSubclass<imp::StyleTransfer>)
@@ -49,6 +51,29 @@ macro_rules! enumeration {
 }
 
 style_engine_interface::for_each_choice!(enumeration);
+
+/// The `mask-from` property's values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstStyleTransferMaskFrom")]
+pub enum MaskFrom {
+    #[default]
+    #[enum_value(name = "The pad mask if it is linked, else the pictures of the property mask", nick = "auto")]
+    Auto,
+    #[enum_value(name = "The frame's own alpha, which stays as it is; frames without alpha are opaque", nick = "alpha")]
+    Alpha,
+    #[enum_value(name = "The people in the frame, found by a built-in network", nick = "person")]
+    Person,
+}
+
+impl From<MaskFrom> for mask::MaskFrom {
+    fn from(from: MaskFrom) -> Self {
+        match from {
+            MaskFrom::Auto => Self::Auto,
+            MaskFrom::Alpha => Self::Alpha,
+            MaskFrom::Person => Self::Person,
+        }
+    }
+}
 
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(Some(plugin), "styletransfer", gst::Rank::NONE, StyleTransfer::static_type())

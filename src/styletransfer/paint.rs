@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use gst_base::prelude::*;
 use gst_video::VideoFrameRef;
 use gst_video::prelude::*;
 use style_engine_interface::Progress;
@@ -14,7 +15,7 @@ use super::engine::{Engine, EngineError};
 use super::errors::engine_message;
 use super::imp::{CAT, StyleTransfer};
 use super::state::State;
-use crate::mask::{Covered, Opacity, Shares, blend};
+use crate::mask::{Covered, Grid, Opacity, Prepared, Shares, blend};
 
 /// The interval of progress messages for a first frame that takes long.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -23,7 +24,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 const MIN_SIDE: i32 = 64;
 
 impl StyleTransfer {
-    /// Paints what is covered of a frame. Returns the time that it took in the engine.
+    /// Paints what is covered of a frame, which `frames` has read. Returns the time that it took in the engine.
     pub(super) fn paint(
         &self,
         state: &mut State,
@@ -33,7 +34,7 @@ impl StyleTransfer {
     ) -> Result<Duration, gst::FlowError> {
         self.divide(state, covered)?;
         let limits = state.time_limits();
-        let State { engine: Some(engine), frames: Some(frames), settings, max_size, masks, .. } = state else {
+        let State { engine: Some(engine), frames: Some(frames), settings, max_size, .. } = state else {
             return Err(gst::FlowError::NotNegotiated);
         };
         let mut report = FirstFrame::default();
@@ -44,8 +45,7 @@ impl StyleTransfer {
             }
             !self.stopping.load(Ordering::Relaxed)
         };
-        let alpha_is_mask = masks.are_alpha();
-        let mut painted = frames.stylize(engine, limits, &mut on_progress, input, output, alpha_is_mask);
+        let mut painted = frames.stylize(engine, limits, &mut on_progress, output);
         while let Err(EngineError::OutOfMemory(reason)) = &painted
             && let Some(smaller) = smaller(max_size.unwrap_or(settings.size), longer_side(input))
         {
@@ -53,7 +53,7 @@ impl StyleTransfer {
             *max_size = Some(smaller);
             painted = settings
                 .apply(engine, *max_size)
-                .and_then(|()| frames.stylize(engine, limits, &mut on_progress, input, output, alpha_is_mask));
+                .and_then(|()| frames.stylize(engine, limits, &mut on_progress, output));
         }
         report.end(self);
         let in_engine = painted.map_err(|error| match error {
@@ -63,10 +63,50 @@ impl StyleTransfer {
                 gst::FlowError::Error
             }
         })?;
+        let moved = self.move_mask(state, input)?;
+        let State { frames: Some(frames), settings, .. } = state else { return Err(gst::FlowError::NotNegotiated) };
         let full = Opacity::full();
-        let opacity = if let Covered::Part(masks) = covered { &masks.opacity } else { &full };
+        let opacity = match (&moved, covered) {
+            (Some(masks), _) | (None, Covered::Part(masks)) => &masks.opacity,
+            _ => &full,
+        };
         blend(frames.layout(), &Shares { opacity, strength: settings.strength, keeps_alpha: true }, input, output);
         Ok(in_engine)
+    }
+
+    /// Where the frame that was read shows people, if masks are taken from that.
+    pub(super) fn find_person(&self, state: &mut State) -> Result<Option<Grid>, gst::FlowError> {
+        match state {
+            State { engine: Some(engine), frames: Some(frames), masks, .. } if masks.are_people() => {
+                let found = engine.find_person(frames.content()).map_err(|error| {
+                    self.post_error_message(engine_message(error));
+                    gst::FlowError::Error
+                })?;
+                Ok(Some(found))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Moves the pad's mask along with what it covers, if it is that of an earlier frame than `input`, which was just painted.
+    /// The last mask of a stream stays where it is.
+    fn move_mask(
+        &self,
+        state: &mut State,
+        input: &VideoFrameRef<&gst::BufferRef>,
+    ) -> Result<Option<Arc<Prepared>>, gst::FlowError> {
+        let State { engine: Some(engine), frames: Some(frames), masks, .. } = state else { return Ok(None) };
+        let segment = self.obj().segment();
+        let time = segment.downcast_ref::<gst::format::Time>();
+        let time = time.and_then(|segment| segment.to_running_time(input.buffer().pts()));
+        let continues = self.mask_pad.continues();
+        masks.follow(frames.layout(), time, |mask, age| match continues {
+            true => engine.move_mask(mask, age).map_err(|error| {
+                self.post_error_message(engine_message(error));
+                gst::FlowError::Error
+            }),
+            false => Ok(None),
+        })
     }
 
     /// Tells the engine how masks divide a frame among styles, if that has changed.

@@ -57,43 +57,50 @@ impl RgbaFrames {
         &self.layout
     }
 
-    /// Repaints `input` into `output`; `limits` and `on_progress` as in [`Engine::stylize`]. Interlaced frames are painted as
-    /// their first field shows them: two fields would be painted differently, and flicker. A frame of which nothing is
-    /// visible is copied, unless `alpha_is_mask`.
-    pub fn stylize(
+    /// Converts a frame for what follows. Interlaced frames are painted as their first field shows them: two fields would be
+    /// painted differently, and flicker. Returns whether anything of the frame is visible, or else `alpha_is_mask`.
+    pub fn read(
         &mut self,
-        engine: &mut Engine,
-        limits: TimeLimits,
-        on_progress: &mut dyn FnMut(Progress) -> bool,
         input: &VideoFrameRef<&gst::BufferRef>,
-        output: &mut VideoFrameRef<&mut gst::BufferRef>,
         alpha_is_mask: bool,
-    ) -> Result<Duration, EngineError> {
-        let no_copy = |_| EngineError::Failed("a frame cannot be copied".into());
+    ) -> Result<bool, glib::BoolError> {
         match &mut self.whole {
             Some(whole) => {
-                input.copy(&mut whole.as_mut_video_frame_ref()).map_err(no_copy)?;
+                input.copy(&mut whole.as_mut_video_frame_ref())?;
                 self.to_rgba.frame(whole, &mut self.content);
             }
             None => self.to_rgba.frame_ref(input, &mut self.content.as_mut_video_frame_ref()),
         }
         let stride = self.content.plane_stride().first().map_or(0, |&stride| stride as usize);
-        let (width, height) = (self.content.width(), self.content.height());
-        let is_deep = self.content.format() == VideoFormat::Rgba64Le;
+        let (width, is_deep) = (self.content.width(), is_deep(&self.content));
         let [rows, ..] = self.content.planes_data_mut();
         let hides = input.format_info().has_alpha() && !alpha_is_mask;
         if hides && !fill_hidden(rows, width as usize, stride, is_deep) {
-            engine.reset();
-            input.copy(output).map_err(no_copy)?;
-            return Ok(Duration::ZERO);
+            return Ok(false);
         }
         if input.is_interlaced() {
             keep_first_field(rows, stride, is_deep, input.is_tff());
         }
-        let [data, ..] = self.content.planes_data();
-        let [painted, ..] = self.painted.planes_data_mut();
+        Ok(true)
+    }
+
+    /// The frame that was read.
+    pub fn content(&self) -> Rgba<'_> {
+        rgba(&self.content)
+    }
+
+    /// Repaints the frame that was read into `output`; `limits` and `on_progress` as in [`Engine::stylize`].
+    pub fn stylize(
+        &mut self,
+        engine: &mut Engine,
+        limits: TimeLimits,
+        on_progress: &mut dyn FnMut(Progress) -> bool,
+        output: &mut VideoFrameRef<&mut gst::BufferRef>,
+    ) -> Result<Duration, EngineError> {
+        let no_copy = |_| EngineError::Failed("a frame cannot be copied".into());
         let begin = Instant::now();
-        engine.stylize(Rgba { data, width, height, stride, is_deep }, painted, limits, on_progress)?;
+        let [painted, ..] = self.painted.planes_data_mut();
+        engine.stylize(rgba(&self.content), painted, limits, on_progress)?;
         let took = begin.elapsed();
         match &mut self.whole {
             Some(whole) => {
@@ -104,6 +111,18 @@ impl RgbaFrames {
         }
         Ok(took)
     }
+}
+
+/// Whether samples have 16 bits.
+fn is_deep(frame: &VideoFrame<Writable>) -> bool {
+    frame.format() == VideoFormat::Rgba64Le
+}
+
+/// A frame for the engine.
+fn rgba(frame: &VideoFrame<Writable>) -> Rgba<'_> {
+    let stride = frame.plane_stride().first().map_or(0, |&stride| stride as usize);
+    let [data, ..] = frame.planes_data();
+    Rgba { data, width: frame.width(), height: frame.height(), stride, is_deep: is_deep(frame) }
 }
 
 /// Whether GStreamer's converter would reach past the chroma's last row: where two fields share an odd number of them, it

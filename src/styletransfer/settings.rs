@@ -5,8 +5,8 @@ use std::time::Duration;
 use style_engine_interface::{Camera, Parameters};
 
 use super::engine::{Engine, EngineError, TimeLimits};
-use super::{ModelInput, Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
-use crate::mask::{MaskFrom, MaskSettings};
+use super::{MaskFrom, ModelInput, Optimizer, OriginalColors, Pooling, Precision, Recipe, StyleLoss, WarmStart};
+use crate::mask::MaskSettings;
 use crate::paths::listed;
 
 /// The mean time for a frame of a live source, if no maximum is set, in durations of a frame. The engine chooses a size at
@@ -120,7 +120,7 @@ impl Settings {
 
     /// The properties of masks.
     pub(super) fn masks(&self) -> MaskSettings {
-        MaskSettings { files: self.mask.clone(), from: self.mask_from, invert: self.mask_invert }
+        MaskSettings { files: self.mask.clone(), from: self.mask_from.into(), invert: self.mask_invert }
     }
 
     /// Whether frames can be painted only with a style picture.

@@ -53,6 +53,7 @@ impl State {
     /// Makes the next frame a first one.
     pub(super) fn reset(&mut self) {
         self.expected = None;
+        self.masks.forget_motion();
         if let Some(engine) = &mut self.engine {
             engine.reset();
         }

@@ -151,7 +151,14 @@ impl VideoFilterImpl for StyleTransfer {
             return Ok(gst::FlowSuccess::Ok);
         }
         let State { masks, frames: Some(frames), .. } = &mut *state else { return Err(gst::FlowError::NotNegotiated) };
-        let covered = mask::cover(&*self.obj(), &self.mask_pad, masks, frames.layout(), input)?;
+        if !frames.read(input, masks.are_alpha()).map_err(|_| gst::FlowError::Error)? {
+            state.reset();
+            input.copy(output).map_err(|_| gst::FlowError::Error)?;
+            return Ok(gst::FlowSuccess::Ok);
+        }
+        let person = self.find_person(&mut state)?;
+        let State { masks, frames: Some(frames), .. } = &mut *state else { return Err(gst::FlowError::NotNegotiated) };
+        let covered = mask::cover(&*self.obj(), &self.mask_pad, masks, frames.layout(), input, person)?;
         if matches!(covered, Covered::Nothing) {
             input.copy(output).map_err(|_| gst::FlowError::Error)?;
             return Ok(gst::FlowSuccess::Ok);

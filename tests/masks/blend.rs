@@ -6,7 +6,8 @@ use gst_video::VideoFormat::*;
 
 use crate::{elements, first, formats, write_mask};
 
-const SIZES: [(u32, u32); 2] = [(48, 34), (13, 7)];
+/// The last one has runs that are black or white in all components, and ends amid chroma.
+const SIZES: [(u32, u32); 3] = [(48, 34), (13, 7), (161, 10)];
 
 /// From black on the left to white on the right, with some of both.
 fn soft((width, _): (u32, u32)) -> impl Fn(u32, u32) -> u8 {

@@ -1,7 +1,9 @@
 //! Tests the masks of both elements in real pipelines.
 
 mod blend;
+mod moving;
 mod pad;
+mod person;
 mod regions;
 mod settings;
 

@@ -11,7 +11,10 @@ mod choices;
 pub use choices::{model_input, optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
 
 /// The interface version: raised with every change that an older engine or plugin would misread.
-pub const VERSION: u32 = 12;
+pub const VERSION: u32 = 13;
+
+/// The maximum age of a mask that is moved, in painted frames.
+pub const MAX_MASK_AGE: u32 = 8;
 
 /// The names of the feed-forward networks that come with the engine.
 pub const MODELS: [&str; 3] = ["starry-night", "the-scream", "shipwreck"];
@@ -305,6 +308,13 @@ pub struct Table {
     /// first mask is 1, and so on; earlier masks lie over later ones. With one mask less than styles, the last style takes the
     /// rest. None: every style is everywhere, by its weight.
     pub set_masks: unsafe extern "C" fn(*mut Session, *const Mask, count: usize) -> Status,
+    /// Moves a mask along with what it covers: from the frame that was painted `age` frames before the last one, at most
+    /// [`MAX_MASK_AGE`], to the last one. The result may have another size, and lives until the session's next call; its data
+    /// is null if nothing has moved, or the motion is not known.
+    pub move_mask: unsafe extern "C" fn(*mut Session, mask: *const Mask, age: u32, moved: *mut Mask) -> Status,
+    /// Finds people in a frame: how certainly each place shows one. The mask has a size of its own, and lives until the
+    /// session's next call.
+    pub find_person: unsafe extern "C" fn(*mut Session, frame: *const Picture, found: *mut Mask) -> Status,
     /// Sets the parameters, and the layers for content and style: names (`relu4_2`, `conv1_1`) or torchvision's indices,
     /// separated by commas; null or empty: the recipe's. If it fails, nothing has changed.
     pub set_parameters: unsafe extern "C" fn(

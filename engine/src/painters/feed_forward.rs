@@ -28,6 +28,8 @@ pub(crate) struct FeedForwardPainter {
     parameters: Parameters,
     budget: StepBudget,
     previous: Option<Previous>,
+    /// How the last frame follows the one before.
+    motion: Option<Motion>,
 }
 
 /// A painted frame.
@@ -40,7 +42,7 @@ struct Previous {
 
 impl FeedForwardPainter {
     pub fn new(model: Model) -> Self {
-        Self { model, parameters: Parameters::default(), budget: StepBudget::default(), previous: None }
+        Self { model, parameters: Parameters::default(), budget: StepBudget::default(), previous: None, motion: None }
     }
 
     /// The network's picture of a frame.
@@ -59,7 +61,7 @@ impl FeedForwardPainter {
     /// The weighted mean of `picture` and the last result, warped, where that was visible: what lies nearest to both, the
     /// latter `temporal-weight` times as important. `None` after a cut.
     fn steadied(
-        &self,
+        &mut self,
         picture: &Tensor,
         previous: &Previous,
         frames: [&Tensor; 2],
@@ -76,6 +78,7 @@ impl FeedForwardPainter {
             weight => weight,
         };
         let drawn = motion.draw(picture, &previous.picture, weight / (1.0 + weight))?;
+        self.motion = Some(motion);
         Ok(Some(contrast::restored(&drawn, picture)?.f_clamp(0.0, 1.0)?))
     }
 }
@@ -127,6 +130,7 @@ impl Painter for FeedForwardPainter {
         let follows = self.parameters.warm_start == warm_start::FLOW;
         let previous =
             self.previous.take().filter(|last| follows && size_of(&last.content).is_ok_and(|own| own == size));
+        self.motion = None;
         let steadied = match &previous {
             Some(previous) => self.steadied(&picture, previous, [content, &small], flow)?,
             None => None,
@@ -135,6 +139,10 @@ impl Painter for FeedForwardPainter {
         picture = steadied.unwrap_or(picture);
         self.previous = Some(Previous { content: content.shallow_clone(), small, picture: picture.shallow_clone() });
         Ok(picture)
+    }
+
+    fn motion(&self) -> Option<&Motion> {
+        self.motion.as_ref()
     }
 
     fn steps(&self) -> u32 {

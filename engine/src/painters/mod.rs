@@ -14,6 +14,7 @@ use crate::progress::ProgressReporter;
 use crate::step_budget::{StepBudget, TimeLimits};
 use crate::style_masks::StyleMasks;
 use crate::styles::Style;
+use crate::warm_start::Motion;
 
 pub(crate) use feed_forward::FeedForwardPainter;
 pub(crate) use model::Model;
@@ -41,6 +42,11 @@ pub(crate) trait Painter {
     /// from this frame to the one before, and back, as [`crate::flow::between`] gives it, if it is known.
     fn paint(&mut self, content: &Tensor, flow: Option<[Tensor; 2]>, progress: &mut ProgressReporter)
     -> Result<Tensor>;
+
+    /// How the last frame follows the one before; none if that is not known, or nothing has moved.
+    fn motion(&self) -> Option<&Motion> {
+        None
+    }
 
     /// The number of steps for a frame that continues another one.
     fn steps(&self) -> u32;

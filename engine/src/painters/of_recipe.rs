@@ -13,6 +13,7 @@ use crate::progress::ProgressReporter;
 use crate::step_budget::{StepBudget, TimeLimits};
 use crate::style_masks::StyleMasks;
 use crate::styles::Style;
+use crate::warm_start::Motion;
 use crate::{Error, Result};
 
 /// The painters of all recipes, one of which is in use. Each keeps its settings while it is not.
@@ -88,6 +89,10 @@ impl Painter for RecipePainter {
         progress: &mut ProgressReporter,
     ) -> Result<Tensor> {
         self.current_mut().paint(content, flow, progress)
+    }
+
+    fn motion(&self) -> Option<&Motion> {
+        self.current().motion()
     }
 
     fn steps(&self) -> u32 {

@@ -23,6 +23,8 @@ static TABLE: Table = Table {
     destroy,
     set_styles,
     set_masks,
+    move_mask,
+    find_person,
     set_parameters,
     prepare,
     stylize,
@@ -54,6 +56,14 @@ unsafe extern "C" fn set_styles(_: *mut Session, _: *const Style, _: usize) -> S
 
 unsafe extern "C" fn set_masks(_: *mut Session, _: *const Mask, _: usize) -> Status {
     Status::OK
+}
+
+unsafe extern "C" fn move_mask(_: *mut Session, _: *const Mask, _: u32, _: *mut Mask) -> Status {
+    Status::FAILED
+}
+
+unsafe extern "C" fn find_person(_: *mut Session, _: *const Picture, _: *mut Mask) -> Status {
+    Status::FAILED
 }
 
 unsafe extern "C" fn set_parameters(

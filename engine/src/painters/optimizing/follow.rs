@@ -61,6 +61,7 @@ impl OptimizingPainter {
                     return Ok(Start::Finished(previous));
                 }
                 let mut motion = Motion::new(&previous.content, content, &finished, flow)?;
+                let seen = motion.shallow_clone();
                 if let Some([before, now]) = &shares {
                     // What belongs to another style than before is painted anew.
                     motion.visible = motion.visible.f_masked_fill(&changed(&motion.warp(before, Filter::Bicubic)?, now)?, 0.0)?;
@@ -68,6 +69,7 @@ impl OptimizingPainter {
                 if is_outdated || motion.disoccluded()? > self.parameters.scene_threshold {
                     return self.begin_scene(previous, &motion, content);
                 }
+                self.motion = Some(seen);
                 let surroundings = if is_settled { self.surroundings(&mut previous, &motion.still)? } else { None };
                 let mut painted = Painted { surroundings, ..previous.warp(&motion, content)? };
                 if let Some(model) = &self.model

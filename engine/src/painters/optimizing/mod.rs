@@ -20,7 +20,7 @@ use crate::recipes::Recipe;
 use crate::step_budget::{StepBudget, TimeLimits};
 use crate::style_masks::StyleMasks;
 use crate::styles::{Style, Styles};
-use crate::warm_start::Painted;
+use crate::warm_start::{Motion, Painted};
 use crate::{Error, Result, device};
 
 /// A network, a recipe, styles, and the last result.
@@ -40,6 +40,8 @@ pub(crate) struct OptimizingPainter {
     limits: TimeLimits,
     budget: StepBudget,
     previous: Option<Painted>,
+    /// How the last frame follows the one before.
+    motion: Option<Motion>,
     /// Since the scene, the styles or the parameters changed.
     steps_since_change: u32,
     /// The minimum of the style loss since then.
@@ -65,6 +67,7 @@ impl OptimizingPainter {
             limits: TimeLimits::default(),
             budget: StepBudget::default(),
             previous: None,
+            motion: None,
             steps_since_change: 0,
             min_style_loss: f64::INFINITY,
             style_loss: 0.0,
@@ -155,6 +158,7 @@ impl Painter for OptimizingPainter {
         if self.styles.is_empty() {
             return Err(Error::NoStyle);
         }
+        self.motion = None;
         let painted = match self.follow(content, flow)? {
             Start::Finished(painted) => painted,
             Start::Carried(painted, constraint) => self.paint_next(painted, constraint.as_ref(), progress)?,
@@ -167,6 +171,10 @@ impl Painter for OptimizingPainter {
         let picture = painted.picture.shallow_clone();
         self.keep(painted, progress);
         Ok(picture)
+    }
+
+    fn motion(&self) -> Option<&Motion> {
+        self.motion.as_ref()
     }
 
     fn steps(&self) -> u32 {
