@@ -40,6 +40,8 @@ pub fn kernels() -> Vec<Case> {
         Kernel { scale: 2.5, ..fractions(1, 7) },
         Kernel { scale: 12.0, is_bottom_up: true, ..fractions(10, 8) },
         whole(&[&[1, 2, 1], &[2, 4, 2], &[1, 2, 1]]),
+        // A column times a row.
+        whole(&[&[0; 5], &[2, -4, 6, 3, 2], &[-2, 4, -6, -3, -2], &[10, -20, 30, 15, 10]]),
     ];
     let mut cases = Vec::new();
     for (kernel, (border_name, border)) in kernels.iter().flat_map(|kernel| BORDERS.map(|border| (kernel, border))) {
