@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::division::Division;
+use super::box_mean::BoxMean;
 use super::sample::Sample;
 use super::strip::{BLOCK, RowsMut, Strip, blocks};
 use crate::filters::{Axis, BoxWeights};
@@ -11,31 +11,26 @@ use crate::layout::Depth;
 /// Up to this radius, adding up each box is faster than combining partial sums.
 const MAX_RADIUS_TO_ADD: u32 = 12;
 
+/// The samples of a row that are blurred at a time, so that their sums stay in the L1 cache.
+const CHUNK: usize = 16 * BLOCK;
+
 /// The columns whose running sums move down together: few enough to stay in the L1 cache.
 const COLUMNS: usize = 32 * BLOCK;
 
 /// A box blur prepared for samples of one depth.
 pub(super) struct BoxBlur {
     axis: Axis,
-    weights: BoxWeights,
+    radius: u32,
     /// Whether the sum of a box fits in 16 bits.
     fits_16_bits: bool,
-    /// The division of sums by the box's length, if the radius is an integer: the samples beyond the box then only have
-    /// the tiny weight that rounding took from the others.
-    division: Option<Division>,
+    mean: BoxMean,
 }
 
 impl BoxBlur {
     pub(super) fn new(axis: Axis, weights: BoxWeights, depth: Depth) -> Self {
-        let (length, max) = (2 * weights.radius + 1, depth.max());
-        let fits_16_bits = length * max <= u32::from(u16::MAX);
-        // A quotient by an odd length is at least 1 / (2 * length) away from the next half, where rounding would
-        // change. If the error of the rounded weights, in units of 2^-24, is smaller than that, a division gives the
-        // same mean.
-        let max_error = u64::from(max) * (2 * u64::from(weights.edge) + 1);
-        let is_exact = depth == Depth::default() && max_error * 2 * u64::from(length) < 1 << 24;
-        let division = if is_exact { Division::by(length) } else { None };
-        Self { axis, weights, fits_16_bits, division }
+        let radius = weights.radius;
+        let fits_16_bits = (2 * radius + 1) * depth.max() <= u32::from(u16::MAX);
+        Self { axis, radius, fits_16_bits, mean: BoxMean::new(weights, depth) }
     }
 
     pub(super) fn run<T: Sample>(&self, src: &Strip<T>, dst: &mut RowsMut<T>) {
@@ -51,8 +46,8 @@ impl BoxBlur {
         let channels = src.layout().size.channels;
         let mut scratch = [vec![], vec![], vec![]];
         for y in dst.layout().rows.clone() {
-            let row = src.wide_row(y as isize, self.weights.radius + 1);
-            dst.write(y, |result| match self.weights.radius {
+            let row = src.wide_row(y as isize, self.radius + 1);
+            dst.write(y, |result| match self.radius {
                 0..=MAX_RADIUS_TO_ADD => blur_row_by_adding::<T, S>(self, channels, row, result),
                 _ => blur_row_by_doubling::<T, S>(self, channels, row, &mut scratch, result),
             });
@@ -60,7 +55,7 @@ impl BoxBlur {
     }
 
     fn vertical<T: Sample, S: Sample>(&self, src: &Strip<T>, dst: &mut RowsMut<T>) {
-        let radius = self.weights.radius as isize;
+        let radius = self.radius as isize;
         let (width, rows) = (dst.layout().size.width.next_multiple_of(BLOCK), dst.layout().rows.clone());
         for begin in (0..width).step_by(COLUMNS) {
             let columns = begin..width.min(begin + COLUMNS);
@@ -78,64 +73,44 @@ impl BoxBlur {
         }
         dst.write_halo();
     }
-
-    /// The means of a block, from the sums of the boxes and the samples before and after each box.
-    #[inline(always)]
-    fn means<T: Sample, S: Sample>(
-        &self,
-        sums: &[S; BLOCK],
-        before: &[T; BLOCK],
-        after: &[T; BLOCK],
-        means: &mut [T; BLOCK],
-    ) {
-        if let Some(division) = self.division {
-            let mut rounded = [0; BLOCK];
-            for (rounded, sum) in rounded.iter_mut().zip(sums) {
-                *rounded = (sum.value() + self.weights.radius) as u16;
-            }
-            division.divide(&mut rounded);
-            for (mean, quotient) in means.iter_mut().zip(rounded) {
-                *mean = T::new(quotient.into());
-            }
-        } else {
-            for (((mean, sum), before), after) in means.iter_mut().zip(sums).zip(before).zip(after) {
-                *mean = self.weights.mean(sum.value(), before.value() + after.value());
-            }
-        }
-    }
 }
 
 /// Computes a row of means by adding up each box from scratch.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn blur_row_by_adding<T: Sample, S: Sample>(blur: &BoxBlur, channels: usize, row: &[T], result: &mut [T]) {
-    let length = 2 * blur.weights.radius as usize + 1;
+    let length = 2 * blur.radius as usize + 1;
     let result = result.as_chunks_mut::<BLOCK>().0;
     let taps: Vec<_> = (0..length + 2).map(|index| blocks(row, index * channels, result.len())).collect();
     let [before, inside @ .., after] = taps.as_slice() else { return };
     for (block, result) in result.iter_mut().enumerate() {
-        blur.means(&sum_up::<T, S>(inside, block), &before[block], &after[block], result);
+        let mut sums = Sums([S::default(); BLOCK]);
+        // Several at a time, so that sums are loaded and stored less often.
+        let (groups, rest) = inside.as_chunks::<5>();
+        if let [a, b, c] = rest {
+            let [a, b, c] = [a, b, c].map(|tap| &tap[block]);
+            for (x, sum) in sums.0.iter_mut().enumerate() {
+                *sum = S::new(a[x].value() + b[x].value() + c[x].value());
+            }
+        } else {
+            for tap in rest {
+                for (sum, sample) in sums.0.iter_mut().zip(&tap[block]) {
+                    *sum = S::new(sum.value() + sample.value());
+                }
+            }
+        }
+        for taps in groups {
+            let [a, b, c, d, e] = taps.map(|tap| &tap[block]);
+            for (x, sum) in sums.0.iter_mut().enumerate() {
+                *sum = S::new(sum.value() + a[x].value() + b[x].value() + c[x].value() + d[x].value() + e[x].value());
+            }
+        }
+        blur.mean.of_block(&sums.0, &before[block], &after[block], result);
     }
 }
 
-/// The sums of a block.
-#[inline(always)]
-fn sum_up<T: Sample, S: Sample>(taps: &[&[[T; BLOCK]]], block: usize) -> [S; BLOCK] {
-    let mut sums = [S::default(); BLOCK];
-    // Five at a time, so that the sums stay in registers.
-    let (groups, rest) = taps.as_chunks::<5>();
-    for taps in groups {
-        let [a, b, c, d, e] = taps.map(|tap| &tap[block]);
-        for (x, sum) in sums.iter_mut().enumerate() {
-            *sum = S::new(sum.value() + a[x].value() + b[x].value() + c[x].value() + d[x].value() + e[x].value());
-        }
-    }
-    for tap in rest {
-        for (sum, sample) in sums.iter_mut().zip(&tap[block]) {
-            *sum = S::new(sum.value() + sample.value());
-        }
-    }
-    sums
-}
+/// The sums of a block, aligned so that no register is stored across two cache lines.
+#[repr(align(64))]
+struct Sums<S>([S; BLOCK]);
 
 /// Computes a row of means over boxes of any length by combining sums of 1, 2, 4, ... samples.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
@@ -146,32 +121,36 @@ fn blur_row_by_doubling<T: Sample, S: Sample>(
     [runs, longer, sums]: &mut [Vec<S>; 3],
     result: &mut [T],
 ) {
-    let (length, width) = (2 * blur.weights.radius as usize + 1, result.len());
-    let inside = &row[channels..][..width + (length - 1) * channels];
-    runs.clear();
-    runs.extend(inside.iter().map(|sample| S::new(sample.value())));
-    longer.resize(runs.len(), S::default());
-    sums.clear();
-    sums.resize(width, S::default());
+    let length = 2 * blur.radius as usize + 1;
+    let chunk_length = (2 * length * channels).next_multiple_of(CHUNK);
+    for (chunk, result) in result.chunks_mut(chunk_length).enumerate() {
+        let row = &row[chunk * chunk_length..];
+        let inside = &row[channels..][..result.len() + (length - 1) * channels];
+        runs.clear();
+        runs.extend(inside.iter().map(|sample| S::new(sample.value())));
+        longer.resize(runs.len(), S::default());
+        sums.clear();
+        sums.resize(result.len(), S::default());
 
-    let (mut run, mut covered) = (1, 0);
-    while covered < length {
-        if length & run != 0 {
-            add(&runs[covered * channels..], sums);
-            covered += run;
+        let (mut run, mut covered) = (1, 0);
+        while covered < length {
+            if length & run != 0 {
+                add(&runs[covered * channels..], sums);
+                covered += run;
+            }
+            let shifted = &runs[(run * channels).min(runs.len())..];
+            for ((longer, &first), &second) in longer.iter_mut().zip(&*runs).zip(shifted) {
+                *longer = S::new(first.value() + second.value());
+            }
+            std::mem::swap(runs, longer);
+            run *= 2;
         }
-        for ((longer, &first), &second) in longer.iter_mut().zip(&*runs).zip(&runs[(run * channels).min(runs.len())..])
-        {
-            *longer = S::new(first.value() + second.value());
+        let result = result.as_chunks_mut::<BLOCK>().0;
+        let [before, after] = [0, (length + 1) * channels].map(|at| blocks(row, at, result.len()));
+        let sums = blocks(sums, 0, result.len());
+        for (((result, sums), before), after) in result.iter_mut().zip(sums).zip(before).zip(after) {
+            blur.mean.of_block(sums, before, after, result);
         }
-        std::mem::swap(runs, longer);
-        run *= 2;
-    }
-    let result = result.as_chunks_mut::<BLOCK>().0;
-    let [before, after] = [0, (length + 1) * channels].map(|at| blocks(row, at, result.len()));
-    let sums = blocks(sums, 0, result.len());
-    for (((result, sums), before), after) in result.iter_mut().zip(sums).zip(before).zip(after) {
-        blur.means(sums, before, after, result);
     }
 }
 
@@ -194,23 +173,9 @@ fn move_down<T: Sample, S: Sample>(
     let (sums, result) = (sums.as_chunks_mut::<BLOCK>().0, result.as_chunks_mut::<BLOCK>().0);
     for ((((result, sums), before), after), leaving) in result.iter_mut().zip(sums).zip(before).zip(after).zip(leaving)
     {
-        blur.means(sums, before, after, result);
+        blur.mean.of_block(sums, before, after, result);
         for ((sum, after), leaving) in sums.iter_mut().zip(after).zip(leaving) {
             *sum = S::new(sum.value() + after.value() - leaving.value());
         }
-    }
-}
-
-impl BoxWeights {
-    /// The weighted mean, rounded. For 16-bit samples it is computed in two halves, since products would overflow 32
-    /// bits.
-    #[inline(always)]
-    fn mean<T: Sample>(self, inside: u32, ends: u32) -> T {
-        let weigh = |inside, ends| inside * self.inner + ends * self.edge;
-        if size_of::<T>() == 1 {
-            return T::new((weigh(inside, ends) + (1 << 23)) >> 24);
-        }
-        let low = weigh(inside & 255, ends & 255) + (1 << 23);
-        T::new((weigh(inside >> 8, ends >> 8) + (low >> 8)) >> 16)
     }
 }

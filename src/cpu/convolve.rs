@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::division::Division;
+use super::division::{Division, greatest_common_divisor};
 use super::sample::Sample;
 use super::strip::{BLOCK, RowsMut, Strip, blocks};
 use crate::filters::{Kernel, Weights};
@@ -30,6 +30,8 @@ pub(super) struct Convolution {
 enum Method {
     /// Integers whose sum fits in 16 bits. The second value is added to the sum, which is then divided.
     Int16(Vec<Tap<i16>>, i16, Division),
+    /// A column times a row of integers: sums over columns are summed over rows, exactly, in whichever order.
+    Separable { column: Vec<f32>, row: Vec<f32> },
     /// Groups of integers; each group's sum fits in 16 bits.
     Int16Groups(Vec<Vec<Tap<i16>>>),
     /// Floats, one group for each row.
@@ -45,6 +47,7 @@ impl Convolution {
             (Some(mut groups), Some((start, division))) if groups.len() == 1 => {
                 Method::Int16(groups.remove(0), start, division)
             }
+            _ if let Some((column, row)) = separate(&weights, kernel.cols) => Method::Separable { column, row },
             (Some(groups), _) => Method::Int16Groups(groups),
             (None, _) => Method::Floats(taps),
         };
@@ -60,6 +63,9 @@ impl Convolution {
             let rows: Vec<_> = (0..kernel.rows()).map(row_at).collect();
             dst.write(y, |result| match method {
                 Method::Int16(taps, start, division) => sum_int16(&rows, channels, taps, *start, *division, result),
+                Method::Separable { column, row } => {
+                    sum_separately(&rows, channels, [column, row], weights, depth.max(), &mut samples, result);
+                }
                 Method::Int16Groups(groups) => sum_int16_groups(&rows, channels, groups, weights, result),
                 Method::Floats(taps) => sum_floats(&rows, channels, taps, weights, depth.max(), &mut samples, result),
             });
@@ -74,7 +80,21 @@ fn int16_division(weights: &Weights) -> Option<(i16, Division)> {
     if !weights.exact || start.abs() > f32::from(i16::MAX) || scale * 256.0 > f32::from(i16::MAX) {
         return None;
     }
-    Some((start as i16, Division::by(scale as u32)?))
+    Some((start as i16, Division::by(scale as u32, 256 * scale as u32)?))
+}
+
+/// The column and the row of integers whose product is the kernel, if there are such, and sums are exact.
+fn separate(weights: &Weights, cols: usize) -> Option<(Vec<f32>, Vec<f32>)> {
+    let rows = || weights.coefficients.chunks(cols);
+    let pivot = rows().find(|row| row.iter().any(|&number| number != 0.0)).filter(|_| weights.exact)?;
+    let divisor = pivot.iter().fold(0, |divisor, &number| greatest_common_divisor(divisor, number as i64)) as f32;
+    let row: Vec<_> = pivot.iter().map(|number| number / divisor).collect();
+    let first = row.iter().position(|&number| number != 0.0)?;
+    let column: Vec<_> = rows().map(|numbers| numbers[first] / row[first]).collect();
+    let is_product = rows().zip(&column).all(|(numbers, factor)| {
+        factor.fract() == 0.0 && numbers.iter().zip(&row).all(|(number, of_row)| *number == of_row * factor)
+    });
+    is_product.then_some((column, row))
 }
 
 /// The taps, one group for each row of the kernel.
@@ -146,6 +166,40 @@ fn sum_floats<T: Sample>(
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn sum_separately<T: Sample>(
+    rows: &[&[T]],
+    channels: usize,
+    [column, row]: [&Vec<f32>; 2],
+    weights: &Weights,
+    max: u32,
+    samples: &mut Vec<Vec<f32>>,
+    result: &mut [T],
+) {
+    let reach = (row.len() - 1) * channels;
+    samples.resize_with(1, Vec::new);
+    for (chunk, result) in result.chunks_mut(CHUNK).enumerate() {
+        let column_sums = &mut samples[0];
+        column_sums.clear();
+        column_sums.resize(result.len() + reach, 0.0);
+        for (row, &factor) in rows.iter().zip(column) {
+            for (sum, sample) in column_sums.iter_mut().zip(&row[chunk * CHUNK..]) {
+                *sum += sample.value() as f32 * factor;
+            }
+        }
+        for (block, result) in result.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+            let mut sums = [weights.start; BLOCK];
+            for (index, factor) in row.iter().enumerate() {
+                let column_sums = &blocks(column_sums, block * BLOCK + index * channels, 1)[0];
+                for (sum, column_sum) in sums.iter_mut().zip(column_sums) {
+                    *sum += column_sum * factor;
+                }
+            }
+            finish(&sums, weights, max, result);
+        }
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn sum_int16_groups<T: Sample>(
     rows: &[&[T]],
     channels: usize,
@@ -178,9 +232,9 @@ fn sum_int16<T: Sample>(
     let result = result.as_chunks_mut::<BLOCK>().0;
     let taps = tap_blocks(rows, channels, taps, result.len());
     for (block, result) in result.iter_mut().enumerate() {
-        let mut sums = sum_up(&taps, block).map(|sum| sum.saturating_add(start).max(0) as u16);
+        let mut sums = sum_up(&taps, block).map(|sum| sum.saturating_add(start).max(0));
         division.divide(&mut sums);
-        *result = sums.map(|quotient| T::new(quotient.min(u8::MAX.into()).into()));
+        *result = sums.map(|quotient| T::new(quotient.min(u8::MAX.into()) as u32));
     }
 }
 

@@ -8,7 +8,9 @@
 )]
 
 mod box_blur;
+mod box_mean;
 mod channel_view;
+mod column_histograms;
 mod convolve;
 mod division;
 mod histogram;

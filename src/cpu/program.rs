@@ -12,7 +12,7 @@ use super::mode::mode;
 use super::rank::RankFilter;
 use super::sample::Sample;
 use super::strip::{RowsMut, Strip, rows_read};
-use super::unsharp::unsharp;
+use super::unsharp::Unsharp;
 use crate::filters::{BorderMode, Margins, Op, Pass, Plan};
 use crate::layout::{Depth, Layout, PlaneBytes, PlaneBytesMut};
 use crate::sync::lock;
@@ -43,10 +43,7 @@ enum Operation {
     Mode {
         radius: u32,
     },
-    Unsharp {
-        percent: i32,
-        threshold: i32,
-    },
+    Unsharp(Unsharp),
     /// Copies its input: the element runs such plans on a GPU only.
     Shader,
 }
@@ -223,7 +220,7 @@ impl Operation {
             Op::Rank { size, rank } => Self::Rank(RankFilter::new(size, rank, depth)),
             Op::Mode { radius } => Self::Mode { radius },
             Op::Unsharp { percent, threshold } => {
-                Self::Unsharp { percent, threshold: depth.largest_difference(threshold) }
+                Self::Unsharp(Unsharp::new(percent, depth.largest_difference(threshold), depth))
             }
             Op::Shader(_) => Self::Shader,
         }
@@ -237,7 +234,7 @@ impl Step {
             Operation::BoxBlur(blur) => blur.run(src, dst),
             Operation::Rank(filter) => filter.run(src, dst),
             Operation::Mode { radius } => mode(*radius, depth, src, dst),
-            Operation::Unsharp { percent, threshold } => unsharp(*percent, *threshold, depth, base, src, dst),
+            Operation::Unsharp(unsharp) => unsharp.run(base, src, dst),
             Operation::Shader => dst.restore_border(Margins::symmetric(u32::MAX, u32::MAX), src),
         }
         dst.restore_border(self.pass.untouched, base);

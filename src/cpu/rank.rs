@@ -1,16 +1,20 @@
 //! The `rank`-th smallest value of each window.
 
+use super::column_histograms::{MAX_SIZE, rank_by_columns};
 use super::histogram::{Histogram, Windows};
 use super::median::{Columns, median_of_9, median_of_25};
 use super::min_max::min_max;
 use super::network::Network;
 use super::sample::Sample;
-use super::strip::{RowsMut, Size, Strip};
+use super::strip::{RowsMut, Strip};
 use crate::filters::last_rank;
 use crate::layout::Depth;
 
 /// Up to this side, a selection network is faster than a histogram (measured with AVX-512 on 8-bit samples).
 const MAX_NETWORK_SIZE: usize = 13;
+
+/// From this side on, histograms of columns are faster than a selection network for 8-bit samples.
+const MIN_COLUMNS_SIZE: usize = 9;
 
 /// A rank filter prepared for samples of one depth.
 pub(super) struct RankFilter {
@@ -27,6 +31,9 @@ enum Method {
     MedianOf9,
     MedianOf25,
     Network(Network),
+    /// Histograms of columns.
+    Columns,
+    /// A histogram of the window.
     Histogram,
 }
 
@@ -37,6 +44,7 @@ impl RankFilter {
             _ if rank == last_rank(size) => Method::Max,
             (3, 4) => Method::MedianOf9,
             (5, 12) => Method::MedianOf25,
+            (MIN_COLUMNS_SIZE.., _) if depth.bits == 8 && size <= MAX_SIZE => Method::Columns,
             (size, rank) if size <= MAX_NETWORK_SIZE => Method::Network(Network::new(size, rank)),
             _ => Method::Histogram,
         };
@@ -44,8 +52,12 @@ impl RankFilter {
     }
 
     pub(super) fn run<T: Sample>(&self, src: &Strip<T>, dst: &mut RowsMut<T>) {
+        if matches!(self.method, Method::Columns) {
+            return rank_by_columns(self.size, self.rank, src, dst);
+        }
         let radius = self.size / 2;
-        let Size { width, channels, .. } = src.layout().size;
+        let channels = src.layout().size.channels;
+        let width = dst.layout().size.width;
         let (mut slots, mut columns, mut histogram) = (Vec::new(), None, None);
         for y in dst.layout().rows.clone() {
             let first = y as isize - radius as isize;
@@ -58,7 +70,7 @@ impl RankFilter {
                     median_of_25(&rows, channels, columns.get_or_insert_with(Columns::default), result)
                 }
                 Method::Network(network) => network.run(&rows, channels, &mut slots, result),
-                Method::Histogram => {
+                Method::Columns | Method::Histogram => {
                     let histogram = histogram.get_or_insert_with(|| Histogram::new(self.depth));
                     let windows = Windows { rows: &rows, cols: self.size as usize, channels, counted: 0..usize::MAX };
                     let pixels = 0..width / channels;

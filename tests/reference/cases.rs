@@ -40,6 +40,9 @@ pub fn kernels() -> Vec<Case> {
         Kernel { scale: 2.5, ..fractions(1, 7) },
         Kernel { scale: 12.0, is_bottom_up: true, ..fractions(10, 8) },
         whole(&[&[1, 2, 1], &[2, 4, 2], &[1, 2, 1]]),
+        // Columns times rows; only the first one's sums are exact with 16 bits, too.
+        whole(&[&[0; 3], &[2, -1, 3], &[-2, 1, -3], &[10, -5, 15]]),
+        Kernel { scale: 64.0, ..whole(&[&[0; 5], &[2, -4, 6, 3, 2], &[-2, 4, -6, -3, -2], &[10, -20, 30, 15, 10]]) },
     ];
     let mut cases = Vec::new();
     for (kernel, (border_name, border)) in kernels.iter().flat_map(|kernel| BORDERS.map(|border| (kernel, border))) {
