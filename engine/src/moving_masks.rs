@@ -7,6 +7,7 @@ use style_engine_interface::MAX_MASK_AGE;
 use tch::{Kind, Tensor};
 
 use crate::Result;
+use crate::flow::Filter;
 use crate::size::{resize, size_of};
 use crate::style_masks::averaged;
 use crate::warm_start::Motion;
@@ -72,7 +73,7 @@ impl Followed {
         let size = size_of(&self.motion.visible)?;
         let mask = resize(&mask.f_to_device(self.content.device())?, size)?;
         let visible = &self.motion.visible;
-        let moved = self.motion.warp(&mask)?.f_clamp(0.0, 1.0)?;
+        let moved = self.motion.warp(&mask, Filter::Bicubic)?.f_clamp(0.0, 1.0)?;
         if visible.f_min()?.f_double_value(&[])? >= 1.0 {
             return Ok(moved);
         }

@@ -169,20 +169,20 @@ impl Settings {
 
     /// The latency that a frame of this maximum or mean time causes at most.
     pub(super) fn latency(&self, limit: Duration) -> Duration {
-        limit + self.saved_time(Some(limit), limit, Duration::ZERO)
+        limit.saturating_add(self.saved_time(Some(limit), limit, Duration::ZERO))
     }
 
     /// What frames leave of their mean time for the next one, after one that took `took` and could use what was `saved` before.
     /// Steps take long: two may be too few for the time, and three too many.
     pub(super) fn saved_time(&self, limit: Option<Duration>, saved: Duration, took: Duration) -> Duration {
         let limit = limit.filter(|_| self.max_frame_time < 0.0).unwrap_or_default();
-        (saved + limit).saturating_sub(took).min(limit.mul_f64(SAVED_SHARE))
+        saved.saturating_add(limit).saturating_sub(took).min(limit.mul_f64(SAVED_SHARE))
     }
 
     /// The maximum times for frames, of which `other_work` is spent outside of the engine. `saved`: see
     /// [`Settings::saved_time`].
     pub(super) fn time_limits(&self, limit: Option<Duration>, saved: Duration, other_work: Duration) -> TimeLimits {
-        let frame = limit.map(|limit| limit + saved);
+        let frame = limit.map(|limit| limit.saturating_add(saved));
         let first_frame =
             frame.map(|limit| if self.max_frame_time < 0.0 { limit.max(FIRST_FRAME_TIME) } else { limit });
         // One step is taken even if the time is over.

@@ -64,7 +64,8 @@ impl OptimizingPainter {
                 let seen = motion.shallow_clone();
                 if let Some([before, now]) = &shares {
                     // What belongs to another style than before is painted anew.
-                    motion.visible = motion.visible.f_masked_fill(&changed(&motion.warp(before, Filter::Bicubic)?, now)?, 0.0)?;
+                    motion.visible =
+                        motion.visible.f_masked_fill(&changed(&motion.warp(before, Filter::Bicubic)?, now)?, 0.0)?;
                 }
                 if is_outdated || motion.disoccluded()? > self.parameters.scene_threshold {
                     return self.begin_scene(previous, &motion, content);
