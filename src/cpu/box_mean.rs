@@ -165,13 +165,11 @@ mod tests {
 
     #[test]
     fn quotients_are_the_weighted_means() {
-        for sigma in [1.0, 2.0, 3.0, 4.0] {
-            assert!(check(weights(gaussian_blur(sigma, sigma, Border::Copy)), 255), "sigma {sigma}");
-        }
-        for radius in [0.25, 0.5, 1.0, 1.5, 2.2, 5.0, 9.75] {
+        let blur = |sigma| weights(gaussian_blur(sigma, sigma, Border::Copy));
+        assert!([2.0, 3.0].into_iter().all(|sigma| check(blur(sigma), 255)));
+        assert!(!check(blur(10.0), 255), "15 bits are not enough");
+        for radius in [0.5, 1.0, 1.5, 2.2, 5.0, 9.75] {
             assert!(check(weights(box_blur(radius, radius, Border::Copy)), 255), "radius {radius}");
         }
-        assert!(check(weights(gaussian_blur(2.0, 2.0, Border::Copy)), 1023));
-        assert!(!check(weights(gaussian_blur(10.0, 10.0, Border::Copy)), 255));
     }
 }

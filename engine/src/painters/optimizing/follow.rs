@@ -114,7 +114,7 @@ impl OptimizingPainter {
     fn constraint(&self, warped: &Painted, motion: Motion) -> Result<TemporalConstraint> {
         let size = size_of(&warped.picture)?;
         let weight = self.recipe.temporal_weight
-            * (size[0].max(size[1]) as f64 / FULL_HOLD_SIDE).min(1.0).powi(2)
+            * (size[0].max(size[1]) as f64 / FULL_HOLD_SIDE).min(1.0).powf(1.5)
             * held_share(self.style_loss, self.min_style_loss);
         let warped = self.variable_of(&warped.picture)?;
         Ok(TemporalConstraint { warped, weight_map: motion.visible, fixed: motion.still, weight })
