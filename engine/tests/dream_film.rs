@@ -106,7 +106,7 @@ fn still_scenes_have_still_dreams() {
 }
 
 #[test]
-fn cuts_resets_and_warm_start_none_begin_anew() {
+fn cuts_resets_and_warm_start_none_start_from_scratch() {
     let (frame, other) = (content(), picture(23, SIZE[0], SIZE[1]));
     let fresh = paint(&mut session(parameters()), &other);
     let mut after_cut = session(parameters());

@@ -1,5 +1,5 @@
 //! The built-in network for people must give the masks of the original one. person.png is a drawn figure, and person-mask.png
-//! what the original gives it; tools/person/convert.py made both.
+//! the original network's mask of it; tools/person/convert.py made both.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ fn the_mask_is_that_of_the_original_network() {
     let own = found(&picture("person.png").into_rgba8());
     let original = picture("person-mask.png").into_luma8();
     let original = Tensor::from_slice(&original).view([1, 1, 256, 256]).to_kind(Kind::Float) / 255.0;
-    // What is nearly certain counts as certain.
+    // The engine rounds certainties near 0 and 1.
     let clear = ((&original - 0.05) / 0.9).clamp(0.0, 1.0);
     let error = (&own - clear).abs().max().double_value(&[]);
     // The original's levels are rounded to 8 bits.

@@ -140,19 +140,25 @@ fn under_a_time_limit_a_cut_takes_no_more_steps_than_what_is_uncovered() {
         session.set_time_limits(Some(Duration::from_secs(3600)), None);
         session
     };
-    let (before, other) = (part(&scene(1), 0, 0) * 0.4, part(&scene(5), 60, 50));
-    let mut session = limited();
-    let _ = paint(&mut session, &before);
-    let mut losses = Vec::new();
-    for _ in 0..8 {
-        losses.push(style_loss(&paint(&mut session, &other)));
-        assert!(session.stats().steps <= 3 * STEPS as u32, "{}", session.stats().steps);
-    }
-    let from_scratch = style_loss(&paint(&mut limited(), &other));
-    let unpainted = style_loss(&other);
-    assert!(losses[0] < 0.2 * unpainted, "{losses:?}, unpainted {unpainted}");
-    // Four steps a frame end anywhere between 1.4 and 2 times the loss: rounding decides.
-    assert!(losses[7] < 2.5 * from_scratch, "{losses:?}, from scratch {from_scratch}");
+    let before = part(&scene(1), 0, 0) * 0.4;
+    // Returns the style loss at the end, relative to that from scratch.
+    let loss_after_cut = |other: i64| {
+        let other = part(&scene(other), 60, 50);
+        let mut session = limited();
+        let _ = paint(&mut session, &before);
+        let mut losses = Vec::new();
+        for _ in 0..8 {
+            losses.push(style_loss(&paint(&mut session, &other)));
+            assert!(session.stats().steps <= 3 * STEPS as u32, "{}", session.stats().steps);
+        }
+        let from_scratch = style_loss(&paint(&mut limited(), &other));
+        let unpainted = style_loss(&other);
+        assert!(losses[0] < 0.2 * unpainted, "{losses:?}, unpainted {unpainted}");
+        losses[7] / from_scratch
+    };
+    // Rounding changes the loss of a single cut by half: the mean of four is compared.
+    let ratios = [5, 6, 7, 8].map(loss_after_cut);
+    assert!(ratios.iter().sum::<f64>() / 4.0 < 1.5, "{ratios:?}");
 }
 
 #[test]

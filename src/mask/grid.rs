@@ -63,7 +63,7 @@ impl Grid {
         let mut values = vec![0.0; width * height];
         let rows = data.par_chunks(stride).zip(values.par_chunks_mut(width));
         rows.with_min_len(MIN_ROWS).for_each(|(row, values)| match (depth.bytes(), step) {
-            // What lies side by side is converted many at a time.
+            // Compilers vectorize this loop for samples without gaps.
             (1, 1) => {
                 values.iter_mut().zip(&row[offset..]).for_each(|(value, &sample)| *value = opacity(sample.into()))
             }
@@ -80,7 +80,7 @@ impl Grid {
         Self { width, height, values }
     }
 
-    /// What any of these grids of one size covers.
+    /// The union of grids of the same size.
     pub fn union(grids: &[Self]) -> Self {
         let Some((first, others)) = grids.split_first() else {
             return Self { width: 0, height: 0, values: Vec::new() };

@@ -28,7 +28,7 @@ use crate::layout::{ComponentKind, Layout};
 use held::{FrameTimes, Held};
 use stretch::stretch;
 
-/// What masks are taken from. Each element has a property `mask-from` with those that it knows.
+/// The source of masks. Each element has a property `mask-from` with the sources that it supports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MaskFrom {
     /// The pad `mask` if it is linked, else the pictures of the property `mask`.

@@ -172,8 +172,8 @@ impl Settings {
         limit.saturating_add(self.saved_time(Some(limit), limit, Duration::ZERO))
     }
 
-    /// What frames leave of their mean time for the next one, after one that took `took` and could use what was `saved` before.
-    /// Steps take long: two may be too few for the time, and three too many.
+    /// The unused time that the next frame may take in addition, after a frame that took `took` and could use `saved`. A step
+    /// takes long: two may leave much of the time, and three exceed it.
     pub(super) fn saved_time(&self, limit: Option<Duration>, saved: Duration, took: Duration) -> Duration {
         let limit = limit.filter(|_| self.max_frame_time < 0.0).unwrap_or_default();
         saved.saturating_add(limit).saturating_sub(took).min(limit.mul_f64(SAVED_SHARE))

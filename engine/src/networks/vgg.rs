@@ -84,7 +84,7 @@ pub struct Vgg {
     pub input: Input,
     /// The device of the weights.
     pub device: Device,
-    /// What it dreams of, if its last layer as a whole looks worse.
+    /// The default of `recipe=deepdream`, for a network whose last layer as a whole gives garish dreams.
     pub dream: Option<Dream>,
 }
 

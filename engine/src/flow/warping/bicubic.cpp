@@ -1,5 +1,5 @@
 // Bicubic warping: one pass over the pixels for all channels. The weights depend on the flow alone; libtorch computes them
-// for each channel anew.
+// again for each channel.
 
 #include <algorithm>
 #include <cmath>
