@@ -37,9 +37,9 @@ use style_engine::random::Random;
 use style_engine::weights;
 use tch::nn::{Adam, OptimizerConfig, VarStore};
 use tch::{Device, Kind, Tensor};
-use tools::Outcome;
 use tools::options::Options;
 use tools::pictures::Pictures;
+use tools::{Outcome, reproducible_kind};
 
 /// The number of pictures with which the student's start and the maps are computed.
 const PROBES: usize = 24;
@@ -111,7 +111,7 @@ fn train(settings: &Settings, teachers: &[Vgg], pictures: &Pictures, device: Dev
     let probes = Tensor::cat(&draw(PROBES, &mut random)?, 0);
     let lessons = lessons(teachers, settings)?;
     let student = Student::new(settings, teachers, &lessons, &probes, device)?;
-    let fast = |teacher: &Vgg| teacher.to_kind(device::preferred_kind(device));
+    let fast = |teacher: &Vgg| teacher.to_kind(reproducible_kind(device));
     let teachers = teachers.iter().map(fast).collect::<Result<Vec<_>, _>>()?;
     let mut optimizer = Adam { beta2: 0.99, ..Adam::default() }.build(&student.store, settings.rate)?;
     let mut easel = Easel::new(CANVASES, settings.side, &student.painter()?, pictures, &mut random)?;
@@ -252,7 +252,7 @@ impl Student {
 
     /// The network in the form that the engine paints with.
     fn painter(&self) -> Outcome<Vgg> {
-        Ok(self.balanced()?.to_kind(device::preferred_kind(self.store.device()))?)
+        Ok(self.balanced()?.to_kind(reproducible_kind(self.store.device()))?)
     }
 
     fn features(&self, lessons: &[Lesson], pictures: &Tensor) -> Outcome<Vec<Tensor>> {

@@ -13,12 +13,12 @@ use style_engine::objective::{Context, Objective};
 use style_engine::random::Random;
 use style_engine::recipes::Recipe;
 use style_engine::targets::{StyleTargets, content_targets, style_targets};
-use style_engine::{device, weights};
+use style_engine::weights;
 use style_engine_interface::Parameters;
 use tch::{Device, Kind, Tensor};
-use tools::Outcome;
 use tools::options::Options;
 use tools::picture::resized;
+use tools::{Outcome, reproducible_kind};
 
 /// The maximum motion of a photograph, in pixels, and the maximum change of its scale.
 const MOTION: f64 = 8.0;
@@ -52,7 +52,7 @@ impl Lesson {
             Some(path) => weights::load(Path::new(path), device)?,
             None => builtin::network(device)?,
         };
-        let vgg = vgg.to_kind(device::preferred_kind(device))?;
+        let vgg = vgg.to_kind(reproducible_kind(device))?;
         let vgg_input = recipe.input.unwrap_or(vgg.input).on(device)?;
         let style_side = options.number("style-side", 256)?;
         let prepared = |style: &Tensor| -> Outcome<(Tensor, f64)> {
