@@ -74,11 +74,11 @@ pub fn between(first: &Frame, second: &Frame) -> Result<[Tensor; 2]> {
     if forward.is_faster_on_own_thread() {
         let [forward, backward] = parallel::both([forward, backward], &|pair: Pair| {
             let _no_gradients = tch::no_grad_guard();
-            pair.motion(fused::refine)
+            pair.motion(fused::refine, fused::simplify)
         });
         return Ok([forward?, backward?]);
     }
-    let motion = Pair::batch(&forward, &backward)?.motion(dense::refine)?;
+    let motion = Pair::batch(&forward, &backward)?.motion(dense::refine, Samples::simplify)?;
     Ok([motion.f_narrow(0, 0, 1)?, motion.f_narrow(0, 1, 1)?])
 }
 
@@ -122,15 +122,20 @@ impl Pair {
         })
     }
 
-    /// The motion, `(N, 2, H, W)`; see [`between`]. `refine` improves a level's; see [`dense::refine`].
-    fn motion(&self, refine: fn(&Tensor, &Tensor, &Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    /// The motion, `(N, 2, H, W)`; see [`between`]. `refine` improves a level's, `simplify` replaces that of the finest; see
+    /// [`dense::refine`] and [`Samples::simplify`].
+    fn motion(
+        &self,
+        refine: fn(&Tensor, &Tensor, &Tensor) -> Result<Tensor>,
+        simplify: fn(&Samples, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
         let [finest, _] = self.levels.first().ok_or_else(|| TchError::Shape("a frame has a level".into()))?;
         let (pairs, ..) = finest.size4()?;
         let mut motion = Tensor::f_zeros([pairs, 2, 1, 1], (Kind::Float, finest.device()))?;
         for [from, to] in self.levels.iter().rev() {
             motion = refine(from, to, &enlarge(&motion, size_of(from)?)?)?;
         }
-        enlarge(&self.samples.simplify(&motion)?, self.size)
+        enlarge(&simplify(&self.samples, &motion)?, self.size)
     }
 }
 
@@ -185,7 +190,7 @@ mod tests {
         let [forward, backward] =
             [(&first, &second), (&second, &first)].map(|(first, second)| Pair::new(first, second).unwrap());
         assert!(forward.is_faster_on_own_thread(), "few pixels");
-        let batch = Pair::batch(&forward, &backward).unwrap().motion(dense::refine).unwrap();
+        let batch = Pair::batch(&forward, &backward).unwrap().motion(dense::refine, Samples::simplify).unwrap();
         let separate = Tensor::cat(&between(&first, &second).unwrap(), 0);
         assert!(separate.abs().max().double_value(&[]) > 1.0);
         assert!((batch - separate).abs().max().double_value(&[]) < 1e-3);

@@ -12,52 +12,52 @@ use crate::size::size_of;
 
 /// As [`NOISE_GRADIENT`](super::dense::NOISE_GRADIENT), for samples: they are noisier, since they are not means of several
 /// pixels, and their noise would bias the motion towards no change.
-const SAMPLE_NOISE_GRADIENT: f64 = 0.08;
+pub(super) const SAMPLE_NOISE_GRADIENT: f64 = 0.08;
 
 /// The side of the blocks, in pixels at half resolution, over which equations for affine motion are pooled. Windows
 /// consist of such blocks.
-const BLOCK: i64 = 8;
-const AFFINE_WINDOW: u32 = 2;
-const AFFINE_ROUNDS: usize = 2;
+pub(super) const BLOCK: i64 = 8;
+pub(super) const AFFINE_WINDOW: u32 = 2;
+pub(super) const AFFINE_ROUNDS: usize = 2;
 
 /// The weights of two priors that make the equations solvable: that a block keeps its motion, and that affine motion is
 /// a translation.
-const BLOCK_PRIOR: f64 = 0.002;
-const TRANSLATION_PRIOR: f64 = 1e-4;
+pub(super) const BLOCK_PRIOR: f64 = 0.002;
+pub(super) const TRANSLATION_PRIOR: f64 = 1e-4;
 
 /// The difference, in pixels at half resolution, between motions of the same object. Pixels of a window whose motion
 /// differs more have less weight.
-const SAME_OBJECT: f64 = 0.5;
+pub(super) const SAME_OBJECT: f64 = 0.5;
 
 /// The same for the difference between a block's motion and the camera's, and the number of reweightings.
-const SAME_AS_CAMERA: f64 = 0.15;
-const CAMERA_ROUNDS: usize = 3;
+pub(super) const SAME_AS_CAMERA: f64 = 0.15;
+pub(super) const CAMERA_ROUNDS: usize = 3;
 
 /// The minimum decrease of the misfit, 0 to 1, for the camera's motion to be used instead of none, and the minimum
 /// fraction of the frame that must have it.
-const MIN_CAMERA_GAIN: f64 = 0.004;
-const MIN_CAMERA_FRACTION: f64 = 0.2;
+pub(super) const MIN_CAMERA_GAIN: f64 = 0.004;
+pub(super) const MIN_CAMERA_FRACTION: f64 = 0.2;
 
 /// The minimum decrease of the misfit for affine motion in windows to be used instead of the camera's, and for dense
 /// motion to be used instead of either.
-const MIN_LOCAL_GAIN: f64 = 0.003;
-const LOCAL_FIT_WINDOW: u32 = 3;
-const MIN_DENSE_GAIN: f64 = 0.03;
-const DENSE_FIT_WINDOW: u32 = 2;
+pub(super) const MIN_LOCAL_GAIN: f64 = 0.003;
+pub(super) const LOCAL_FIT_WINDOW: u32 = 3;
+pub(super) const MIN_DENSE_GAIN: f64 = 0.03;
+pub(super) const DENSE_FIT_WINDOW: u32 = 2;
 
 /// Every second pixel of a frame, to be matched with another frame at full resolution. The pixels of the pyramid's half
 /// resolution would be unsuitable: their values change if they are moved by a fraction of a pixel. Motion is in pixels
 /// of half resolution.
 pub(super) struct Samples {
     /// [`Frame::samples`], `(N, 3, h, w)`.
-    from: Tensor,
+    pub from: Tensor,
     /// [`Frame::brightness`], `(N, 1, H, W)`.
-    to: Tensor,
+    pub to: Tensor,
     /// [`Frame::smooth`], of every second pixel, `(N, 1, h, w)`, and of all pixels, for the comparison of misfits:
     /// values interpolated between pixels have less noise than others and would seem to fit better, unless both are
     /// smoothed.
-    smooth_from: Tensor,
-    smooth_to: Tensor,
+    pub smooth_from: Tensor,
+    pub smooth_to: Tensor,
 }
 
 impl Samples {
