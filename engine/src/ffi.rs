@@ -67,19 +67,24 @@ thread_local! {
 
 unsafe extern "C" fn create(
     weights: *const c_char,
-    model: *const c_char,
-    is_start: bool,
+    models: *const *const c_char,
+    count: usize,
+    are_start: bool,
     device: *const c_char,
     session: *mut *mut interface::Session,
 ) -> Status {
     guard(|| {
-        // SAFETY: the interface asks for strings that end in NUL, and null only for the weights and the model.
-        let [weights, model, device] = [weights, model, device].map(|name| unsafe { text(name) });
+        // SAFETY: the interface asks for `count` models, and null only for none.
+        let models = if count == 0 { &[] } else { unsafe { std::slice::from_raw_parts(models, count) } };
+        // SAFETY: the interface asks for strings that end in NUL, and null only for the weights.
+        let [weights, device] = [weights, device].map(|name| unsafe { text(name) });
+        // SAFETY: likewise.
+        let models: Vec<_> = models.iter().filter_map(|&model| unsafe { text(model) }).collect();
+        let models: Vec<_> = models.iter().map(Path::new).collect();
         let device = device.as_deref().unwrap_or("auto");
-        let [weights, model] = [&weights, &model].map(|path| path.as_deref().map(Path::new));
-        let opened = match model {
-            Some(model) if !is_start => Session::of_model(model, device)?,
-            start => Session::starting_from(start, weights, device)?,
+        let opened = match are_start || models.is_empty() {
+            true => Session::starting_from(&models, weights.as_deref().map(Path::new), device)?,
+            false => Session::of_models(&models, device)?,
         };
         let handle = Handle {
             network: c_string(opened.network()),

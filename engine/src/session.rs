@@ -12,7 +12,7 @@ use crate::moving_masks::MovingMasks;
 use crate::networks::builtin;
 use crate::networks::person::{self, PersonNetwork};
 use crate::output::{finish, working_size};
-use crate::painters::{FeedForwardPainter, Model, Painter, RecipePainter};
+use crate::painters::{FeedForwardPainter, Models, Painter, RecipePainter};
 use crate::progress::ProgressReporter;
 pub use crate::progress::Step;
 use crate::random::Random;
@@ -42,24 +42,19 @@ pub struct Session {
     last_work: Option<f64>,
 }
 
-/// A model in words.
-fn described(path: &Path, model: &Model) -> String {
-    format!("{} ({})", path.display(), model.name())
-}
-
 impl Session {
     /// Opens a network (`None`: the one found by [`weights::find`], else the built-in one) on a device (see
     /// [`device::find`]).
     pub fn new(weights: Option<&Path>, device: &str) -> Result<Self> {
-        Self::starting_from(None, weights, device)
+        Self::starting_from(&[], weights, device)
     }
 
-    /// The same, with a model (see [`Self::of_model`]): its picture is what places without earlier paint start from, and the
-    /// optimizer's steps go on from there.
-    pub fn starting_from(model: Option<&Path>, weights: Option<&Path>, device: &str) -> Result<Self> {
+    /// The same, with models (see [`Self::of_models`]), one for all styles or one for each: their picture is what places
+    /// without earlier paint start from, and the optimizer's steps go on from there.
+    pub fn starting_from(models: &[&Path], weights: Option<&Path>, device: &str) -> Result<Self> {
         memory::install();
         let device = device::find(device)?;
-        let start = model.map(|path| Model::open(path, device)).transpose()?;
+        let start = if models.is_empty() { None } else { Some(Models::open(models, device)?) };
         let found = weights.map(Path::to_owned).or_else(weights::find);
         let (network, origin) = match &found {
             Some(path) => (weights::load(path, device)?, path.display().to_string()),
@@ -68,20 +63,21 @@ impl Session {
         let last = network.last_layer();
         let channels = network.convs.first().and_then(|conv| conv.weight.size().first().copied()).unwrap_or(0);
         let mut name = format!("{origin} (to {last}, from {channels} channels)");
-        if let (Some(path), Some(model)) = (model, &start) {
-            name += &format!(", starting from {}", described(path, model));
+        if let Some(models) = &start {
+            name += &format!(", starting from {}", models.name());
         }
         Ok(Self::with(Box::new(RecipePainter::new(network, start)?), device, name))
     }
 
-    /// Opens a feed-forward network, which paints without style pictures, on a device: a file, or one of
-    /// [`style_engine_interface::MODELS`] by its name. If the file is a TorchScript module (see
-    /// [`weights::is_torch_script`]), its program runs.
-    pub fn of_model(model: &Path, device: &str) -> Result<Self> {
+    /// Opens feed-forward networks, which paint without style pictures, on a device: files, or some of
+    /// [`style_engine_interface::MODELS`] by their names. If a file is a TorchScript module (see
+    /// [`weights::is_torch_script`]), its program runs. Masks divide frames among several as among styles (see
+    /// [`Self::set_masks`]); without masks, the mean of their pictures is painted.
+    pub fn of_models(models: &[&Path], device: &str) -> Result<Self> {
         memory::install();
         let device = device::find(device)?;
-        let opened = Model::open(model, device)?;
-        let name = described(model, &opened);
+        let opened = Models::open(models, device)?;
+        let name = opened.name();
         Ok(Self::with(Box::new(FeedForwardPainter::new(opened)), device, name))
     }
 
@@ -146,9 +142,9 @@ impl Session {
         self.painter.set_styles(styles)
     }
 
-    /// Sets the masks that divide the frames to come among the styles, each `(1, 1, H, W)` in 0..1 and of one size: each style
-    /// is painted where its own mask is 1. With one mask less than styles, the last style takes the rest. None: every style is
-    /// everywhere.
+    /// Sets the masks that divide the frames to come among the styles or models, each `(1, 1, H, W)` in 0..1 and of one size:
+    /// each style is painted where its own mask is 1. With one mask less than styles, the last style takes the rest. None:
+    /// every style is everywhere.
     pub fn set_masks(&mut self, masks: &[Tensor]) -> Result<()> {
         let masks = match masks.is_empty() {
             true => None,

@@ -1,4 +1,4 @@
-//! Masks that divide a frame among styles (L. Gatys, A. Ecker, M. Bethge, A. Hertzmann, E. Shechtman, "Controlling
+//! Masks that divide a frame among styles or models (L. Gatys, A. Ecker, M. Bethge, A. Hertzmann, E. Shechtman, "Controlling
 //! Perceptual Factors in Neural Style Transfer", CVPR 2017, section 4).
 
 use tch::{Device, Kind, Tensor};
@@ -44,7 +44,7 @@ impl StyleMasks {
         }
         if shares.len() != styles {
             return Err(Error::Settings(format!(
-                "the number of masks, {count}, does not fit {styles} styles: set a mask for each style, or for each but the last"
+                "the number of masks, {count}, does not fit {styles} styles or models: set a mask for each, or for each but the last"
             )));
         }
         let shares = Tensor::f_cat(&shares, 1)?;

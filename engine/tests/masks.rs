@@ -1,4 +1,6 @@
-//! Tests masks that divide frames among styles.
+//! Tests masks that divide frames among styles or models.
+
+use std::path::Path;
 
 mod common;
 
@@ -6,7 +8,7 @@ use common::picture;
 use style_engine::Error;
 use style_engine::session::Session;
 use style_engine::styles::Style;
-use style_engine_interface::{Parameters, style_loss, warm_start};
+use style_engine_interface::{Parameters, precision, style_loss, warm_start};
 use tch::{Device, Kind, Tensor};
 
 const SIZE: [i64; 2] = [64, 96];
@@ -111,6 +113,59 @@ fn masks_that_fit_neither_styles_nor_loss_are_refused() {
     session.set_parameters(Parameters::default(), "", "").unwrap();
     session.set_masks(&[columns(SIZE, 0, 20)]).unwrap();
     assert!(session.set_parameters(sliced, "", "").is_err());
+}
+
+/// The picture of a frame by these models, divided by these masks, and the number of their passes.
+fn painted_by(models: &[&str], masks: &[Tensor], frame: &Tensor) -> (Tensor, u32) {
+    let models: Vec<_> = models.iter().map(Path::new).collect();
+    let mut session = Session::of_models(&models, "cpu").unwrap();
+    let parameters = Parameters { precision: precision::F32, ..Parameters::default() };
+    session.set_parameters(parameters, "", "").unwrap();
+    session.set_masks(masks).unwrap();
+    let mut passes = 0;
+    let picture = session.paint(frame, None, &mut |step| {
+        passes = step.step;
+        true
+    });
+    (picture.unwrap(), passes)
+}
+
+#[test]
+fn each_region_gets_its_own_model() {
+    let models = ["starry-night", "the-scream"];
+    let frame = picture(5, SIZE[0], SIZE[1]);
+    let [first, second] = models.map(|model| painted_by(&[model], &[], &frame).0);
+    let distance = |picture: &Tensor, expected: &Tensor| (picture - expected).abs().max().double_value(&[]);
+    assert!(distance(&first, &second) > 0.2);
+
+    let soft = Tensor::linspace(0.0, 1.0, SIZE[1], (Kind::Float, Device::Cpu)).view([1, 1, 1, -1]);
+    let soft = soft.expand([1, 1, SIZE[0], SIZE[1]], false).contiguous();
+    let (blended, passes) = painted_by(&models, &[soft.shallow_clone()], &frame);
+    assert_eq!(passes, 2);
+    assert!(distance(&blended, &(&second + (&first - &second) * &soft)) < 1e-4);
+    let (mean, _) = painted_by(&models, &[], &frame);
+    assert!(distance(&mean, &((&first + &second) / 2)) < 1e-4);
+
+    // A model without a share does not paint.
+    for (columns, expected) in [(columns(SIZE, 0, SIZE[1]), &first), (columns(SIZE, 0, 0), &second)] {
+        let (alone, passes) = painted_by(&models, &[columns], &frame);
+        assert!(passes == 1 && distance(&alone, expected) < 1e-4, "{passes}");
+    }
+}
+
+#[test]
+fn models_and_styles_that_do_not_fit_are_refused() {
+    let models = ["starry-night", "the-scream"].map(Path::new);
+    let frame = picture(5, SIZE[0], SIZE[1]);
+    let mut session = Session::of_models(&models, "cpu").unwrap();
+    session.set_masks(&[[0, 20], [20, 40], [40, 60]].map(|[begin, end]| columns(SIZE, begin, end))).unwrap();
+    let error = session.paint(&frame, None, &mut |_| true).unwrap_err();
+    assert!(matches!(&error, Error::Settings(text) if text.contains("3, does not fit 2 styles or models")), "{error}");
+    let mut session = Session::starting_from(&models, None, "cpu").unwrap();
+    let style = |seed| Style { picture: picture(seed, 50, 50), weight: 1.0 };
+    let error = session.set_styles(&[1, 2, 3].map(style)).unwrap_err();
+    assert!(matches!(&error, Error::Settings(text) if text.contains("2 models do not fit 3 styles")), "{error}");
+    session.set_styles(&[1, 2].map(style)).unwrap();
 }
 
 /// A scene in which a square moves four pixels a frame before a still background, and the square's mask.

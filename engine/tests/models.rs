@@ -48,7 +48,7 @@ fn python(arguments: &[&str]) {
 }
 
 fn session(model: &Path) -> Session {
-    Session::of_model(model, "cpu").unwrap_or_else(|error| panic!("{error}"))
+    Session::of_models(&[model], "cpu").unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
@@ -58,7 +58,8 @@ fn paint(session: &mut Session, frame: &Tensor) -> Tensor {
 /// The message of the error with which a file is refused, or else its first frame.
 fn error(model: &Path) -> String {
     let frame = picture(1, 20, 24);
-    let painted = Session::of_model(model, "cpu").and_then(|mut session| session.paint(&frame, None, &mut |_| true));
+    let painted =
+        Session::of_models(&[model], "cpu").and_then(|mut session| session.paint(&frame, None, &mut |_| true));
     painted.expect_err("an error").to_string()
 }
 
@@ -310,7 +311,7 @@ fn what_is_no_model_is_refused_with_its_names() {
         path
     };
     let missing = folder.join("missing.pth");
-    assert!(matches!(Session::of_model(&missing, "cpu"), Err(Error::ModelNotFound(path)) if path == missing));
+    assert!(matches!(Session::of_models(&[&missing], "cpu"), Err(Error::ModelNotFound(path)) if path == missing));
     let vgg = file("vgg.safetensors", &[("features.0.weight", Tensor::from(1f32))]);
     let vgg = error(&vgg);
     for part in ["vgg.safetensors", "features.0.weight", "fast_neural_style", "CycleGAN", "TorchScript"] {
@@ -376,7 +377,7 @@ fn places_without_earlier_paint_start_from_the_model() {
     let [first, next] = [40, 30].map(|left| scene.narrow(3, left, 128));
     let parameters =
         Parameters { first_iterations: 0, iterations: 0, precision: precision::F32, ..Parameters::default() };
-    let mut session = Session::starting_from(Some(model), None, "cpu").unwrap();
+    let mut session = Session::starting_from(&[model], None, "cpu").unwrap();
     session.set_parameters(parameters, "", "").unwrap();
     session.set_styles(&[Style { picture: picture(5, 80, 80), weight: 1.0 }]).unwrap();
     let alone = |frame: &Tensor| {

@@ -87,7 +87,7 @@ fn session(input: &mut Unstructured) -> Result<()> {
     unsafe {
         let table = &*style_engine_table();
         let mut session = null_mut();
-        assert_eq!((table.create)(null(), null(), false, c"cpu".as_ptr(), &mut session), Status::OK);
+        assert_eq!((table.create)(null(), null(), 0, false, c"cpu".as_ptr(), &mut session), Status::OK);
         (table.set_styles)(session, &Style { picture, weight }, 1);
         (table.set_masks)(session, masks.as_ptr(), masks.len());
         (table.set_parameters)(session, &parameters, content.as_ptr(), style.as_ptr());

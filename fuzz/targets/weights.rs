@@ -11,6 +11,6 @@ fuzz_target!(|content: &[u8]| {
     let _ = weights::load(&file, Device::Cpu);
     // libtorch would run a TorchScript module, whatever its program does.
     if !weights::is_torch_script(&file) {
-        let _ = Session::of_model(&file, "cpu");
+        let _ = Session::of_models(&[&file], "cpu");
     }
 });

@@ -20,15 +20,15 @@ pub enum MaskError {
         /// The cause.
         error: PictureError,
     },
-    /// The masks do not fit the styles.
+    /// The masks do not fit the styles or models.
     #[error(
-        "the number of masks, {masks}, does not fit {regions} styles: set a mask for each style, as in style=a.jpg,b.jpg mask=a.png,b.png, or for each but \
-         the last, which then takes the rest"
+        "the number of masks, {masks}, does not fit {regions} styles or models: set a mask for each, as in style=a.jpg,b.jpg \
+         mask=a.png,b.png, or for each but the last, which then takes the rest"
     )]
     Count {
         /// Masks.
         masks: usize,
-        /// Styles.
+        /// Styles or models.
         regions: usize,
     },
     /// There is more than one mask for an element that takes one.

@@ -130,22 +130,24 @@ unsafe impl Send for Engine {}
 
 impl Engine {
     /// Opens a session on `device` with a weight file (`None`: the one in the usual places, else the built-in network) and
-    /// perhaps a `model`, which paints alone or, if it `is_start`, what the optimizer starts from. The engine's library is STYLEFILTER_ENGINE, or else lies beside the folder of the plugin's file, `plugin`.
+    /// perhaps `models`, which paint alone or, if they `are_start`, what the optimizer starts from. The engine's library is
+    /// STYLEFILTER_ENGINE, or else lies beside the folder of the plugin's file, `plugin`.
     pub fn open(
         plugin: Option<PathBuf>,
         weights: Option<&str>,
-        model: Option<&str>,
-        is_start: bool,
+        models: &[&str],
+        are_start: bool,
         device: &str,
     ) -> Result<Self, EngineError> {
         let table = table(&library_path(plugin)).map_err(EngineError::Missing)?;
-        let [weights, model] = [weights, model].map(|name| name.map(c_string));
-        let device = c_string(device);
-        let pointer = |name: &Option<CString>| name.as_ref().map_or(null(), |name| name.as_ptr());
+        let (weights, device) = (weights.map(c_string), c_string(device));
+        let models: Vec<_> = models.iter().copied().map(c_string).collect();
+        let names: Vec<_> = models.iter().map(|name| name.as_ptr()).collect();
+        let weights = weights.as_ref().map_or(null(), |name| name.as_ptr());
         let mut session = std::ptr::null_mut();
         // SAFETY: strings that end in NUL and a place for the result, as the interface asks.
         let status =
-            unsafe { (table.create)(pointer(&weights), pointer(&model), is_start, device.as_ptr(), &mut session) };
+            unsafe { (table.create)(weights, names.as_ptr(), names.len(), are_start, device.as_ptr(), &mut session) };
         check(table, status)?;
         Ok(Self { table, session })
     }

@@ -54,8 +54,8 @@ pub struct StyleTransfer {
         default = Some(Settings::default().model.as_str()), nick = "Model",
         blurb = "Feed-forward network, which paints in one pass: starry-night, the-scream, shipwreck, or the file of one of PyTorch's example \
         fast_neural_style, of a generator of CycleGAN or pix2pix, or of a TorchScript module, which is a program that runs with \
-        your rights: use none that you do not trust. Without style it paints alone; with style, places without earlier paint \
-        start from its picture (\"\" = none)", mutable_ready)]
+        your rights: use none that you do not trust; several are separated by commas, each with a mask. Without style it paints \
+        alone; with style, places without earlier paint start from its picture (\"\" = none)", mutable_ready)]
     #[property(name = "model-input", get, set, type = ModelInput, member = model_input, nick = "Model input",
         blurb = "Order of the channels and range of the pictures that the model takes and gives", mutable_playing,
         builder(Settings::default().model_input))]

@@ -113,9 +113,15 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The number of styles, or 1 for a model: masks divide frames among them.
+    /// The feed-forward networks.
+    pub(super) fn models(&self) -> Vec<&str> {
+        listed(&self.model)
+    }
+
+    /// The number of styles, or of models that paint alone, at least 1: masks divide frames among them.
     pub(super) fn regions(&self) -> usize {
-        listed(&self.style).len().max(1)
+        let styles = listed(&self.style).len();
+        if styles > 0 { styles } else { self.models().len().max(1) }
     }
 
     /// The properties of masks.

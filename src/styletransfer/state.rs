@@ -109,9 +109,9 @@ impl StyleTransfer {
         settings: &Settings,
         styles: &[(image::RgbaImage, f64)],
     ) -> Result<Engine, EngineError> {
-        let [weights, model] =
-            [&settings.weights, &settings.model].map(|path| Some(path.as_str()).filter(|path| !path.is_empty()));
-        let mut engine = Engine::open(self.plugin_file(), weights, model, !styles.is_empty(), &settings.device)?;
+        let weights = Some(settings.weights.as_str()).filter(|path| !path.is_empty());
+        let models = settings.models();
+        let mut engine = Engine::open(self.plugin_file(), weights, &models, !styles.is_empty(), &settings.device)?;
         if !styles.is_empty() {
             engine.set_styles(&rgba(styles))?;
         }

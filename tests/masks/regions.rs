@@ -1,4 +1,4 @@
-//! Several styles, each in its own region.
+//! Several styles or models, each in its own region.
 
 use std::path::{Path, PathBuf};
 
@@ -125,4 +125,28 @@ fn the_pads_mask_divides_frames_between_two_styles() {
     masks.end_of_stream().expect("taken");
     let mut line = line;
     check("pad", &line.push_pull(&frame()), [true, false]);
+}
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn each_model_has_its_region() {
+    let folder = folder("models");
+    let frame = frame();
+    let painted = |models: &str, mask: &str| {
+        let mask = if mask.is_empty() { String::new() } else { format!("mask={}", folder.join(mask).display()) };
+        Line::playing(&format!("styletransfer model={models} {mask} device=cpu precision=f32")).push_pull(&frame)
+    };
+    let alone = ["starry-night", "the-scream"].map(|model| painted(model, ""));
+    let both = painted("starry-night,the-scream", "left.png");
+    let half = |frame: &Frame, left: bool| -> Vec<u8> {
+        frame.bytes.chunks(288).flat_map(|row| if left { row[..144].to_vec() } else { row[144..].to_vec() }).collect()
+    };
+    assert!(half(&alone[0], true) != half(&alone[1], true));
+    assert_eq!([half(&both, true), half(&both, false)], [half(&alone[0], true), half(&alone[1], false)]);
+
+    let error = start_error(
+        &element(&folder, "red.png,blue.png,red.png", "left.png,right.png")
+            .replace("styletransfer ", "styletransfer model=starry-night,the-scream "),
+    );
+    assert!(error.message().contains("2 models do not fit 3 styles"), "{error}");
 }

@@ -97,7 +97,7 @@ fn the_element_plays_what_was_trained() {
     let folder = empty("train-played");
     let (mut command, model) = training(&folder, "steps=20");
     assert!(command.output().unwrap().status.success());
-    let mut session = Session::of_model(&model, "cpu").unwrap();
+    let mut session = Session::of_models(&[&model], "cpu").unwrap();
     let painted = session.paint(&picture(3, 60, 90), None, &mut |_| true).unwrap();
     let spread = painted.std(true).double_value(&[]);
     assert!(painted.size() == [1, 3, 60, 90] && spread > 0.01, "{spread}");

@@ -11,7 +11,7 @@ mod choices;
 pub use choices::{model_input, optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
 
 /// The interface version: raised with every change that an older engine or plugin would misread.
-pub const VERSION: u32 = 13;
+pub const VERSION: u32 = 14;
 
 /// The maximum age of a mask that is moved, in painted frames.
 pub const MAX_MASK_AGE: u32 = 8;
@@ -288,14 +288,16 @@ pub struct Statistic {
 pub struct Table {
     /// [`VERSION`]. If it differs, the other fields must not be read.
     pub version: u32,
-    /// Opens a session: a weight file (null: the one in the usual places, else the built-in network); a model, which is the
-    /// file of a feed-forward network or one of [`MODELS`] (null: none); and a device (`auto`, `cpu`, `cuda`, `cuda:N`). A
-    /// model paints alone, without weights and styles; or, if it `is_start`, its picture is what places without earlier
-    /// paint start from. A model that is a TorchScript module is a program, which is run; no other file is.
+    /// Opens a session: a weight file (null: the one in the usual places, else the built-in network); models, each the file
+    /// of a feed-forward network or one of [`MODELS`]; and a device (`auto`, `cpu`, `cuda`, `cuda:N`). Models paint alone,
+    /// without weights and styles; or, if they `are_start`, their picture is what places without earlier paint start
+    /// from: of one model for all styles, or of one for each. A model that is a TorchScript module is a program, which is
+    /// run; no other file is.
     pub create: unsafe extern "C" fn(
         weights: *const c_char,
-        model: *const c_char,
-        is_start: bool,
+        models: *const *const c_char,
+        count: usize,
+        are_start: bool,
         device: *const c_char,
         *mut *mut Session,
     ) -> Status,
@@ -304,9 +306,9 @@ pub struct Table {
     /// Sets the styles. The sum of their weights must not be 0. For [`recipe::DEEPDREAM`] they are guides, and there
     /// may be none.
     pub set_styles: unsafe extern "C" fn(*mut Session, *const Style, count: usize) -> Status,
-    /// Sets the masks, of one size, that divide the frames to come among the styles: the first style is painted where the
-    /// first mask is 1, and so on; earlier masks lie over later ones. With one mask less than styles, the last style takes the
-    /// rest. None: every style is everywhere, by its weight.
+    /// Sets the masks, of one size, that divide the frames to come among the styles, or among models that paint alone: the
+    /// first style is painted where the first mask is 1, and so on; earlier masks lie over later ones. With one mask less than
+    /// styles, the last style takes the rest. None: every style is everywhere, by its weight, and every model equally.
     pub set_masks: unsafe extern "C" fn(*mut Session, *const Mask, count: usize) -> Status,
     /// Moves a mask along with what it covers: from the frame that was painted `age` frames before the last one, at most
     /// [`MAX_MASK_AGE`], to the last one. The result may have another size, and lives until the session's next call; its data

@@ -1,11 +1,11 @@
-//! Painting by a feed-forward network: one pass for each frame. The network's own flicker is damped along the optical flow.
+//! Painting by feed-forward networks: one pass of each for a frame. Their own flicker is damped along the optical flow.
 
 use std::time::Instant;
 
 use style_engine_interface::{Parameters, warm_start};
 use tch::{Kind, Tensor};
 
-use super::{Model, Painter};
+use super::{Models, Painter};
 use crate::contrast;
 use crate::progress::ProgressReporter;
 use crate::size::{halve, size_of};
@@ -22,9 +22,11 @@ const TEMPORAL_WEIGHT: f64 = 1.5;
 /// paints in less time than the motion of a larger frame would take.
 const MOTION_SIDE: i64 = 320;
 
-/// A network and the last result.
+/// Networks and the last result.
 pub(crate) struct FeedForwardPainter {
-    model: Model,
+    models: Models,
+    /// What divides the frames among them.
+    masks: Option<StyleMasks>,
     parameters: Parameters,
     budget: StepBudget,
     previous: Option<Previous>,
@@ -41,20 +43,29 @@ struct Previous {
 }
 
 impl FeedForwardPainter {
-    pub fn new(model: Model) -> Self {
-        Self { model, parameters: Parameters::default(), budget: StepBudget::default(), previous: None, motion: None }
+    pub fn new(models: Models) -> Self {
+        Self {
+            models,
+            masks: None,
+            parameters: Parameters::default(),
+            budget: StepBudget::default(),
+            previous: None,
+            motion: None,
+        }
     }
 
-    /// The network's picture of a frame.
+    /// The networks' picture of a frame: each pass is a step.
     fn painted(&mut self, content: &Tensor, progress: &mut ProgressReporter) -> Result<Tensor> {
         let begin = Instant::now();
-        progress.steps = 1;
-        let picture = self.model.paint(content)?;
-        // There is no loss.
-        progress.step(&Tensor::f_zeros([], (Kind::Float, content.device()))?)?;
+        let (picture, passes) = self.models.paint(content, self.masks.as_ref())?;
+        progress.steps = passes;
+        for _ in 0..passes {
+            // There is no loss.
+            progress.step(&Tensor::f_zeros([], (Kind::Float, content.device()))?)?;
+        }
         let took = begin.elapsed();
         progress.stepping += took;
-        self.budget.learn_steps(1, size_of(content)?.iter().product(), took);
+        self.budget.learn_steps(passes, size_of(content)?.iter().product(), took);
         Ok(picture)
     }
 
@@ -94,7 +105,7 @@ fn small(content: &Tensor) -> Result<Tensor> {
 
 impl Painter for FeedForwardPainter {
     fn set_parameters(&mut self, parameters: Parameters, _content_layers: &str, _style_layers: &str) -> Result<()> {
-        if self.model.set_parameters(parameters)? {
+        if self.models.set_parameters(parameters)? {
             self.previous = None;
         }
         self.parameters = parameters;
@@ -106,13 +117,11 @@ impl Painter for FeedForwardPainter {
     }
 
     fn set_masks(&mut self, masks: Option<StyleMasks>) -> Result<()> {
-        match masks {
-            Some(_) => Err(Error::Settings("a model has one style: masks divide frames among several".into())),
-            None => Ok(()),
-        }
+        self.masks = masks;
+        Ok(())
     }
 
-    /// A frame is one pass: nothing can be left out.
+    /// A frame is one pass of each network: nothing can be left out.
     fn set_time_limits(&mut self, _limits: TimeLimits) {}
 
     fn reset(&mut self) {
@@ -145,8 +154,9 @@ impl Painter for FeedForwardPainter {
         self.motion.as_ref()
     }
 
+    /// Those of a frame in which every network has a share, so that the size of frames does not depend on their masks.
     fn steps(&self) -> u32 {
-        1
+        self.models.count() as u32
     }
 
     fn budget(&mut self) -> &mut StepBudget {
@@ -154,6 +164,6 @@ impl Painter for FeedForwardPainter {
     }
 
     fn kind(&self) -> Kind {
-        self.model.kind()
+        self.models.kind()
     }
 }

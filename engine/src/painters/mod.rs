@@ -3,6 +3,7 @@
 mod dreaming;
 mod feed_forward;
 mod model;
+mod models;
 mod of_recipe;
 mod optimizing;
 
@@ -18,6 +19,7 @@ use crate::warm_start::Motion;
 
 pub(crate) use feed_forward::FeedForwardPainter;
 pub(crate) use model::Model;
+pub(crate) use models::Models;
 pub(crate) use of_recipe::RecipePainter;
 
 /// Paints the frames of a film.

@@ -1,6 +1,6 @@
 //! A feed-forward network with what it takes, as a user sets it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use style_engine_interface::{Parameters, model_input, original_colors, precision};
 use tch::{Device, Kind, Tensor};
@@ -13,6 +13,7 @@ use crate::{Error, Result, device};
 
 /// A network that paints a picture in one pass.
 pub(crate) struct Model {
+    path: PathBuf,
     network: Box<dyn FeedForward>,
     /// From pictures to what the network takes.
     normalizer: Normalizer,
@@ -24,12 +25,13 @@ impl Model {
     /// Opens a network's file, or one of the networks that come with the engine.
     pub fn open(path: &Path, device: Device) -> Result<Self> {
         let network = models::open(path, device)?;
-        Ok(Self { normalizer: network.input().on(device)?, network, device, parameters: Parameters::default() })
+        let normalizer = network.input().on(device)?;
+        Ok(Self { path: path.to_owned(), network, normalizer, device, parameters: Parameters::default() })
     }
 
-    /// The network in words.
+    /// The network in words: where it is from, and what it is.
     pub fn name(&self) -> String {
-        self.network.name()
+        format!("{} ({})", self.path.display(), self.network.name())
     }
 
     /// Sets how frames are painted. Returns whether the network takes other pictures than before.

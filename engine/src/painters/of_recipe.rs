@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::dreaming::DreamingPainter;
 use super::optimizing::OptimizingPainter;
-use super::{Model, Painter};
+use super::{Models, Painter};
 use crate::networks::vgg::Vgg;
 use crate::progress::ProgressReporter;
 use crate::step_budget::{StepBudget, TimeLimits};
@@ -25,11 +25,11 @@ pub(crate) struct RecipePainter {
 }
 
 impl RecipePainter {
-    /// With a model, the optimizing painter starts from its pictures.
-    pub fn new(network: Vgg, model: Option<Model>) -> Result<Self> {
+    /// With models, the optimizing painter starts from their pictures.
+    pub fn new(network: Vgg, models: Option<Models>) -> Result<Self> {
         let network = Rc::new(network);
         Ok(Self {
-            optimizing: OptimizingPainter::new(Rc::clone(&network), model)?,
+            optimizing: OptimizingPainter::new(Rc::clone(&network), models)?,
             dreaming: DreamingPainter::new(network)?,
             dreams: false,
             has_styles: false,

@@ -37,7 +37,8 @@ static TABLE: Table = Table {
 
 unsafe extern "C" fn create(
     _: *const c_char,
-    _: *const c_char,
+    _: *const *const c_char,
+    _: usize,
     _: bool,
     _: *const c_char,
     _: *mut *mut Session,

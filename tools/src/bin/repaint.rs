@@ -72,8 +72,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let weights = options.get("weights").map(Path::new);
     let device = options.get("device").unwrap_or(&"auto");
     let mut session = match options.get("model") {
-        Some(model) => Session::of_model(Path::new(model), device)?,
-        None => Session::starting_from(options.get("start").map(Path::new), weights, device)?,
+        Some(model) => Session::of_models(&[Path::new(model)], device)?,
+        None => {
+            let start: Vec<_> = options.get("start").map(Path::new).into_iter().collect();
+            Session::starting_from(&start, weights, device)?
+        }
     };
     if style.numel() > 0 && !options.contains_key("model") {
         session.set_styles(&[Style { picture: style, weight: 1.0 }])?;

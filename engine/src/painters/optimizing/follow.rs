@@ -73,10 +73,11 @@ impl OptimizingPainter {
                 self.motion = Some(seen);
                 let surroundings = if is_settled { self.surroundings(&mut previous, &motion.still)? } else { None };
                 let mut painted = Painted { surroundings, ..previous.warp(&motion, content)? };
-                if let Some(model) = &self.model
+                if let Some(models) = &self.models
                     && motion.disoccluded()? > MIN_DISOCCLUDED
                 {
-                    painted.picture = model.paint(content)?.f_lerp_tensor(&painted.picture, &motion.visible)?;
+                    let (start, _) = models.paint(content, self.masks.as_ref())?;
+                    painted.picture = start.f_lerp_tensor(&painted.picture, &motion.visible)?;
                 }
                 // Another style must be free to replace what is there.
                 let constraint = if is_settled { Some(self.constraint(&painted, motion)?) } else { None };
@@ -97,7 +98,7 @@ impl OptimizingPainter {
         self.prepare_styles(size_of(content)?)?;
         let painted = previous.warp(motion, content)?;
         let mut start = self.picture_of(&self.first_variable(content)?)?;
-        if self.model.is_none() {
+        if self.models.is_none() {
             start = start.f_add(&painted.strokes()?)?.f_clamp(0.0, 1.0)?;
         }
         Ok(Start::Carried(painted.replace_outdated(&start)?, None))

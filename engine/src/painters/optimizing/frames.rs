@@ -78,8 +78,8 @@ impl OptimizingPainter {
         progress.steps = self.recipe.first_iterations;
         let mut sizes = sizes(size_of(content)?, self.parameters.style_scale.min(1.0), self.recipe.scales);
         let mut shares = shares(progress.steps, sizes.len());
-        if self.model.is_some() {
-            // The model paints at full size what the smaller sizes are for.
+        if self.models.is_some() {
+            // Models paint at full size what the smaller sizes are for.
             (sizes, shares) = (sizes.split_off(sizes.len() - 1), shares.split_off(shares.len() - 1));
             progress.steps = shares.iter().sum();
         }

@@ -12,7 +12,7 @@ use style_engine_interface::Parameters;
 use tch::{Device, Kind, Tensor};
 
 use self::follow::Start;
-use super::{Model, Painter};
+use super::{Models, Painter};
 use crate::networks::vgg::Vgg;
 use crate::normalization::Normalizer;
 use crate::progress::ProgressReporter;
@@ -28,8 +28,8 @@ pub(crate) struct OptimizingPainter {
     network: Rc<Vgg>,
     /// The network in the precision that features are computed in.
     feature_network: Vgg,
-    /// Its picture is what places without earlier paint start from.
-    model: Option<Model>,
+    /// Their picture is what places without earlier paint start from.
+    models: Option<Models>,
     recipe: Recipe,
     input: Normalizer,
     parameters: Parameters,
@@ -51,14 +51,14 @@ pub(crate) struct OptimizingPainter {
 }
 
 impl OptimizingPainter {
-    pub fn new(network: Rc<Vgg>, model: Option<Model>) -> Result<Self> {
+    pub fn new(network: Rc<Vgg>, models: Option<Models>) -> Result<Self> {
         let parameters = Parameters::default();
         let recipe = Recipe::new(&parameters, "", "")?;
         Ok(Self {
             input: recipe.input.unwrap_or(network.input).on(network.device)?,
             feature_network: network.to_kind(kind(&recipe, network.device))?,
             network,
-            model,
+            models,
             recipe,
             parameters,
             styles: Styles::default(),
@@ -97,8 +97,8 @@ impl Painter for OptimizingPainter {
         recipe.content.find_layers(&self.network)?;
         recipe.style.find_layers(&self.network)?;
         check_regions(&recipe, self.masks.as_ref())?;
-        if let Some(model) = &mut self.model {
-            model.set_parameters(parameters)?;
+        if let Some(models) = &mut self.models {
+            models.set_parameters(parameters)?;
         }
         let describes_differently = !recipe.has_style_of(&self.recipe);
         let others = (self.parameters.style_scale, self.parameters.original_colors);
@@ -122,6 +122,9 @@ impl Painter for OptimizingPainter {
     }
 
     fn set_styles(&mut self, styles: &[Style]) -> Result<()> {
+        if let Some(models) = &self.models {
+            models.check_styles(styles.len())?;
+        }
         self.styles.set(styles, self.network.device)?;
         self.begin_change();
         Ok(())

@@ -84,8 +84,8 @@ impl OptimizingPainter {
 
     /// The start of a first frame.
     pub(super) fn first_variable(&self, content: &Tensor) -> Result<Tensor> {
-        if let Some(model) = &self.model {
-            return self.variable_of(&model.paint(content)?);
+        if let Some(models) = &self.models {
+            return self.variable_of(&models.paint(content, self.masks.as_ref())?.0);
         }
         match self.recipe.start {
             Start::MatchedColors if self.recipe.first_iterations > 0 => {
