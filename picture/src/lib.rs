@@ -10,6 +10,7 @@
     )
 )]
 
+mod indices;
 mod jpeg;
 
 use std::fs::File;
@@ -19,6 +20,8 @@ use std::path::Path;
 use image::{
     DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Luma, LumaA, RgbaImage,
 };
+
+pub use indices::Indices;
 
 /// Why a picture cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +73,11 @@ pub fn read_mask(path: &Path) -> Result<ImageBuffer<Luma<u16>, Vec<u16>>, Pictur
         *brightness = (f64::from(*luma) * f64::from(*alpha) / f64::from(u16::MAX)).round() as u16;
     }
     Ok(mask)
+}
+
+/// Reads the palette indices of a PNG file; none if it is no such file, or has a palette of grays only.
+pub fn read_indices(path: &Path) -> Result<Option<Indices>, PictureError> {
+    Ok(indices::decode(BufReader::new(File::open(path).map_err(PictureError::Io)?)))
 }
 
 /// Decodes any picture, upright.

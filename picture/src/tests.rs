@@ -88,3 +88,28 @@ fn formats_of_phones_are_named() {
     }
     assert!(error(b"this is text").unwrap().contains("not a readable picture"));
 }
+
+/// A PNG file with rows of indices of four bits, and the colors of the palette.
+fn indexed(size: [u32; 2], palette: &[u8], alpha: &[u8], rows: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, size[0], size[1]);
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_depth(png::BitDepth::Four);
+    encoder.set_palette(palette);
+    encoder.set_trns(alpha);
+    encoder.write_header().unwrap().write_image_data(rows).unwrap();
+    bytes
+}
+
+#[test]
+fn indices_are_those_of_the_file_and_transparent_ones_are_none() {
+    let colors = [255, 0, 0, 0, 255, 0, 0, 0, 255];
+    let values = |bytes: &[u8]| indices::decode(Cursor::new(bytes)).map(|indices| indices.values);
+    let rows = [0x01, 0x20, 0x21, 0x00];
+    let file = indexed([3, 2], &colors, &[255, 0], &rows);
+    assert_eq!(values(&file).unwrap(), [Some(0), None, Some(2), Some(2), None, Some(0)]);
+    assert!(values(&file[..file.len() / 2]).is_none());
+    assert!(values(&indexed([3, 2], &[0, 0, 0, 9, 9, 9, 255, 255, 255], &[], &rows)).is_none(), "grays");
+    assert!(values(&encoded(&detailed(), ImageFormat::Png)).is_none());
+    assert!(values(&encoded(&detailed(), ImageFormat::Jpeg)).is_none());
+}

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use picture::PictureError;
+use picture::{Indices, PictureError};
 
 use super::Grid;
 use crate::paths::listed;
@@ -50,13 +50,44 @@ pub fn message(error: MaskError) -> gst::ErrorMessage {
     }
 }
 
-/// Reads the pictures of masks from `paths`, which commas separate.
-pub fn read(paths: &str) -> Result<Vec<Grid>, MaskError> {
-    listed(paths).into_iter().filter(|path| !path.is_empty()).map(|path| read_one(Path::new(path))).collect()
+/// The masks of the property `mask`.
+#[derive(Default)]
+pub struct Pictures {
+    /// One for each mask.
+    pub grids: Vec<Grid>,
+    /// Whether they are those of an indexed picture: no pixel belongs to two.
+    pub are_indexed: bool,
+}
+
+/// Reads the masks of `regions` from `paths`, which commas separate. If a single picture is indexed, the first region is where
+/// it has the index 0, and so on.
+pub fn read(paths: &str, regions: usize) -> Result<Pictures, MaskError> {
+    let paths: Vec<_> = listed(paths).into_iter().filter(|path| !path.is_empty()).map(Path::new).collect();
+    if let [path] = *paths
+        && regions > 1
+        && let Some(indices) = picture::read_indices(path).map_err(|error| unusable(path, error))?
+    {
+        return Ok(Pictures {
+            grids: (0..regions).map(|region| of_index(&indices, region)).collect(),
+            are_indexed: true,
+        });
+    }
+    Ok(Pictures { grids: paths.into_iter().map(read_one).collect::<Result<_, _>>()?, are_indexed: false })
+}
+
+fn unusable(path: &Path, error: PictureError) -> MaskError {
+    MaskError::Picture { path: path.to_owned(), error }
+}
+
+/// The mask of the pixels with this index.
+fn of_index(indices: &Indices, index: usize) -> Grid {
+    let is_inside = |value: &Option<u8>| value.is_some_and(|value| usize::from(value) == index);
+    let values = indices.values.iter().map(|value| if is_inside(value) { 1.0 } else { 0.0 }).collect();
+    Grid { width: indices.width as usize, height: indices.height as usize, values }
 }
 
 fn read_one(path: &Path) -> Result<Grid, MaskError> {
-    let gray = picture::read_mask(path).map_err(|error| MaskError::Picture { path: path.to_owned(), error })?;
+    let gray = picture::read_mask(path).map_err(|error| unusable(path, error))?;
     let (width, height) = (gray.width() as usize, gray.height() as usize);
     let values = gray.into_raw().into_iter().map(|sample| f32::from(sample) / f32::from(u16::MAX)).collect();
     Ok(Grid { width, height, values })

@@ -80,6 +80,19 @@ impl Grid {
         Self { width, height, values }
     }
 
+    /// Turns shares of one size, which sum up to 1 or less in each place, into masks: each leaves its share where those before
+    /// lie over it.
+    pub fn lay_over(shares: &mut [Self]) {
+        let mut rest = vec![1.0; shares.first().map_or(0, |first| first.values.len())];
+        for share in shares {
+            for (value, rest) in share.values.iter_mut().zip(&mut rest) {
+                let share = *value;
+                *value = if share < *rest { share / *rest } else { 1.0 };
+                *rest = (*rest - share).max(0.0);
+            }
+        }
+    }
+
     /// The union of grids of the same size.
     pub fn union(grids: &[Self]) -> Self {
         let Some((first, others)) = grids.split_first() else {

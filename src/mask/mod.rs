@@ -25,6 +25,7 @@ pub use opacity::Opacity;
 pub use pad::{MaskFrame, MaskPad, pad_templates};
 
 use crate::layout::{ComponentKind, Layout};
+use files::Pictures;
 use held::{FrameTimes, Held};
 use stretch::stretch;
 
@@ -55,7 +56,7 @@ pub struct MaskSettings {
 #[derive(Default)]
 pub struct Masks {
     settings: MaskSettings,
-    pictures: Vec<Grid>,
+    pictures: Pictures,
     /// The number of regions that frames are divided into: styles, or 1.
     regions: usize,
     /// The masks of the last frame.
@@ -99,8 +100,8 @@ impl Masks {
     /// Sets the properties, and the number of regions that the masks divide a frame into, at least 1. Reads the pictures. If
     /// this fails, nothing has changed.
     pub fn set(&mut self, settings: MaskSettings, regions: usize) -> Result<(), MaskError> {
-        let pictures = files::read(&settings.files)?;
-        let masks = if settings.from == MaskFrom::Auto { pictures.len() } else { 1 };
+        let pictures = files::read(&settings.files, regions)?;
+        let masks = if settings.from == MaskFrom::Auto { pictures.grids.len() } else { 1 };
         files::check_count(masks, regions)?;
         *self = Self { settings, pictures, regions, ..Self::default() };
         Ok(())
@@ -145,7 +146,7 @@ impl Masks {
             (MaskFrom::Person, _) => Source::Person,
             (MaskFrom::Auto, Some(Some(frame))) => Source::Video(frame.number),
             (MaskFrom::Auto, Some(None)) => return Ok(Covered::Nothing),
-            (MaskFrom::Auto, None) if self.pictures.is_empty() => return Ok(Covered::All),
+            (MaskFrom::Auto, None) if self.pictures.grids.is_empty() => return Ok(Covered::All),
             (MaskFrom::Auto, None) => Source::Pictures,
         };
         let is_known = self.last.as_ref().is_some_and(|(last, _)| *last == source)
@@ -169,7 +170,8 @@ impl Masks {
                     let held = self.held.as_ref().map(|held| std::slice::from_ref(&held.grid));
                     self.prepared(held.unwrap_or_default(), layout)?
                 }
-                Source::Pictures => self.prepared(&self.pictures, layout)?,
+                Source::Pictures if self.pictures.are_indexed => self.prepared_indexed(layout)?,
+                Source::Pictures => self.prepared(&self.pictures.grids, layout)?,
             };
             self.last = Some((source, Arc::new(masks)));
         }
@@ -205,7 +207,19 @@ impl Masks {
 
     /// Masks at a frame's size, and what they cover.
     fn prepared(&self, masks: &[Grid], layout: &Layout) -> Result<Prepared, MaskError> {
-        let grids: Vec<_> = masks.iter().map(|mask| self.fitted(mask, layout)).collect();
+        self.covering(masks.iter().map(|mask| self.fitted(mask, layout)).collect(), layout)
+    }
+
+    /// The same for those of an indexed picture, which are not inverted.
+    fn prepared_indexed(&self, layout: &Layout) -> Result<Prepared, MaskError> {
+        let mut grids: Vec<_> =
+            self.pictures.grids.iter().map(|mask| stretch(mask, [layout.width, layout.height])).collect();
+        Grid::lay_over(&mut grids);
+        self.covering(grids, layout)
+    }
+
+    /// What masks at a frame's size cover.
+    fn covering(&self, grids: Vec<Grid>, layout: &Layout) -> Result<Prepared, MaskError> {
         files::check_count(grids.len(), self.regions)?;
         let opacity = match grids.len() == self.regions {
             true => Opacity::new(Grid::union(&grids), layout),

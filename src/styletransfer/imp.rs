@@ -133,7 +133,8 @@ pub struct StyleTransfer {
         blurb = "Opacity of the paint: 0 = the original, which takes no time; 1 = the painted frame", controllable, mutable_playing)]
     #[property(name = "mask", get, set, type = String, member = mask, default = Some(Settings::default().mask.as_str()),
         nick = "Mask", blurb = "Path of a picture, stretched to the frame, of which white places are painted and black ones are not (\"\" = none); with several \
-        styles, a picture for each, separated by commas, or for each but the last, which takes the rest", mutable_playing)]
+        styles, a picture for each, separated by commas, or for each but the last, which takes the rest; or one PNG file with a \
+        palette, whose index 0 belongs to the first style", mutable_playing)]
     #[property(name = "mask-from", get, set, type = MaskFrom, member = mask_from, nick = "Mask from",
         blurb = "What the mask is taken from", mutable_playing, builder(Settings::default().mask_from))]
     #[property(name = "mask-invert", get, set, type = bool, member = mask_invert,

@@ -150,3 +150,50 @@ fn each_model_has_its_region() {
     );
     assert!(error.message().contains("2 models do not fit 3 styles"), "{error}");
 }
+
+/// Writes an indexed picture of one row, enlarged by frames, whose palette has colors.
+fn write_indexed(path: &Path, row: &[u8]) {
+    let file = std::fs::File::create(path).expect("a file");
+    let mut encoder = png::Encoder::new(file, row.len() as u32, 1);
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_palette(&[200, 0, 0, 0, 200, 0, 0, 0, 200, 90, 90, 0][..]);
+    encoder.write_header().expect("a header").write_image_data(row).expect("a row");
+}
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn an_indexed_picture_has_the_region_of_each_style() {
+    let folder = folder("indexed");
+    let frame = frame();
+    write_indexed(&folder.join("left.png"), &[0, 1]);
+    let mut line = Line::playing(&element(&folder, "red.png,blue.png", "left.png"));
+    check("0 and 1", &line.push_pull(&frame), [true, false]);
+    write_indexed(&folder.join("swapped.png"), &[1, 0]);
+    line.element.set_property("mask", folder.join("swapped.png").to_str());
+    let results: Vec<_> = (0..10).map(|_| line.push_pull(&frame)).collect();
+    check("1 and 0, while playing", &results[9], [false, true]);
+
+    // Index 3 belongs to none of three styles.
+    write_indexed(&folder.join("rest.png"), &[2, 3, 3, 0]);
+    let result = Line::playing(&element(&folder, "red.png,blue.png,blue.png", "rest.png")).push_pull(&frame);
+    for (before, after) in frame.bytes.chunks(288).zip(result.bytes.chunks(288)) {
+        assert!(before[108..180] == after[108..180] && before[..108] != after[..108] && before[180..] != after[180..]);
+    }
+
+    // Between two regions, stretched edges leave nothing of the frame: the mean of both models.
+    write_indexed(&folder.join("soft.png"), &[0, 1]);
+    let painted = |models: &str, mask: &str| {
+        let line = format!("styletransfer model={models} {mask} device=cpu precision=f32 warm-start=none");
+        Line::playing(&line).push_pull(&frame).bytes
+    };
+    let [first, second] = ["starry-night", "the-scream"].map(|model| painted(model, ""));
+    let both = painted("starry-night,the-scream", &format!("mask={}", folder.join("soft.png").display()));
+    let middle = [47, 48].map(|x| x * 3);
+    for (row, (first, second)) in both.chunks(288).zip(first.chunks(288).zip(second.chunks(288))) {
+        for at in middle.into_iter().flat_map(|x| x..x + 3) {
+            let mean = (f32::from(first[at]) + f32::from(second[at])) / 2.0;
+            assert!((f32::from(row[at]) - mean).abs() < 4.0, "{} of {} and {}", row[at], first[at], second[at]);
+        }
+    }
+}
