@@ -126,6 +126,9 @@ ROWS = [
     median(3, gstreamer={"I420": ("I420", "videomedian filtersize=9 lum-only=false")}),
     median(5),
     median(7),
+    median(11),
+    median(15),
+    median(25),
     Row(
         "min 5",
         convfilter="filter=min size=5",
@@ -261,7 +264,8 @@ def ffmpeg(row: Row, layout: str) -> Run | None:
 
 def opencv(row: Row, layout: str) -> Run | None:
     """Each thread reuses one output buffer for each plane, as an application would."""
-    if not row.opencv or layout == "I420_10LE" and row.name == "median 7":
+    has_median = layout != "I420_10LE" or row.name in ["median 3", "median 5"]
+    if not row.opencv or row.name.startswith("median") and not has_median:
         return None
     thread = threading.local()
 

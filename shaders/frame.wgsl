@@ -94,16 +94,23 @@ fn index_of(c: Component, x4: i32, y: i32) -> u32 {
     return u32(i32(c.offset) + y * i32(c.pitch) + x4);
 }
 
-fn base_vec4(index: u32) -> vec4<u32> {
+// Four samples of the input frame as they are in memory.
+fn frame_vec4(index: u32) -> vec4<u32> {
     if wide {
         return unpack_u16(vec2(base[2u * index], base[2u * index + 1u]));
     }
     return unpack4xU8(base[index]);
 }
 
+// Values are limited to the largest one, since the frame itself may be a filter's input, and its unused upper bits may
+// be set.
+fn base_vec4(index: u32) -> vec4<u32> {
+    return min(frame_vec4(index), vec4(frame.max_value));
+}
+
 fn src_vec4(index: u32) -> vec4<u32> {
     if wide {
-        return unpack_u16(vec2(src[2u * index], src[2u * index + 1u]));
+        return min(unpack_u16(vec2(src[2u * index], src[2u * index + 1u])), vec4(frame.max_value));
     }
     return unpack4xU8(src[index]);
 }

@@ -21,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let index = plane.offset + id.y * plane.pitch + id.x * group_size;
     for (var i = 0u; i < group_size; i++) {
-        samples[i] = base_vec4(index + i);
+        samples[i] = frame_vec4(index + i);
     }
     if alpha_lane != NO_ALPHA {
         let c = frame.components[plane.channel_map[min(alpha_lane, 3u)] - CHANNEL_FILTER];

@@ -16,7 +16,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     for (var i = 0u; i < group_size; i++) {
-        samples[i] = base_vec4(plane.offset + id.y * plane.pitch + id.x * group_size + i) >> vec4(frame.shift);
+        let in_memory = frame_vec4(plane.offset + id.y * plane.pitch + id.x * group_size + i);
+        samples[i] = min(in_memory >> vec4(frame.shift), vec4(frame.max_value));
     }
     // Not a loop: with constant lanes, compilers keep the samples in registers.
     take_out(plane, 0u, id.xy);

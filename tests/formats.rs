@@ -124,6 +124,33 @@ fn every_operation_works_on_more_than_8_bits() {
 }
 
 #[test]
+#[ignore = "needs scripts/build"]
+fn values_with_unused_bits_set_count_as_the_largest() {
+    common::init();
+    let mut frame = Frame::random(I42010le, (70, 40));
+    let mut limited = frame.clone();
+    for (index, (sample, limited)) in
+        frame.bytes.as_chunks_mut::<2>().0.iter_mut().zip(limited.bytes.as_chunks_mut::<2>().0).enumerate()
+    {
+        if index % 3 == 0 {
+            sample[1] |= 0x40;
+            *limited = 1023u16.to_le_bytes();
+        }
+    }
+    // The kernel copies the border; the others read beyond it.
+    for settings in ["smooth", "median", "min size=5", "box-blur radius=3", "unsharp-mask", "smooth border=mirror"] {
+        for backend in BACKENDS {
+            let mut line = Line::playing(&format!("convfilter backend={backend} filter={settings}"));
+            let [result, expected] = [&frame, &limited].map(|frame| {
+                let result = line.push_pull(frame);
+                [0, 1, 2].map(|index| result.component(index))
+            });
+            assert!(result == expected, "{settings} on {backend}");
+        }
+    }
+}
+
+#[test]
 #[ignore = "needs scripts/build and scripts/setup --tests"]
 fn padded_strides_give_the_same_result() {
     common::init();

@@ -57,16 +57,26 @@ impl Stored for u16 {
     }
 
     fn read_all(bytes: &[u8], depth: Depth, samples: &mut [Self]) {
-        let largest = Self::new(depth.max());
-        for (sample, bytes) in samples.iter_mut().zip(bytes.chunks_exact(2)) {
-            *sample = (Self::read(bytes) >> depth.shift).min(largest);
-        }
+        read_pairs(bytes, depth, samples);
     }
 
     fn write_all(samples: &[Self], shift: u32, bytes: &mut [u8]) {
-        for (sample, bytes) in samples.iter().zip(bytes.chunks_exact_mut(2)) {
-            (sample << shift).write(bytes);
-        }
+        write_pairs(samples, shift, bytes);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn read_pairs(bytes: &[u8], depth: Depth, samples: &mut [u16]) {
+    let largest = u16::new(depth.max());
+    for (sample, bytes) in samples.iter_mut().zip(bytes.chunks_exact(2)) {
+        *sample = (u16::read(bytes) >> depth.shift).min(largest);
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn write_pairs(samples: &[u16], shift: u32, bytes: &mut [u8]) {
+    for (sample, bytes) in samples.iter().zip(bytes.chunks_exact_mut(2)) {
+        (sample << shift).write(bytes);
     }
 }
 
