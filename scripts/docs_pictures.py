@@ -1,5 +1,5 @@
-"""Makes the pictures of docs/settings.md, docs/models.md, docs/masks.md and docs/deepdream.md from the demo's film and
-style. Run by scripts/docs --pictures."""
+"""Makes the pictures of docs/first-five-minutes.md, docs/settings.md, docs/models.md, docs/masks.md and docs/deepdream.md
+from the demo's film and style. Run by scripts/docs --pictures."""
 
 import os
 import shlex
@@ -105,6 +105,19 @@ def convfilter(film):
           [("the frame", frame)] + [filtered(f"@preset={preset}", format="I420") for preset in presets])
 
 
+def first_minutes(film):
+    """GStreamer's test picture, embossed and painted."""
+    def shown(element):
+        path = film.folder / "test.png"
+        launch(f"videotestsrc num-buffers=1 ! video/x-raw,format=RGB,width=320,height=180 ! {element} ! pngenc"
+               f" ! filesink location={path}")
+        return Image.open(path).convert("RGB")
+
+    style = ROOT / "examples/painting.jpg"
+    write("first-minutes", [("videotestsrc", shown("identity")), ("filter=emboss", shown("convfilter filter=emboss")),
+                            ("style=examples/painting.jpg", shown(f"styletransfer style={style}"))])
+
+
 def styletransfer(film):
     painted = film.painted
     [frame] = film.through("identity", PAINTED)
@@ -177,6 +190,7 @@ if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         film = Film(folder)
+        first_minutes(film)
         convfilter(film)
         styletransfer(film)
         models(film)

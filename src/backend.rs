@@ -37,13 +37,16 @@ pub enum Program {
 
 impl Backend {
     /// Opens a backend. If there are several GPUs, the one with `adapter` in its name is opened. With `needs_gpu`, the CPU
-    /// is not an option.
-    pub fn open(choice: Choice, adapter: &str, needs_gpu: bool) -> Result<Self, GpuError> {
+    /// is not an option. If the CPU stands in for a GPU, the reason comes with it.
+    pub fn open(choice: Choice, adapter: &str, needs_gpu: bool) -> Result<(Self, Option<GpuError>), GpuError> {
         match choice {
             Choice::Cpu if needs_gpu => Err(GpuError::Needed),
-            Choice::Cpu => Ok(Self::Cpu),
-            Choice::Auto if adapter.is_empty() && !needs_gpu => Ok(Self::open_gpu("", false).unwrap_or(Self::Cpu)),
-            Choice::Auto | Choice::Gpu => Self::open_gpu(adapter, true),
+            Choice::Cpu => Ok((Self::Cpu, None)),
+            Choice::Auto if adapter.is_empty() && !needs_gpu => Ok(match Self::open_gpu("", false) {
+                Ok(gpu) => (gpu, None),
+                Err(reason) => (Self::Cpu, Some(reason)),
+            }),
+            Choice::Auto | Choice::Gpu => Ok((Self::open_gpu(adapter, true)?, None)),
         }
     }
 

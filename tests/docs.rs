@@ -112,13 +112,15 @@ fn lines_on_the_pages_play() {
     let folder = scratch("docs-lines");
     painting(&folder);
     symlink(root().join("examples"), folder.join("examples")).expect("linked");
+    play(&folder, &format!("gst-launch-1.0 {camera} ! x264enc ! mp4mux ! filesink location=film.mp4"));
     let mut count = 0;
     let pages = ["README.md", "docs/convfilter.md", "docs/styletransfer.md", "docs/settings.md"];
-    for page in pages.into_iter().chain(["docs/masks.md", "docs/deepdream.md"]) {
+    for page in pages.into_iter().chain(["docs/masks.md", "docs/deepdream.md", "docs/first-five-minutes.md"]) {
         let page = std::fs::read_to_string(root().join(page)).expect("the page exists");
         let page = page.replace("\\\n", " ");
         for line in page.lines().filter_map(|line| line.strip_prefix("    ")) {
             let line = line.replace("v4l2src", camera).replace("autovideosink", "fakesink");
+            let line = line.replace("videotestsrc is-live=true", camera);
             let of_files = line.replace("recipe=deepdream", "");
             if line.starts_with("gst-launch-1.0 ") && !["recipe=", "model="].iter().any(|part| of_files.contains(part))
             {

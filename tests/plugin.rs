@@ -54,6 +54,53 @@ fn every_property_is_described() {
     }
 }
 
+#[test]
+#[ignore = "needs scripts/build"]
+fn the_log_tells_what_was_chosen_and_why() {
+    let folder = scratch("log");
+    let style = folder.join("style.png");
+    common::write_style(&style);
+    let logged = |category: &str, source: &str, element: &str| {
+        let mut launch = program("gst-launch-1.0", &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
+        launch.args(format!("-q {source} ! {element} ! fakesink").split(' '));
+        // Without any Vulkan driver.
+        launch.envs([("GST_DEBUG", category), ("VK_DRIVER_FILES", "none"), ("VK_ICD_FILENAMES", "none")]);
+        let (text, success) = output(&mut launch);
+        assert!(success, "{text}");
+        text
+    };
+    let assert_lines = |text: &str, lines: &[&str]| {
+        for line in lines {
+            assert!(text.contains(line), "'{line}' is not in {text}");
+        }
+    };
+
+    let source = "videotestsrc num-buffers=1 ! video/x-raw,format=RGBA,width=64,height=48";
+    let text = logged("convfilter:5", source, "convfilter filter=gaussian-blur mask-from=alpha");
+    assert_lines(
+        &text,
+        &[
+            "filter=gaussian-blur: passes 6, chroma Filter, alpha Keep",
+            "no GPU is used: no Vulkan device was found",
+            "filters run on CPU",
+            "masks of 64x48 are made from the frame's alpha",
+        ],
+    );
+    let element = format!("styletransfer device=auto size=32 first-iterations=2 style={}", style.display());
+    let text = logged("styletransfer:5", source, &element);
+    assert_lines(
+        &text,
+        &[
+            ", features in ",
+            "a source that is not live: a frame has no time limit",
+            "a first frame: painted from scratch in ",
+            "frames are painted at 32x24: by the property size",
+            "frame 1: 32x24, 2 steps, ",
+        ],
+    );
+    assert!(text.contains("on cuda") || text.contains("on cpu (no CUDA: "), "{text}");
+}
+
 /// The engine's bytes, with the path where it looks for libtorch made invalid.
 fn without_libtorch(engine: &Path) -> Vec<u8> {
     let mut bytes = std::fs::read(engine).expect("the engine is built");

@@ -16,21 +16,27 @@ const FIRST_MAJOR_WITH_BF16: c_int = 8;
 
 /// The device called `name`: `cpu`, `cuda`, `cuda:N`, or `auto`, which is CUDA if it works, else the CPU.
 pub fn find(name: &str) -> Result<Device> {
-    let fail = |reason: String| Error::NoDevice { name: name.to_owned(), reason };
-    let cuda = |index: usize| {
-        load_cuda().map_err(fail)?;
-        let count = tch::Cuda::device_count();
-        match index < count as usize {
-            true => Ok(Device::Cuda(index)),
-            false => Err(fail(format!("there are {count} CUDA devices, numbered from 0"))),
-        }
-    };
-    match name.split_once(':') {
+    let found = match name.split_once(':') {
         None if name == "auto" => Ok(cuda(0).unwrap_or(Device::Cpu)),
         None if name == "cpu" => Ok(Device::Cpu),
         None if name == "cuda" => cuda(0),
         Some(("cuda", index)) if index.parse::<usize>().is_ok() => cuda(index.parse().unwrap_or_default()),
-        _ => Err(fail("must be auto, cpu, cuda or cuda:N".into())),
+        _ => Err("must be auto, cpu, cuda or cuda:N".into()),
+    };
+    found.map_err(|reason| Error::NoDevice { name: name.to_owned(), reason })
+}
+
+/// Why [`find`] gives the CPU for `auto`; none if it gives CUDA.
+pub fn why_not_cuda() -> Option<String> {
+    cuda(0).err()
+}
+
+fn cuda(index: usize) -> std::result::Result<Device, String> {
+    load_cuda()?;
+    let count = tch::Cuda::device_count();
+    match index < count as usize {
+        true => Ok(Device::Cuda(index)),
+        false => Err(format!("there are {count} CUDA devices, numbered from 0")),
     }
 }
 

@@ -18,13 +18,16 @@ use crate::parallel::WaitPolicy;
 use crate::session::{Session, Step};
 use crate::size::size_of;
 use crate::styles::Style;
-use crate::{Error, Result, memory};
+use crate::{Error, Result, device, memory};
 
 /// The interface's opaque `Session`.
 struct Handle {
     session: Session,
     network: CString,
     device: CString,
+    /// Why the device is not CUDA, if it could have been.
+    why_not_cuda: Option<String>,
+    explanation: CString,
     /// None on a GPU, where libtorch's threads have little to do.
     wait_policy: Option<WaitPolicy>,
     statistics: Vec<Statistic>,
@@ -47,6 +50,7 @@ static TABLE: Table = Table {
     statistics,
     network,
     device,
+    explanation,
     last_error,
 };
 
@@ -89,6 +93,8 @@ unsafe extern "C" fn create(
         let handle = Handle {
             network: c_string(opened.network()),
             device: c_string(&opened.device()),
+            why_not_cuda: (device == "auto").then(device::why_not_cuda).flatten(),
+            explanation: CString::default(),
             wait_policy: (opened.device() == "cpu").then(WaitPolicy::default),
             session: opened,
             statistics: Vec::new(),
@@ -269,6 +275,15 @@ unsafe extern "C" fn network(session: *const interface::Session) -> *const c_cha
 unsafe extern "C" fn device(session: *const interface::Session) -> *const c_char {
     // SAFETY: as for `network`.
     unsafe { (*session.cast::<Handle>()).device.as_ptr() }
+}
+
+unsafe extern "C" fn explanation(session: *mut interface::Session) -> *const c_char {
+    // SAFETY: the interface asks for a live session.
+    let handle = unsafe { handle(session) };
+    let why = handle.why_not_cuda.as_ref().map(|reason| format!(" (no CUDA: {reason})")).unwrap_or_default();
+    let text = format!("{}{why}, features in {}", handle.session.device(), handle.session.precision());
+    handle.explanation = c_string(&text);
+    handle.explanation.as_ptr()
 }
 
 unsafe extern "C" fn last_error() -> *const c_char {

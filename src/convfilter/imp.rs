@@ -122,7 +122,7 @@ pub struct ConvFilter {
         blurb = "The device that runs the filters", mutable_ready, builder(Settings::default().backend))]
     #[property(name = "adapter", get, set, type = String, member = adapter,
         default = Some(Settings::default().adapter.as_str()), nick = "Adapter",
-        blurb = "Part of the name of the GPU to use, if there are several", mutable_ready)]
+        blurb = "Part of the name of the GPU to use (\"\" = the fastest)", mutable_ready)]
     pub(super) settings: Mutex<Settings>,
     #[property(name = "adapter-name", get, type = Option<String>, nick = "Adapter name",
         blurb = "Name of the device in use, once it is open")]
@@ -209,6 +209,7 @@ impl BaseTransformImpl for ConvFilter {
         state.plan = settings
             .plan(parse_cache)
             .map_err(|error| gst::error_msg!(gst::ResourceError::Settings, ("{}: {error}", settings.name())))?;
+        self.log_plan(&state.settings.name(), &state.plan);
         let masks = state.settings.masks();
         state.masks.set(masks, 1).map_err(mask::message)?;
         let passthrough = state.plan.is_identity();
@@ -285,7 +286,7 @@ impl VideoFilterImpl for ConvFilter {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let mut state = self.state();
         let State { masks, layout: Some(layout), .. } = &mut *state else { return Err(gst::FlowError::NotNegotiated) };
-        let covered = mask::cover(&*self.obj(), &self.mask_pad, masks, layout, input, None)?;
+        let covered = mask::cover(&*self.obj(), *CAT, &self.mask_pad, masks, layout, input, None)?;
         if matches!(covered, Covered::Nothing) {
             input.copy(output).map_err(|_| gst::FlowError::Error)?;
             return Ok(gst::FlowSuccess::Ok);

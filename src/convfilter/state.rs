@@ -93,7 +93,10 @@ impl ConvFilter {
         let (choice, adapter) = (Choice::from(state.settings.backend), &state.settings.adapter);
         let needs_gpu = state.plan.needs_gpu();
         if !state.backend.as_ref().is_some_and(|backend| backend.suits(choice, adapter, needs_gpu)) {
-            let backend = Backend::open(choice, adapter, needs_gpu)?;
+            let (backend, why_not_gpu) = Backend::open(choice, adapter, needs_gpu)?;
+            if let Some(reason) = why_not_gpu {
+                gst::info!(CAT, imp = self, "no GPU is used: {reason}");
+            }
             state.programs.clear();
             self.use_backend(state, backend);
         }
@@ -105,6 +108,19 @@ impl ConvFilter {
         *lock(&self.adapter_name) = Some(backend.name());
         state.backend = Some(backend);
         self.obj().notify("adapter-name");
+    }
+
+    /// Logs what is done with the frames to come.
+    pub(super) fn log_plan(&self, name: &str, plan: &Plan) {
+        let Plan { filters, chroma, alpha, mix } = plan;
+        match filters.iter().map(|filter| filter.passes.len()).sum::<usize>() {
+            _ if plan.is_identity() => gst::debug!(CAT, imp = self, "{name}: frames pass through unchanged"),
+            passes => gst::debug!(
+                CAT,
+                imp = self,
+                "{name}: passes {passes}, chroma {chroma:?}, alpha {alpha:?}, mix {mix}/256"
+            ),
+        }
     }
 
     /// Applies settings that were changed while playing. If they are invalid, posts a warning and keeps the plan.
@@ -122,9 +138,12 @@ impl ConvFilter {
         }
         let plan = settings.plan(&mut state.parse_cache).map_err(|error| error.to_string());
         state.settings = settings;
-        if let Err(error) = plan.and_then(|plan| self.follow_plan(state, plan)) {
-            let message = format!("{name}: {error}; the previous filter stays active");
-            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
+        match plan.and_then(|plan| self.follow_plan(state, plan)) {
+            Ok(()) => self.log_plan(&name, &state.plan),
+            Err(error) => {
+                let message = format!("{name}: {error}; the previous filter stays active");
+                gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
+            }
         }
     }
 

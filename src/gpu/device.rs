@@ -43,7 +43,7 @@ impl Gpu {
         let adapter = find_adapter(&wgpu::Instance::new(descriptor), name).await?;
         let info = adapter.get_info();
         if info.device_type == wgpu::DeviceType::Cpu && !allow_software {
-            return Err(GpuError::NoAdapter);
+            return Err(GpuError::Software { adapter: info.name });
         }
         // A discrete GPU would access mapped buffers through the bus, which is slower than copying them.
         let shares_memory = matches!(info.device_type, wgpu::DeviceType::IntegratedGpu | wgpu::DeviceType::Cpu);

@@ -25,6 +25,12 @@ pub enum GpuError {
     /// No Vulkan driver has a device.
     #[error("no Vulkan device was found; install a driver (on Debian and Ubuntu: mesa-vulkan-drivers)")]
     NoAdapter,
+    /// Only a software driver has a device, where a real GPU was asked for.
+    #[error("{adapter} is a software driver, which is slower than the filters for the CPU")]
+    Software {
+        /// The device's name.
+        adapter: String,
+    },
     /// The CPU was selected, which cannot run shaders.
     #[error("filter=shader needs a GPU or a software Vulkan driver; set backend=auto or gpu")]
     Needed,

@@ -112,6 +112,16 @@ impl Masks {
         self.regions
     }
 
+    /// What the last frame's masks were made from, in words; none if there are none.
+    fn source(&self) -> Option<&'static str> {
+        self.last.as_ref().map(|(source, _)| match source {
+            Source::Pictures => "the pictures of the property mask",
+            Source::Video(_) => "the video of the pad mask",
+            Source::Alpha => "the frame's alpha",
+            Source::Person => "the people in the frame",
+        })
+    }
+
     /// Forgets what was made for frames of another size or format.
     pub fn forget_frames(&mut self) {
         self.last = None;
@@ -240,6 +250,7 @@ impl Masks {
 /// errors.
 pub fn cover(
     element: &impl IsA<gst::Element>,
+    category: gst::DebugCategory,
     pad: &MaskPad,
     masks: &mut Masks,
     layout: &Layout,
@@ -247,10 +258,17 @@ pub fn cover(
     person: Option<Grid>,
 ) -> Result<Covered, gst::FlowError> {
     let video = pad.current();
-    masks.cover(layout, frame, video.as_ref().map(Option::as_ref), person).map_err(|error| {
+    let source = masks.source();
+    let covered = masks.cover(layout, frame, video.as_ref().map(Option::as_ref), person).map_err(|error| {
         element.post_error_message(message(error));
         gst::FlowError::Error
-    })
+    })?;
+    if masks.source() != source
+        && let Some(source) = masks.source()
+    {
+        gst::debug!(category, obj = element, "masks of {}x{} are made from {source}", layout.width, layout.height);
+    }
+    Ok(covered)
 }
 
 /// The frame's alpha; none if its format has none.

@@ -109,6 +109,16 @@ pub enum Number {
     Real(f64),
 }
 
+impl Number {
+    /// The value.
+    pub fn as_f64(&self) -> f64 {
+        match *self {
+            Self::Whole(value) => value as f64,
+            Self::Real(value) => value,
+        }
+    }
+}
+
 /// The maximum times for frames.
 #[derive(Clone, Copy)]
 pub struct TimeLimits {
@@ -266,6 +276,12 @@ impl Engine {
     pub fn device(&self) -> String {
         // SAFETY: as for `network`.
         unsafe { string((self.table.device)(self.session)) }
+    }
+
+    /// The device and the number format that were chosen, and why, in words for a log.
+    pub fn explanation(&mut self) -> String {
+        // SAFETY: a live session, and a string that ends in NUL and lives until its next call.
+        unsafe { string((self.table.explanation)(self.session)) }
     }
 }
 

@@ -45,7 +45,7 @@ pub struct StyleTransfer {
         mutable_playing)]
     #[property(name = "style-blend", get, set, type = String, member = style_blend,
         default = Some(Settings::default().style_blend.as_str()), nick = "Style blend",
-        blurb = "Weights of the styles, separated by commas (\"\" = equal)", mutable_playing)]
+        blurb = "Shares of the styles, separated by commas: 0.7,0.3 (\"\" = equal)", mutable_playing)]
     #[property(name = "weights", get, set, type = String, member = weights,
         default = Some(Settings::default().weights.as_str()), nick = "Weights",
         blurb = "VGG weight file: .pth, .safetensors or .ot (\"\" = the first that exists of $STYLEFILTER_WEIGHTS, vgg19.* in the \
@@ -88,9 +88,9 @@ pub struct StyleTransfer {
         steadier video; with recipe=deepdream, how many times as much of the last dream as of the frame is kept (-1 = the recipe's)",
         controllable, mutable_playing)]
     #[property(name = "style-loss", get, set, type = StyleLoss, member = style_loss, nick = "Style loss",
-        blurb = "How features are compared with the style's: by which statistics", mutable_playing, builder(Settings::default().style_loss))]
+        blurb = "Statistics by which features are compared with the style's", mutable_playing, builder(Settings::default().style_loss))]
     #[property(name = "optimizer", get, set, type = Optimizer, member = optimizer, nick = "Optimizer",
-        blurb = "Optimizer that minimizes the losses", mutable_playing, builder(Settings::default().optimizer))]
+        blurb = "Algorithm that takes the steps", mutable_playing, builder(Settings::default().optimizer))]
     #[property(name = "learning-rate", get, set, type = f64, member = learning_rate, minimum = -1.0,
         maximum = Parameters::MAX_LEARNING_RATE,
         default = Settings::default().learning_rate, nick = "Learning rate",
@@ -122,7 +122,7 @@ pub struct StyleTransfer {
         maximum = Parameters::MAX_STYLE_SCALE, default = Settings::default().style_scale, nick = "Style scale",
         blurb = "Ratio of the style picture's longer side to the frame's: smaller makes finer strokes", mutable_playing)]
     #[property(name = "pooling", get, set, type = Pooling, member = pooling, nick = "Pooling",
-        blurb = "Pooling of the network", mutable_playing, builder(Settings::default().pooling))]
+        blurb = "How the network halves its features", mutable_playing, builder(Settings::default().pooling))]
     #[property(name = "precision", get, set, type = Precision, member = precision, nick = "Precision",
         blurb = "Number format of the network's features; losses are computed in 32 bits", mutable_playing,
         builder(Settings::default().precision))]

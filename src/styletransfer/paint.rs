@@ -11,7 +11,7 @@ use gst_video::VideoFrameRef;
 use gst_video::prelude::*;
 use style_engine_interface::Progress;
 
-use super::engine::{Engine, EngineError};
+use super::engine::{Engine, EngineError, Statistic};
 use super::errors::engine_message;
 use super::imp::{CAT, StyleTransfer};
 use super::state::State;
@@ -37,10 +37,13 @@ impl StyleTransfer {
         let State { engine: Some(engine), frames: Some(frames), settings, max_size, .. } = state else {
             return Err(gst::FlowError::NotNegotiated);
         };
-        let mut report = FirstFrame::default();
+        let (mut report, mut is_logged) = (FirstFrame::default(), false);
         let mut on_progress = |progress: Progress| {
-            gst::debug!(CAT, imp = self, "step {} of {}, loss {:.6}", progress.step, progress.steps, progress.loss);
+            gst::log!(CAT, imp = self, "step {} of {}, loss {:.6}", progress.step, progress.steps, progress.loss);
             if progress.is_first {
+                if !std::mem::replace(&mut is_logged, true) {
+                    gst::debug!(CAT, imp = self, "a first frame: painted from scratch in {} steps", progress.steps);
+                }
                 report.update(self, &progress);
             }
             !self.stopping.load(Ordering::Relaxed)
@@ -131,10 +134,12 @@ impl StyleTransfer {
     /// Keeps the figures of a painted frame, which took `took`, and posts those that others wait for.
     pub(super) fn record(&self, state: &mut State, took: Duration, in_engine: Duration) {
         state.painted = state.painted.saturating_add(1);
+        let statistics = state.engine.as_mut().map(Engine::statistics).unwrap_or_default();
+        self.log_frame(state, &statistics);
         state.follow_work(took, in_engine);
         let has_changed = {
             let mut shown = self.shown();
-            shown.statistics = state.engine.as_mut().map(Engine::statistics).unwrap_or_default();
+            shown.statistics = statistics;
             shown.latency.record(gst::ClockTime::try_from(took).unwrap_or(gst::ClockTime::MAX))
         };
         if has_changed && state.is_live == Some(true) {
@@ -146,6 +151,29 @@ impl StyleTransfer {
             // An element outside of a pipeline has no bus.
             let _ = self.obj().post_message(message);
         }
+    }
+
+    /// Logs a frame's figures, and the size at which it was painted, if that is another one than the last frame's.
+    fn log_frame(&self, state: &State, statistics: &[Statistic]) {
+        let of = |statistics: &[Statistic], name| {
+            statistics.iter().find(|statistic| statistic.name == name).map_or(0.0, |statistic| statistic.value.as_f64())
+        };
+        let size = |statistics| [of(statistics, "width"), of(statistics, "height")];
+        let [width, height] = size(statistics);
+        let limit = state.time_limits().frame;
+        if size(&self.shown().statistics) != [width, height] {
+            let reason = match state.settings.size {
+                _ if state.max_size.is_some() => "for which there is memory",
+                size if size > 0 => "by the property size",
+                size if size < 0 && limit.is_some() => "at which a frame's steps fit in its time",
+                _ => "their own size",
+            };
+            gst::info!(CAT, imp = self, "frames are painted at {width}x{height}: {reason}");
+        }
+        let limit = limit.map_or("no limit".into(), |limit| format!("a limit of {limit:.1?}"));
+        let [steps, milliseconds] = ["steps", "milliseconds"].map(|name| of(statistics, name));
+        let number = state.painted;
+        gst::debug!(CAT, imp = self, "frame {number}: {width}x{height}, {steps} steps, {milliseconds:.1} ms, {limit}");
     }
 
     fn post_progress(&self, kind: gst::ProgressType, text: &str) {

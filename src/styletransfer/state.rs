@@ -11,7 +11,7 @@ use gst_video::VideoInfo;
 use style_engine_interface::Parameters;
 
 use super::engine::{Engine, EngineError, Rgba, TimeLimits};
-use super::imp::StyleTransfer;
+use super::imp::{CAT, StyleTransfer};
 use super::rgba::RgbaFrames;
 use super::settings::Settings;
 use super::style_image;
@@ -91,14 +91,17 @@ impl State {
         self.settings.time_limit(self.is_live == Some(true), self.duration)
     }
 
-    /// Forgets the last result if the stream jumps. Frames that were dropped while the last one was painted are no jump.
-    pub(super) fn follow_time(&mut self, buffer: &gst::BufferRef) {
-        let Some(pts) = buffer.pts() else { return };
+    /// Forgets the last result if the stream jumps, and returns whether it does. Frames that were dropped while the last one
+    /// was painted are no jump.
+    pub(super) fn follow_time(&mut self, buffer: &gst::BufferRef) -> bool {
+        let Some(pts) = buffer.pts() else { return false };
         let gap = GAP.saturating_add(self.took.try_into().unwrap_or(gst::ClockTime::MAX));
-        if self.expected.is_some_and(|expected| pts.absdiff(expected) > gap) {
+        let jumps = self.expected.is_some_and(|expected| pts.absdiff(expected) > gap);
+        if jumps {
             self.reset();
         }
         self.expected = Some(pts.saturating_add(buffer.duration().unwrap_or_default()));
+        jumps
     }
 }
 
@@ -134,6 +137,11 @@ impl StyleTransfer {
         let is_live = self.obj().sink_pad().peer_query(&mut query) && query.result().0;
         state.is_live = Some(is_live);
         let limit = state.settings.time_limit(is_live, state.duration);
+        let source = if is_live { "a live source" } else { "a source that is not live" };
+        match limit {
+            Some(limit) => gst::info!(CAT, imp = self, "{source}: a frame has {limit:.1?}"),
+            None => gst::info!(CAT, imp = self, "{source}: a frame has no time limit"),
+        }
         if limit.is_none() && state.settings.size < 0 {
             self.tell_size(state);
         }

@@ -35,7 +35,7 @@ impl BaseTransformImpl for StyleTransfer {
         let panicked = |_| Err(EngineError::Failed("the engine could not be opened: it panicked".into()));
         let mut engine = opened.unwrap_or_else(panicked).map_err(engine_message)?;
         self.stopping.store(false, Ordering::Relaxed);
-        gst::info!(CAT, imp = self, "{} on {}", engine.network(), engine.device());
+        gst::info!(CAT, imp = self, "{}, on {}", engine.network(), engine.explanation());
         *self.shown() = Shown {
             network: Some(engine.network()),
             device: engine.device(),
@@ -64,7 +64,10 @@ impl BaseTransformImpl for StyleTransfer {
                 self.state().reset();
                 self.stopping.store(false, Ordering::Relaxed);
             }
-            gst::EventType::Gap => self.state().reset(),
+            gst::EventType::Gap => {
+                gst::debug!(CAT, imp = self, "a gap: the next frame is painted from scratch");
+                self.state().reset();
+            }
             _ => {}
         }
         self.parent_sink_event(event)
@@ -102,7 +105,9 @@ impl BaseTransformImpl for StyleTransfer {
         self.follow_settings(&mut state);
         self.follow_source(&mut state);
         // Late frames, which the parent drops, pass here too.
-        state.follow_time(inbuf);
+        if state.follow_time(inbuf) {
+            gst::debug!(CAT, imp = self, "time jumps: the next frame is painted from scratch");
+        }
     }
 
     fn transform(&self, inbuf: &gst::Buffer, outbuf: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
@@ -158,7 +163,7 @@ impl VideoFilterImpl for StyleTransfer {
         }
         let person = self.find_person(&mut state)?;
         let State { masks, frames: Some(frames), .. } = &mut *state else { return Err(gst::FlowError::NotNegotiated) };
-        let covered = mask::cover(&*self.obj(), &self.mask_pad, masks, frames.layout(), input, person)?;
+        let covered = mask::cover(&*self.obj(), *CAT, &self.mask_pad, masks, frames.layout(), input, person)?;
         if matches!(covered, Covered::Nothing) {
             input.copy(output).map_err(|_| gst::FlowError::Error)?;
             return Ok(gst::FlowSuccess::Ok);

@@ -25,7 +25,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Serves a web page with the live picture and the settings of both elements.
 #[derive(Parser)]
-#[command(name = "studio")]
+#[command(name = "studio", version)]
 struct Arguments {
     /// A film to play in a loop; cameras are detected automatically
     film: Option<PathBuf>,
@@ -91,4 +91,28 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     sides
         .filter(|(width, height)| (16..=7680).contains(width) && (16..=4320).contains(height))
         .ok_or_else(|| format!("{text}: expected WIDTHxHEIGHT, from 16x16 to 7680x4320"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use common::documents::{Example, check};
+
+    use super::Arguments;
+
+    #[test]
+    fn the_manual_and_the_completions_agree_with_the_options() {
+        check(
+            "stylefilter-studio",
+            Arguments::command(),
+            &[
+                Example { command: "", effect: "Shows the camera at http://localhost:8080." },
+                Example { command: "film.mp4 --size 1280x720", effect: "Plays a film, scaled to 1280x720." },
+                Example {
+                    command: "--listen 0.0.0.0:8080",
+                    effect: "Lets every machine of the network in, without a password.",
+                },
+            ],
+        );
+    }
 }

@@ -27,7 +27,7 @@ impl Studio {
         let studio = studio.to_str().expect("a path in UTF-8");
         let mut command = program(studio, &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
         command.args(["--listen", "127.0.0.1:0", "--size", "640x480", "--folder"]).arg(own(folder));
-        command.env("GST_DEBUG", "styletransfer:DEBUG").stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("GST_DEBUG", "styletransfer:LOG").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the studio starts");
         let (step, steps) = mpsc::channel();
         let log = BufReader::new(child.stderr.take().expect("piped"));

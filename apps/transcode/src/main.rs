@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::{ArgGroup, Parser};
+use clap::{ArgGroup, Parser, ValueHint};
 use film::bar::Bar;
 use film::{Film, Made};
 use gst::ClockTime;
@@ -16,7 +16,7 @@ use gst::prelude::*;
 
 /// Filters or repaints a film. Sound, subtitles and tags are kept.
 #[derive(Parser)]
-#[command(name = "transcode", group = ArgGroup::new("effect").required(true))]
+#[command(name = "transcode", version, group = ArgGroup::new("effect").required(true))]
 struct Arguments {
     /// Any film that GStreamer can read
     input: PathBuf,
@@ -29,7 +29,7 @@ struct Arguments {
     #[arg(long, value_name = "FILTERS", group = "effect")]
     chain: Option<String>,
     /// A style picture for styletransfer; several are separated by commas
-    #[arg(long, value_name = "FILE", group = "effect")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, group = "effect")]
     style: Option<String>,
     /// Set a property of the element: --set radius=6; can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = property)]
@@ -150,4 +150,41 @@ fn time(text: &str) -> Result<ClockTime, String> {
         .try_fold(0.0, |sum, part| part.parse::<f64>().ok().filter(|part| *part >= 0.0).map(|part| sum * 60.0 + part));
     let time = seconds.and_then(|seconds| ClockTime::try_from_seconds_f64(seconds).ok());
     time.ok_or_else(|| "expected a time: seconds, or 1:02:03.5".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::builder::PossibleValuesParser;
+    use common::documents::{Example, check};
+    use gst::prelude::*;
+
+    use super::Arguments;
+
+    #[test]
+    #[ignore = "needs scripts/build"]
+    fn the_manual_and_the_completions_agree_with_the_options() {
+        common::init();
+        let element = gst::ElementFactory::make("convfilter").build().expect("the plugin is built");
+        let filters =
+            gst::glib::EnumClass::with_type(element.property_value("filter").type_()).expect("an enumeration");
+        // clap keeps static texts only.
+        let names: Vec<&'static str> = filters.values().iter().map(|value| &*value.nick().to_owned().leak()).collect();
+        let command = Arguments::command().mut_arg("filter", |arg| arg.value_parser(PossibleValuesParser::new(names)));
+        check(
+            "stylefilter-transcode",
+            command,
+            &[
+                Example { command: "film.mp4 filtered.mkv --filter emboss", effect: "Filters a film." },
+                Example {
+                    command: "film.mp4 painted.mp4 --style painting.jpg --set size=480 --preview",
+                    effect: "Paints a film at a longer side of 480 pixels, and shows it meanwhile.",
+                },
+                Example {
+                    command: "film.mp4 part.webm --start 1:30 --duration 20 --filter none",
+                    effect: "Cuts out 20 seconds.",
+                },
+            ],
+        );
+    }
 }

@@ -11,7 +11,7 @@ mod choices;
 pub use choices::{model_input, optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
 
 /// The interface version: raised with every change that an older engine or plugin would misread.
-pub const VERSION: u32 = 14;
+pub const VERSION: u32 = 15;
 
 /// The maximum age of a mask that is moved, in painted frames.
 pub const MAX_MASK_AGE: u32 = 8;
@@ -348,6 +348,9 @@ pub struct Table {
     pub network: unsafe extern "C" fn(*const Session) -> *const c_char,
     /// The device in use, in words; lives as long as the session.
     pub device: unsafe extern "C" fn(*const Session) -> *const c_char,
+    /// The device and the number format of features that were chosen, and why, in words for a log; lives until the session's
+    /// next call.
+    pub explanation: unsafe extern "C" fn(*mut Session) -> *const c_char,
     /// The message of the last failed call on this thread; lives until the thread's next call.
     pub last_error: unsafe extern "C" fn() -> *const c_char,
 }

@@ -32,6 +32,7 @@ static TABLE: Table = Table {
     statistics,
     network: name,
     device: name,
+    explanation,
     last_error,
 };
 
@@ -107,6 +108,10 @@ unsafe extern "C" fn statistics(_: *mut Session, count: *mut usize) -> *const St
 }
 
 unsafe extern "C" fn name(_: *const Session) -> *const c_char {
+    c"small".as_ptr()
+}
+
+unsafe extern "C" fn explanation(_: *mut Session) -> *const c_char {
     c"small".as_ptr()
 }
 

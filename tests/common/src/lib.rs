@@ -11,6 +11,7 @@ use gst::prelude::*;
 use gst_video::VideoFormat;
 
 mod built;
+pub mod documents;
 pub mod film;
 pub mod random;
 
