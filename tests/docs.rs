@@ -353,4 +353,9 @@ fn painting(folder: &Path) {
             .save(folder.join(name))
             .expect("written");
     }
+    let labels = std::fs::File::create(folder.join("labels.png")).expect("a file");
+    let mut encoder = png::Encoder::new(labels, 2, 1);
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_palette(&[200, 0, 0, 0, 0, 200][..]);
+    encoder.write_header().expect("a header").write_image_data(&[0, 1]).expect("a row");
 }

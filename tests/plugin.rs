@@ -86,7 +86,8 @@ fn the_log_tells_what_was_chosen_and_why() {
             "masks of 64x48 are made from the frame's alpha",
         ],
     );
-    let element = format!("styletransfer device=auto size=32 first-iterations=2 style={}", style.display());
+    // Enough steps for a report of progress.
+    let element = format!("styletransfer device=auto size=32 first-iterations=300 style={}", style.display());
     let text = logged("styletransfer:5", source, &element);
     assert_lines(
         &text,
@@ -95,7 +96,7 @@ fn the_log_tells_what_was_chosen_and_why() {
             "a source that is not live: a frame has no time limit",
             "a first frame: painted from scratch in ",
             "frames are painted at 32x24: by the property size",
-            "frame 1: 32x24, 2 steps, ",
+            "frame 1: 32x24, 300 steps, ",
         ],
     );
     assert!(text.contains("on cuda") || text.contains("on cpu (no CUDA: "), "{text}");
