@@ -1,5 +1,5 @@
-"""Makes the pictures of docs/first-five-minutes.md, docs/settings.md, docs/models.md, docs/masks.md and docs/deepdream.md
-from the demo's film and style. Run by scripts/docs --pictures."""
+"""Makes the pictures of docs/first-five-minutes.md, docs/settings.md, docs/models.md, docs/masks.md and docs/deepdream.md,
+and the studio's of models, from the demo's film and style. Run by scripts/docs --pictures."""
 
 import os
 import shlex
@@ -12,6 +12,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageOps
 ROOT = Path(__file__).resolve().parent.parent
 FILM, STYLE = ROOT / "target/demo/source.mp4", ROOT / "target/demo/style.png"
 PICTURES = ROOT / "docs/pictures"
+# The studio's page, whose gallery shows what the models paint.
+STUDIO, THUMBNAIL = ROOT / "apps/studio/src/page", 160
 # The frame to show. For filters, a part of it is shown at its original size, so that single samples can be seen.
 FRAME, PART = 50, (190, 64, 478, 226)
 CELL = (288, 162)
@@ -145,8 +147,11 @@ def models(film):
         return f"model={name}", film.through(f"styletransfer model={name}", PAINTED)[-1]
 
     [frame] = film.through("identity", PAINTED)
-    names = ["starry-night", "the-scream", "shipwreck"]
-    write("models", [("the frame", frame), *map(painted, names)], columns=2)
+    pictures = [painted(name) for name in ["starry-night", "the-scream", "shipwreck"]]
+    write("models", [("the frame", frame), *pictures], columns=2)
+    for label, picture in pictures:
+        thumbnail = ImageOps.fit(picture, (THUMBNAIL, THUMBNAIL))
+        thumbnail.save(STUDIO / f"{label.removeprefix('model=')}.jpg", quality=85)
 
 
 def masks(film):

@@ -3,6 +3,9 @@
 
 mod knobs;
 mod line;
+mod masks;
+mod models;
+mod names;
 mod page;
 mod server;
 mod settings;
@@ -35,7 +38,7 @@ struct Arguments {
     /// Size to which all sources are scaled
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x360", value_parser = size)]
     size: (u32, u32),
-    /// Folder for styles, films and settings [default: stylefilter/studio in the user's data folder]
+    /// Folder for styles, models, masks, films and settings [default: stylefilter/studio in the user's data folder]
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }

@@ -44,6 +44,7 @@ pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> st
         .route("/", get(|| async { page::file("index.html") }))
         .route("/{file}", get(|Path(file): Path<String>| async move { page::file(&file) }))
         .route("/styles/{name}", get(thumbnail))
+        .route("/masks/{name}", get(mask))
         .route("/pictures", get(pictures))
         .route("/state", get(state))
         .route("/api/source", command(|studio, Name { name }| studio.set_source(&name)))
@@ -54,6 +55,8 @@ pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> st
         .route("/api/style", command(|studio, Name { name }| studio.set_style(&name)))
         .route("/api/styles", post(add_style).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .route("/api/styles/delete", command(|studio, Name { name }| studio.delete_style(&name)))
+        .route("/api/model", command(|studio, Name { name }| studio.set_model(&name)))
+        .route("/api/mask", post(set_mask).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .route("/api/looks/save", command(|studio, Name { name }| studio.save_look(&name)))
         .route("/api/looks/load", command(|studio, Name { name }| studio.load_look(&name)))
         .route("/api/looks/delete", command(|studio, Name { name }| studio.delete_look(&name)))
@@ -155,6 +158,20 @@ async fn add_style(State(studio): Shared, Query(Name { name }): Query<Name>, byt
     match added {
         Ok(Ok(name)) => Json(json!({ "name": name })).into_response(),
         added => answer(added.map(|added| added.map(|_| ()))),
+    }
+}
+
+async fn set_mask(State(studio): Shared, Query(Element { element }): Query<Element>, bytes: Bytes) -> Response {
+    answer(tokio::task::spawn_blocking(move || studio.set_mask(&element, &bytes)).await)
+}
+
+async fn mask(State(studio): Shared, Path(name): Path<String>) -> Response {
+    let read = move || studio.masks.path(&name).and_then(|path| std::fs::read(path).ok());
+    match tokio::task::spawn_blocking(read).await {
+        Ok(Some(png)) => {
+            ([(header::CONTENT_TYPE, "image/png"), (header::CACHE_CONTROL, "no-cache")], png).into_response()
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
 

@@ -19,12 +19,14 @@ pub struct Settings {
     pub looks: BTreeMap<String, Look>,
 }
 
-/// All settings of both elements. Unlike a GStreamer preset, a look also has the style and which elements are on.
+/// All settings of both elements. Unlike a GStreamer preset, a look also has the style or model, the masks, and which elements are on.
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Look {
     /// The style's name.
     pub style: Option<String>,
+    /// The model's name.
+    pub model: Option<String>,
     /// The settings of each element, by the element's name.
     pub elements: BTreeMap<String, ElementSettings>,
 }
@@ -34,6 +36,8 @@ pub struct Look {
 #[serde(default)]
 pub struct ElementSettings {
     pub on: bool,
+    /// The mask's name.
+    pub mask: Option<String>,
     /// The properties that are not at their defaults.
     pub knobs: BTreeMap<String, Value>,
 }

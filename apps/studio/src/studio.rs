@@ -12,13 +12,15 @@ use gst::prelude::*;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::masks::Masks;
+use crate::models::Models;
 use crate::settings::{ElementSettings, Look, Settings};
 use crate::source::Sources;
 use crate::stage::{Output, Stage};
 use crate::styles::Styles;
 use crate::{knobs, line};
 
-/// The element that paints in a style.
+/// The element that paints in a style or by a model.
 const STYLE: &str = "styletransfer";
 
 /// A picture for viewers.
@@ -38,6 +40,8 @@ pub struct Studio {
     folder: PathBuf,
     size: (u32, u32),
     pub styles: Styles,
+    pub masks: Masks,
+    models: Models,
     sources: Sources,
     viewers: AtomicUsize,
     page_switch: Box<dyn Fn(bool) + Send + Sync>,
@@ -53,6 +57,7 @@ struct State {
     source: String,
     effects: Vec<Effect>,
     style: Option<String>,
+    model: Option<String>,
     settings: Settings,
     file: Option<(String, Output)>,
     camera: Option<(String, Output)>,
@@ -70,6 +75,8 @@ struct Effect {
     label: &'static str,
     element: gst::Element,
     on: bool,
+    /// The name of its mask.
+    mask: Option<String>,
     /// The time that it takes for a picture, in milliseconds: a moving average.
     took: Arc<Mutex<f64>>,
 }
@@ -99,7 +106,7 @@ impl Effect {
                 *took += (new - *took) * if *took == 0.0 { 1.0 } else { 0.1 };
             }),
         );
-        Ok(Self { name, label, element, on: false, took })
+        Ok(Self { name, label, element, on: false, mask: None, took })
     }
 }
 
@@ -128,6 +135,7 @@ impl Studio {
             source: String::new(),
             effects,
             style: None,
+            model: None,
             settings,
             file: None,
             camera: None,
@@ -138,6 +146,8 @@ impl Studio {
         };
         let studio = Arc::new(Self {
             sources: Sources::new(film, size),
+            masks: Masks::open(folder.join("masks")),
+            models: Models::open(folder.join("models")),
             folder,
             size,
             styles,
@@ -231,8 +241,29 @@ impl Studio {
     /// Paints in the style of a picture.
     pub fn set_style(&self, name: &str) -> Answer {
         self.command(|state| {
-            self.choose_style(state, name)?;
+            self.choose(state, Some(name), None)?;
             state.switch(STYLE, true)
+        })
+    }
+
+    /// Paints by a model.
+    pub fn set_model(&self, name: &str) -> Answer {
+        self.command(|state| {
+            self.choose(state, None, Some(name))?;
+            state.switch(STYLE, true)
+        })
+    }
+
+    /// Limits an element to the white places of an uploaded picture; none if it is empty.
+    pub fn set_mask(&self, element: &str, bytes: &[u8]) -> Answer {
+        self.command(|state| {
+            let name = if bytes.is_empty() { None } else { Some(self.masks.add(bytes)?) };
+            self.choose_mask(state, element, name.as_deref())?;
+            let look = state.look();
+            let looks = state.settings.looks.values().chain([&look]);
+            let masks = looks.flat_map(|look| look.elements.values()).filter_map(|settings| settings.mask.as_deref());
+            self.masks.keep(&masks.collect::<Vec<_>>());
+            Ok(())
         })
     }
 
@@ -354,19 +385,48 @@ impl Studio {
         state.stage.set_source(Some(source))
     }
 
-    fn choose_style(&self, state: &mut State, name: &str) -> Answer {
-        let path = self.styles.path(name).ok_or_else(|| format!("no such style: {name}"))?;
+    /// Chooses what is painted by: a style, a model, or the optimizer with the start that a model gives it.
+    fn choose(&self, state: &mut State, style: Option<&str>, model: Option<&str>) -> Answer {
         // Not escaped: if the whole text is the path of a file, the element does not split it at commas.
-        state.effect(STYLE)?.element.set_property("style", path.display().to_string());
-        state.style = Some(name.into());
+        let path = match style {
+            Some(name) => self.styles.path(name).ok_or_else(|| format!("no such style: {name}"))?.display().to_string(),
+            None => String::new(),
+        };
+        let network = match model {
+            Some(name) => self.models.find(name).ok_or_else(|| format!("no such model: {name}"))?,
+            None => String::new(),
+        };
+        // The element opens a model when it starts.
+        let restarts = state.model.as_deref() != model && state.running(STYLE).is_some();
+        if restarts {
+            state.switch(STYLE, false)?;
+        }
+        let element = &state.effect(STYLE)?.element;
+        if state.model.as_deref() != model {
+            element.set_property("model", network);
+        }
+        element.set_property("style", path);
+        (state.style, state.model) = (style.map(str::to_owned), model.map(str::to_owned));
+        if restarts { state.switch(STYLE, true) } else { Ok(()) }
+    }
+
+    fn choose_mask(&self, state: &mut State, element: &str, name: Option<&str>) -> Answer {
+        let path = match name {
+            Some(name) => self.masks.path(name).ok_or_else(|| format!("no such mask: {name}"))?.display().to_string(),
+            None => String::new(),
+        };
+        let effect = state.effects.iter_mut().find(|effect| effect.name == element);
+        let effect = effect.ok_or_else(|| format!("no such element: {element}"))?;
+        effect.element.set_property("mask", path);
+        effect.mask = name.map(str::to_owned);
         Ok(())
     }
 
     /// Applies a look as far as possible, then returns all errors.
     fn apply(&self, state: &mut State, look: &Look) -> Answer {
         let mut problems = Vec::new();
-        if let Some(style) = &look.style {
-            problems.extend(self.choose_style(state, style).err());
+        if look.style.is_some() || look.model.is_some() {
+            problems.extend(self.choose(state, look.style.as_deref(), look.model.as_deref()).err());
         }
         for effect in &state.effects {
             knobs::reset(&effect.element);
@@ -375,6 +435,8 @@ impl Studio {
             }
         }
         for name in state.effects.iter().map(|effect| effect.name).collect::<Vec<_>>() {
+            let mask = look.elements.get(name).and_then(|settings| settings.mask.as_deref());
+            problems.extend(self.choose_mask(state, name, mask).err());
             let on = look.elements.get(name).is_some_and(|settings| settings.on);
             problems.extend(state.switch(name, on).err());
         }
@@ -445,7 +507,14 @@ impl Studio {
             let presets = effect.element.dynamic_cast_ref::<gst::Preset>().map(|preset| preset.preset_names());
             let presets: Vec<_> = presets.iter().flatten().map(ToString::to_string).collect();
             let knobs = knobs::all(&effect.element);
-            json!({"name": effect.name, "label": effect.label, "on": effect.on, "presets": presets, "knobs": knobs})
+            json!({
+                "name": effect.name,
+                "label": effect.label,
+                "on": effect.on,
+                "mask": effect.mask,
+                "presets": presets,
+                "knobs": knobs,
+            })
         });
         let name = |output: &Option<(String, Output)>| output.as_ref().map(|(name, _)| name.clone());
         json!({
@@ -454,6 +523,8 @@ impl Studio {
             "elements": elements.collect::<Vec<_>>(),
             "styles": self.styles.all(),
             "style": state.style,
+            "models": self.models.all(),
+            "model": state.model,
             "looks": state.settings.looks.keys().collect::<Vec<_>>(),
             "output": {"file": name(&state.file), "camera": name(&state.camera), "cameras": self.sources.outputs()},
             "line": state.line(&self.sources),
@@ -494,8 +565,8 @@ impl State {
     }
 
     fn switch(&mut self, name: &str, on: bool) -> Answer {
-        if on && name == STYLE && self.style.is_none() {
-            return Err("choose a style first".into());
+        if on && name == STYLE && self.style.is_none() && self.model.is_none() {
+            return Err("choose a style or a model first".into());
         }
         let effect = self.effects.iter_mut().find(|effect| effect.name == name);
         let effect = effect.ok_or_else(|| format!("no such element: {name}"))?;
@@ -521,17 +592,25 @@ impl State {
     fn look(&self) -> Look {
         let settings = |effect: &Effect| {
             let knobs = knobs::changed(&effect.element).into_iter().map(|(name, value)| (name.to_owned(), value));
-            (effect.name.to_owned(), ElementSettings { on: effect.on, knobs: knobs.collect() })
+            let settings = ElementSettings { on: effect.on, mask: effect.mask.clone(), knobs: knobs.collect() };
+            (effect.name.to_owned(), settings)
         };
-        Look { style: self.style.clone(), elements: self.effects.iter().map(settings).collect() }
+        Look {
+            style: self.style.clone(),
+            model: self.model.clone(),
+            elements: self.effects.iter().map(settings).collect(),
+        }
     }
 
     fn line(&self, sources: &Sources) -> String {
         let elements = self.effects.iter().filter(|effect| effect.on).map(|effect| {
             let mut properties = knobs::changed(&effect.element);
-            if effect.name == STYLE {
-                let style = effect.element.property::<Option<String>>("style").unwrap_or_default();
-                properties.insert(0, ("style", style.into()));
+            // Pages cannot set the properties with paths, so they are not among these.
+            for name in if effect.name == STYLE { &["mask", "model", "style"][..] } else { &["mask"] } {
+                let path = effect.element.property::<Option<String>>(name).unwrap_or_default();
+                if !path.is_empty() {
+                    properties.insert(0, (name, path.into()));
+                }
             }
             line::element(effect.name, &properties)
         });
@@ -541,8 +620,8 @@ impl State {
 
 /// The settings of a studio that is opened for the first time.
 fn first_settings() -> Settings {
-    let elements = [(STYLE.to_owned(), ElementSettings { on: false, knobs: BTreeMap::new() })].into();
-    Settings { look: Look { style: None, elements }, ..Settings::default() }
+    let elements = [(STYLE.to_owned(), ElementSettings { on: false, mask: None, knobs: BTreeMap::new() })].into();
+    Settings { look: Look { style: None, model: None, elements }, ..Settings::default() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

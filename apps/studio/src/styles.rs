@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use image::{DynamicImage, ImageFormat};
 use serde::Serialize;
 
+use crate::names;
+
 /// The maximum width and height of a stored picture; a larger one is scaled down.
 const MAX_STORED_SIDE: u32 = 2048;
 
@@ -76,10 +78,9 @@ impl Styles {
         *self.unusable.lock().unwrap_or_else(PoisonError::into_inner) = unusable;
     }
 
-    /// The path of a picture, if it exists. A name with a folder in it, or of a hidden file, is refused.
+    /// The path of a picture, if it exists.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
-        let is_name = Path::new(name).file_name().is_some_and(|file| file == name) && !name.starts_with('.');
-        Some(self.folder.join(name)).filter(|path| is_name && path.is_file())
+        names::path(&self.folder, name)
     }
 
     /// Stores an uploaded picture as JPEG under a free name similar to `name`, which is returned.

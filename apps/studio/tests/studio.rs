@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Frame, Line, program, scratch, stage};
+use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use gst::prelude::*;
@@ -169,6 +170,21 @@ impl Page<'_> {
         self.run(DROP, vec![name.into(), bytes.into()]).await;
     }
 
+    /// Draws a stroke from left to right across an element, at this part of its height.
+    async fn drag(&self, element: &str, part: f64) {
+        let element = self.0.find(Locator::Css(element)).await.expect("the element exists");
+        let (left, top, width, height) = element.rectangle().await.expect("a rectangle");
+        let (y, duration) = ((top + part * height) as i64, Some(Duration::from_millis(50)));
+        let at = |x: f64| PointerAction::MoveTo { duration, x: x as i64, y };
+        let stroke = MouseActions::new("mouse".into())
+            .then(at(left + 2.0))
+            .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+            .then(at(left + width / 2.0))
+            .then(at(left + width - 2.0))
+            .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        self.0.perform_actions(stroke).await.expect("the stroke is drawn");
+    }
+
     /// Waits for several new pictures.
     async fn new_pictures(&self, what: &str) {
         let [_, _, number] = self.picture(what, |_| true).await;
@@ -231,6 +247,19 @@ fn the_page_shows_the_picture_and_changes_settings() {
         page.set("[data-element=convfilter][data-knob=filter] select", "box-blur").await;
         page.set("[data-element=convfilter][data-knob=radius] input[type=number]", 300).await;
         page.picture("a filter changes the picture", |[_, blurred, _]| blurred < spread / 2.0).await;
+        let section = "[data-element-section=convfilter] .mask";
+        page.press(&format!("{section} .draw")).await;
+        page.press("#brush-done").await;
+        page.picture("a black mask keeps the picture", |[_, masked, _]| masked > spread * 0.9).await;
+        page.press(&format!("{section} .draw")).await;
+        page.set("#brush-size", 0.4).await;
+        // The measured rows are a quarter of the picture's height above and below these.
+        page.drag("#mask", 0.42).await;
+        page.press("#brush-done").await;
+        page.picture("what is drawn is filtered", |[_, blurred, _]| blurred < spread / 2.0).await;
+        page.text("the command has the mask", "line", |line| line.contains("convfilter mask=")).await;
+        page.press(&format!("{section} .remove")).await;
+        page.text("the mask is removed", "line", |line| !line.contains("mask=")).await;
         page.set("[data-element=convfilter][data-knob=mix] input[type=range]", 0).await;
         page.picture("a slider changes the picture", |[_, mixed, _]| mixed > spread * 0.9).await;
         page.text("the command has the properties", "line", |line| {
@@ -287,6 +316,17 @@ fn the_page_shows_the_picture_and_changes_settings() {
         page.press("[data-look=golden]").await;
         page.text("the saved look is loaded", "style-status", |text| text.contains("built-in")).await;
         page.picture("the loaded look changes the picture", |[mean, ..]| (mean - before).abs() > 4.0).await;
+
+        page.press("[data-model=starry-night]").await;
+        page.text("the model paints", "style-status", |text| text.starts_with("starry-night")).await;
+        let line = page.text("the command has the model", "line", |line| line.contains("model=starry-night")).await;
+        assert!(!line.contains("style="), "{line}");
+        page.set("[data-element=styletransfer][data-knob=mask-from] select", "person").await;
+        page.text("people are the mask", "line", |line| line.contains("mask-from=person")).await;
+        page.save_screenshot(folder.join("models.png"), 1440, 900).await;
+        page.press("[data-look=golden]").await;
+        page.text("the look has a style and no model", "style-status", |text| text.contains("built-in")).await;
+        page.text("the command has no model", "line", |line| !line.contains("model=")).await;
 
         client.close().await.expect("Chromium ends");
         drop(driver);

@@ -4,6 +4,7 @@ import { command } from "./command.js";
 import { changes, make } from "./dom.js";
 import { held } from "./hands.js";
 import { propertyRows } from "./knobs.js";
+import { maskRow } from "./masks.js";
 
 /** Makes a function that shows the element; properties that are not among the main ones go under "More". */
 export function element(name, mainProperties) {
@@ -11,6 +12,7 @@ export function element(name, mainProperties) {
   const box = section.querySelector(`[data-switch="${name}"] input`);
   const showPresets = presets(name, section.querySelector(".presets"));
   const showProperties = propertyRows(name, mainProperties, section);
+  const showMask = maskRow(name, section);
 
   box.addEventListener("change", () => command("/api/switch", { element: name, on: box.checked }));
   section.querySelector(".reset-all").addEventListener("click", () => command("/api/reset", { element: name }));
@@ -22,6 +24,7 @@ export function element(name, mainProperties) {
     if (!held(box)) box.checked = state.on;
     showPresets(state.presets);
     showProperties(state.knobs);
+    showMask(state.mask);
   };
 }
 

@@ -1,4 +1,5 @@
-// The gallery of style pictures: choose one, delete one, add some with a file dialog or by dropping them on the page.
+// The gallery of style pictures and of models. Pictures can be deleted, and added with a file dialog or by dropping them on
+// the page.
 
 import { command, toast, upload } from "./command.js";
 import { changes, deleteButton, editToggle, make } from "./dom.js";
@@ -12,11 +13,22 @@ const changed = changes();
 
 editToggle(document.getElementById("styles-edit"), gallery);
 
-export function showStyles({ styles, style }) {
-  if (changed(styles)) gallery.replaceChildren(...styles.map(tileOf), addTile);
-  for (const button of gallery.querySelectorAll("[data-style]")) {
-    button.setAttribute("aria-pressed", button.dataset.style === style);
+export function showStyles({ styles, style, models, model }) {
+  if (changed([styles, models])) gallery.replaceChildren(...styles.map(tileOf), addTile, ...models.map(modelTileOf));
+  for (const button of gallery.querySelectorAll("button:not(.delete)")) {
+    const { style: ofStyle, model: ofModel } = button.dataset;
+    button.setAttribute("aria-pressed", ofStyle ? ofStyle === style : ofModel === model);
   }
+}
+
+function modelTileOf({ name, shipped }) {
+  const caption = make("span", { className: "caption", textContent: name });
+  const picture = shipped ? [make("img", { src: `/${name}.jpg`, alt: "", loading: "lazy" })] : [];
+  const choose = make("button", {
+    type: "button", "data-model": name, title: `${name}, a model: fast, and made for one style`,
+    onclick: () => command("/api/model", { name }),
+  }, ...picture, caption);
+  return make("div", { className: "tile" }, choose);
 }
 
 function tileOf({ name, size }) {
