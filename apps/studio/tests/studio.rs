@@ -174,8 +174,8 @@ impl Page<'_> {
     async fn drag(&self, element: &str, part: f64) {
         let element = self.0.find(Locator::Css(element)).await.expect("the element exists");
         let (left, top, width, height) = element.rectangle().await.expect("a rectangle");
-        let (y, duration) = ((top + part * height) as i64, Some(Duration::from_millis(50)));
-        let at = |x: f64| PointerAction::MoveTo { duration, x: x as i64, y };
+        let (y, duration) = (top + part * height, Some(Duration::from_millis(50)));
+        let at = |x: f64| PointerAction::MoveTo { duration, x, y };
         let stroke = MouseActions::new("mouse".into())
             .then(at(left + 2.0))
             .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
