@@ -255,6 +255,7 @@ fn the_page_shows_the_picture_and_changes_settings() {
         page.set("#brush-size", 0.4).await;
         // The measured rows are a quarter of the picture's height above and below these.
         page.drag("#mask", 0.42).await;
+        page.save_screenshot(folder.join("mask.png"), 1440, 900).await;
         page.press("#brush-done").await;
         page.picture("what is drawn is filtered", |[_, blurred, _]| blurred < spread / 2.0).await;
         page.text("the command has the mask", "line", |line| line.contains("convfilter mask=")).await;
