@@ -65,7 +65,12 @@ pub fn decode(content: impl BufRead + Seek) -> Result<RgbaImage, PictureError> {
 
 /// Reads a file as a mask: the brightness of its pixels, 0 where they are transparent.
 pub fn read_mask(path: &Path) -> Result<ImageBuffer<Luma<u16>, Vec<u16>>, PictureError> {
-    let picture = decode_any(BufReader::new(File::open(path).map_err(PictureError::Io)?))?;
+    File::open(path).map_err(PictureError::Io).and_then(|file| decode_mask(BufReader::new(file)))
+}
+
+/// Reads a file's content as [`read_mask`] reads a file.
+pub fn decode_mask(content: impl BufRead + Seek) -> Result<ImageBuffer<Luma<u16>, Vec<u16>>, PictureError> {
+    let picture = decode_any(content)?;
     let (width, height) = (picture.width(), picture.height());
     let pixels = picture.into_luma_alpha16();
     let mut mask = ImageBuffer::new(width, height);

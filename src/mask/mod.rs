@@ -112,7 +112,7 @@ impl Masks {
         self.regions
     }
 
-    /// What the last frame's masks were made from, in words; none if there are none.
+    /// The source of the last frame's masks, in words; `None` without masks.
     fn source(&self) -> Option<&'static str> {
         self.last.as_ref().map(|(source, _)| match source {
             Source::Pictures => "the pictures of the property mask",
@@ -228,7 +228,7 @@ impl Masks {
         self.covering(grids, layout)
     }
 
-    /// What masks at a frame's size cover.
+    /// Masks at a frame's size, with the opacity that they give the frame.
     fn covering(&self, grids: Vec<Grid>, layout: &Layout) -> Result<Prepared, MaskError> {
         files::check_count(grids.len(), self.regions)?;
         let opacity = match grids.len() == self.regions {

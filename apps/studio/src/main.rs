@@ -5,7 +5,6 @@ mod knobs;
 mod line;
 mod masks;
 mod models;
-mod names;
 mod page;
 mod server;
 mod settings;
@@ -13,6 +12,7 @@ mod source;
 mod stage;
 mod studio;
 mod styles;
+mod uploads;
 
 use std::error::Error;
 use std::net::SocketAddr;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use style_engine_interface::MODELS;
 
-use crate::names;
+use crate::uploads;
 
 /// The networks that come with the engine, and those in a folder.
 pub struct Models {
@@ -30,7 +30,7 @@ impl Models {
     pub fn all(&self) -> Vec<Model> {
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
         let mut names: Vec<_> = files.filter_map(|file| file.file_name().into_string().ok()).collect();
-        names.retain(|name| names::path(&self.folder, name).is_some());
+        names.retain(|name| uploads::path(&self.folder, name).is_some());
         names.sort();
         let shipped = MODELS.map(|name| Model { name: name.into(), shipped: true });
         shipped.into_iter().chain(names.into_iter().map(|name| Model { name, shipped: false })).collect()
@@ -38,7 +38,7 @@ impl Models {
 
     /// The value of the element's property `model` for a name, if there is such a model.
     pub fn find(&self, name: &str) -> Option<String> {
-        let path = names::path(&self.folder, name).map(|path| path.display().to_string());
+        let path = uploads::path(&self.folder, name).map(|path| path.display().to_string());
         MODELS.contains(&name).then(|| name.to_owned()).or(path)
     }
 }

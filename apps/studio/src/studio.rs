@@ -256,13 +256,17 @@ impl Studio {
 
     /// Limits an element to the white places of an uploaded picture; none if it is empty.
     pub fn set_mask(&self, element: &str, bytes: &[u8]) -> Answer {
+        let name = if bytes.is_empty() { None } else { Some(self.masks.add(bytes)?) };
         self.command(|state| {
-            let name = if bytes.is_empty() { None } else { Some(self.masks.add(bytes)?) };
+            let last = state.effect(element)?.mask.clone();
             self.choose_mask(state, element, name.as_deref())?;
-            let look = state.look();
-            let looks = state.settings.looks.values().chain([&look]);
-            let masks = looks.flat_map(|look| look.elements.values()).filter_map(|settings| settings.mask.as_deref());
-            self.masks.keep(&masks.collect::<Vec<_>>());
+            let current = state.look();
+            let mut looks = state.settings.looks.values().chain([&current]);
+            if let Some(last) = last
+                && !looks.any(|look| look.elements.values().any(|settings| settings.mask.as_ref() == Some(&last)))
+            {
+                self.masks.delete(&last);
+            }
             Ok(())
         })
     }
@@ -385,7 +389,8 @@ impl Studio {
         state.stage.set_source(Some(source))
     }
 
-    /// Chooses what is painted by: a style, a model, or the optimizer with the start that a model gives it.
+    /// Chooses a style, a model, or a style whose first picture a model paints. A model that cannot be opened leaves the
+    /// last choice.
     fn choose(&self, state: &mut State, style: Option<&str>, model: Option<&str>) -> Answer {
         // Not escaped: if the whole text is the path of a file, the element does not split it at commas.
         let path = match style {
@@ -406,8 +411,17 @@ impl Studio {
             element.set_property("model", network);
         }
         element.set_property("style", path);
+        let last = (state.style.take(), state.model.take());
         (state.style, state.model) = (style.map(str::to_owned), model.map(str::to_owned));
-        if restarts { state.switch(STYLE, true) } else { Ok(()) }
+        if !restarts {
+            return Ok(());
+        }
+        let restarted = state.switch(STYLE, true);
+        if restarted.is_err() {
+            // The last choice was playing. If it does not play any more, the element stays off.
+            let _ = self.choose(state, last.0.as_deref(), last.1.as_deref()).and_then(|()| state.switch(STYLE, true));
+        }
+        restarted
     }
 
     fn choose_mask(&self, state: &mut State, element: &str, name: Option<&str>) -> Answer {

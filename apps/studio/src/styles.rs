@@ -7,10 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use image::{DynamicImage, ImageFormat};
 use serde::Serialize;
 
-use crate::names;
-
-/// The maximum width and height of a stored picture; a larger one is scaled down.
-const MAX_STORED_SIDE: u32 = 2048;
+use crate::uploads;
 
 /// The longer side of a thumbnail.
 const THUMBNAIL: u32 = 256;
@@ -80,22 +77,18 @@ impl Styles {
 
     /// The path of a picture, if it exists.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
-        names::path(&self.folder, name)
+        uploads::path(&self.folder, name)
     }
 
     /// Stores an uploaded picture as JPEG under a free name similar to `name`, which is returned.
     pub fn add(&self, name: &str, bytes: &[u8]) -> Result<String, String> {
         let picture =
             picture::decode(Cursor::new(bytes)).map_err(|reason| format!("{name} cannot be used: {reason}"))?;
-        let picture = DynamicImage::from(picture);
-        let is_large = picture.width().max(picture.height()) > MAX_STORED_SIDE;
-        let picture = if is_large { picture.thumbnail(MAX_STORED_SIDE, MAX_STORED_SIDE) } else { picture };
+        let picture = uploads::shrunk(DynamicImage::from(picture));
         let stem: String = Path::new(name).file_stem().unwrap_or_default().to_string_lossy().chars().take(60).collect();
         let stem = stem.replace(|c: char| !c.is_alphanumeric() && !"-_ ".contains(c), "-");
         let stem = Some(stem.trim_matches(['-', ' '])).filter(|stem| !stem.is_empty()).unwrap_or("style");
-        let names =
-            (1..).map(|number| if number == 1 { format!("{stem}.jpg") } else { format!("{stem} {number}.jpg") });
-        let free = names.into_iter().find(|name| !self.folder.join(name).exists()).unwrap_or_default();
+        let free = uploads::free_name(&self.folder, stem, "jpg");
         let bytes = jpeg(&picture).map_err(|error| error.to_string())?;
         std::fs::write(self.folder.join(&free), bytes).map_err(|error| format!("cannot write {free}: {error}"))?;
         self.rescan();

@@ -32,12 +32,12 @@ const MEASURE: &str = "
     const count = data.length / 4, mean = sum / count;
     return [mean, Math.sqrt(square / count - mean * mean), Number(canvas.dataset.frame)];";
 
-/// Drops a file, given by its name and bytes, on the page.
+/// Drops a file, given by its name and bytes, on an element.
 const DROP: &str = "
-    const [name, bytes] = arguments, data = new DataTransfer();
+    const [selector, name, bytes] = arguments, data = new DataTransfer(), target = document.querySelector(selector);
     data.items.add(new File([new Uint8Array(bytes)], name));
     for (const type of ['dragenter', 'dragover', 'drop']) {
-        document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+        target.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
     }";
 
 /// Sets a control as a user does: changes it and fires its events.
@@ -166,8 +166,8 @@ impl Page<'_> {
         button.click().await.expect("the button is pressed");
     }
 
-    async fn drop_file(&self, name: &str, bytes: &[u8]) {
-        self.run(DROP, vec![name.into(), bytes.into()]).await;
+    async fn drop_file(&self, target: &str, name: &str, bytes: &[u8]) {
+        self.run(DROP, vec![target.into(), name.into(), bytes.into()]).await;
     }
 
     /// Draws a stroke from left to right across an element, at this part of its height.
@@ -183,6 +183,14 @@ impl Page<'_> {
             .then(at(left + width - 2.0))
             .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
         self.0.perform_actions(stroke).await.expect("the stroke is drawn");
+    }
+
+    async fn save_look(&self, name: &str) {
+        self.run("document.getElementById('look-name').value = arguments[0]", vec![name.into()]).await;
+        self.press("#look-save").await;
+        let chip = format!("[data-look={name}]");
+        let saved = self.0.wait().at_most(PATIENCE).for_element(Locator::Css(&chip)).await;
+        saved.expect("the look is saved");
     }
 
     /// Waits for several new pictures.
@@ -211,14 +219,18 @@ fn block_on(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(test);
 }
 
+fn png(picture: &image::RgbImage) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).expect("the picture is encoded");
+    bytes.into_inner()
+}
+
 fn style() -> Vec<u8> {
     let picture = image::RgbImage::from_fn(96, 96, |x, y| {
         let ring = ((f64::from(x) - 48.0).hypot(f64::from(y) - 40.0) / 5.0) as u32 % 2;
         image::Rgb(if ring == 0 { [250, 180, 20] } else { [20, 30, 140] })
     });
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png).expect("the picture is encoded");
-    bytes.into_inner()
+    png(&picture)
 }
 
 #[test]
@@ -226,6 +238,10 @@ fn style() -> Vec<u8> {
 fn the_page_shows_the_picture_and_changes_settings() {
     let folder = scratch("studio");
     block_on(async {
+        // A model that cannot be opened.
+        let models = folder.join(r"kept, in a\folder/models");
+        std::fs::create_dir_all(&models).expect("made");
+        std::fs::write(models.join("broken.pth"), b"no network at all").expect("written");
         let (running, address) = studio(&folder);
         let (driver, client) = browser(&folder).await;
         let page = Page(&client);
@@ -259,6 +275,18 @@ fn the_page_shows_the_picture_and_changes_settings() {
         page.press("#brush-done").await;
         page.picture("what is drawn is filtered", |[_, blurred, _]| blurred < spread / 2.0).await;
         page.text("the command has the mask", "line", |line| line.contains("convfilter mask=")).await;
+        page.drop_file(section, "black.png", &png(&image::RgbImage::new(8, 8))).await;
+        page.picture("a dropped mask is used", |[_, masked, _]| masked > spread * 0.9).await;
+        page.drop_file(section, "holiday.png", b"no picture at all").await;
+        page.text("a bad mask is refused", "toast", |text| text.contains("the mask cannot be used")).await;
+        page.set("[data-element=convfilter][data-knob=mask-invert] input", true).await;
+        page.picture("the inverted mask is white", |[_, blurred, _]| blurred < spread / 2.0).await;
+        page.set("[data-element=convfilter][data-knob=mask-invert] input", false).await;
+        page.save_look("masked").await;
+        page.press(&format!("{section} .remove")).await;
+        page.picture("without a mask all is filtered", |[_, blurred, _]| blurred < spread / 2.0).await;
+        page.press("[data-look=masked]").await;
+        page.picture("the look has the mask", |[_, masked, _]| masked > spread * 0.9).await;
         page.press(&format!("{section} .remove")).await;
         page.text("the mask is removed", "line", |line| !line.contains("mask=")).await;
         page.set("[data-element=convfilter][data-knob=mix] input[type=range]", 0).await;
@@ -275,14 +303,14 @@ fn the_page_shows_the_picture_and_changes_settings() {
         page.text("the film is closed", "film", str::is_empty).await;
         assert!(film.starts_with(folder.to_str().expect("a path in UTF-8")) && frames(Path::new(&film)) > 5, "{film}");
 
-        page.drop_file("holiday.png", b"no picture at all").await;
+        page.drop_file("body", "holiday.png", b"no picture at all").await;
         let reason = page.text("a bad file is refused", "toast", |text| !text.is_empty()).await;
         assert!(reason.contains("holiday.png cannot be used: not a readable picture"), "{reason}");
 
         page.set("[data-switch=convfilter] input", false).await;
         page.set("[data-element=styletransfer][data-knob=size] input[type=number]", 96).await;
         let [before, ..] = page.picture("the filter is off", |[_, spread, _]| spread > 40.0).await;
-        page.drop_file("rings of gold.png", &style()).await;
+        page.drop_file("body", "rings of gold.png", &style()).await;
         page.text("the style opens", "style-status", |text| text.contains("built-in")).await;
         page.picture("a dropped style changes the picture", |[mean, ..]| (mean - before).abs() > 4.0).await;
         client.find(Locator::Css("[data-style='rings of gold.jpg']")).await.expect("the gallery has the style");
@@ -299,10 +327,7 @@ fn the_page_shows_the_picture_and_changes_settings() {
         client.switch_to_window(first).await.expect("the first page is open");
         page.new_pictures("the picture moves on the first page").await;
 
-        page.run("document.getElementById('look-name').value = 'golden'", vec![]).await;
-        page.press("#look-save").await;
-        let saved = client.wait().at_most(PATIENCE).for_element(Locator::Css("[data-look=golden]")).await;
-        saved.expect("the look is saved");
+        page.save_look("golden").await;
         page.set("[data-switch=styletransfer] input", false).await;
         page.text("the style is off", "style-status", str::is_empty).await;
         running.interrupt();
@@ -325,9 +350,15 @@ fn the_page_shows_the_picture_and_changes_settings() {
         page.set("[data-element=styletransfer][data-knob=mask-from] select", "person").await;
         page.text("people are the mask", "line", |line| line.contains("mask-from=person")).await;
         page.save_screenshot(folder.join("models.png"), 1440, 900).await;
+        page.press("[data-model='broken.pth']").await;
+        page.text("a broken model is refused", "toast", |text| text.contains("broken.pth")).await;
+        page.text("the last model goes on", "style-status", |text| text.starts_with("starry-night")).await;
+        page.save_look("night").await;
         page.press("[data-look=golden]").await;
         page.text("the look has a style and no model", "style-status", |text| text.contains("built-in")).await;
         page.text("the command has no model", "line", |line| !line.contains("model=")).await;
+        page.press("[data-look=night]").await;
+        page.text("the look has a model", "style-status", |text| text.starts_with("starry-night")).await;
 
         client.close().await.expect("Chromium ends");
         drop(driver);

@@ -25,7 +25,7 @@ const MOTION_SIDE: i64 = 320;
 /// Networks and the last result.
 pub(crate) struct FeedForwardPainter {
     models: Models,
-    /// What divides the frames among them.
+    /// The masks of the models' regions, if there are several.
     masks: Option<StyleMasks>,
     parameters: Parameters,
     budget: StepBudget,

@@ -13,7 +13,9 @@ import { showTabs } from "./tabs.js";
 const parts = [
   showSource,
   showStyles,
-  element("styletransfer", ["strength", "original-colors", "iterations", "content-weight", "style-scale", "size", "mask-from", "mask-invert"]),
+  element("styletransfer", [
+    "strength", "original-colors", "iterations", "content-weight", "style-scale", "size", "mask-from", "mask-invert",
+  ]),
   element("convfilter", ["filter", "mix", "radius", "size", "percent"]),
   showLooks,
   showOutput,

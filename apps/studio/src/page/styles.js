@@ -1,5 +1,5 @@
-// The gallery of style pictures and of models. Pictures can be deleted, and added with a file dialog or by dropping them on
-// the page.
+// The gallery of style pictures and of models. Pictures can be deleted, and added with a file dialog or by dropping
+// them on the page.
 
 import { command, toast, upload } from "./command.js";
 import { changes, deleteButton, editToggle, make } from "./dom.js";
