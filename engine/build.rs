@@ -9,7 +9,7 @@ fn main() {
         "src/flow/warping/bicubic.cpp",
         "src/instance_norm/norm.cpp",
         "src/memory/pool.cpp",
-        "src/parallel/both.cpp",
+        "src/parallel/each.cpp",
         "src/pooling/max.cpp",
     ];
     for source in sources {

@@ -2,8 +2,11 @@
 //! the device have the size at which frames are painted.
 #![expect(unsafe_code, reason = "libtorch reads the caller's memory, and its tensors are read as slices")]
 
+use multiversion::multiversion;
 use tch::{Device, Kind, Tensor};
 
+use crate::parallel;
+use crate::planes::{Size, bands};
 use crate::size::resize;
 use crate::{Error, Result};
 
@@ -105,6 +108,9 @@ impl<'a> Frame<'a> {
 
     /// The colors at a size, height then width, on a device: `(1, 3, H, W)` in 0..1.
     pub fn colors(&self, size: [i64; 2], device: Device) -> Result<Tensor> {
+        if size == self.size() && device == Device::Cpu {
+            return self.own_colors();
+        }
         let [height, width] = self.size();
         // SAFETY: `new` checked that the memory holds these samples; the tensor does not leave this function.
         let samples = unsafe {
@@ -125,6 +131,40 @@ impl<'a> Frame<'a> {
         let planes = samples.f_narrow(1, 0, 3)?.f_contiguous()?.f_to_device(device)?;
         resize(&self.depth.to_unit(&planes)?, size)
     }
+
+    /// The colors at the own size on the CPU, in one pass.
+    fn own_colors(&self) -> Result<Tensor> {
+        let [height, width] = self.size;
+        let mut colors = Tensor::f_empty([1, 3, height as i64, width as i64], (Kind::Float, Device::Cpu))?;
+        let rows = parallel::band(height, 1);
+        let inputs = bands::<_, 3>(floats_mut(&mut colors), Size { height, width }, rows).enumerate();
+        parallel::each(inputs.collect(), &|(band, [r, g, b])| {
+            let planes = r.chunks_mut(width).zip(g.chunks_mut(width)).zip(b.chunks_mut(width));
+            for (row, ((r, g), b)) in self.rows().skip(band * rows).zip(planes) {
+                split(self.depth, row, [r, g, b]);
+            }
+        });
+        Ok(colors)
+    }
+}
+
+/// Writes the colors of a row's pixels, in 0..1, into rows of R, G and B.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
+fn split(depth: Depth, row: &[u8], [r, g, b]: [&mut [f32]; 3]) {
+    let colors = r.iter_mut().zip(g).zip(b).map(|((r, g), b)| [r, g, b]);
+    match depth {
+        Depth::Bits8 => {
+            for (pixel, colors) in row.as_chunks::<4>().0.iter().zip(colors) {
+                colors.into_iter().zip(pixel).for_each(|(color, sample)| *color = f32::from(*sample) / 255.0);
+            }
+        }
+        Depth::Bits16 => {
+            for (pixel, colors) in row.as_chunks::<8>().0.iter().zip(colors) {
+                let samples = pixel.as_chunks().0.iter().map(|bytes| f32::from(u16::from_le_bytes(*bytes)));
+                colors.into_iter().zip(samples).for_each(|(color, sample)| *color = sample / 65535.0);
+            }
+        }
+    }
 }
 
 /// Bytes of a row's pixels.
@@ -144,4 +184,11 @@ pub(crate) fn floats(tensor: &Tensor) -> &[f32] {
     debug_assert!(tensor.is_contiguous() && tensor.kind() == Kind::Float && tensor.device() == Device::Cpu);
     // SAFETY: the tensor is borrowed and has this number of floats.
     unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
+}
+
+/// As [`floats`], to write to.
+pub(crate) fn floats_mut(tensor: &mut Tensor) -> &mut [f32] {
+    debug_assert!(tensor.is_contiguous() && tensor.kind() == Kind::Float && tensor.device() == Device::Cpu);
+    // SAFETY: as in `floats`; the caller alone uses the tensor's memory.
+    unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
 }

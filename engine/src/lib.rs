@@ -22,7 +22,6 @@
 
 mod auto_size;
 pub mod color;
-mod contrast;
 mod convolution;
 pub mod device;
 mod error;
@@ -32,6 +31,7 @@ pub mod frame;
 mod instance_norm;
 pub mod losses;
 pub mod memory;
+mod motion;
 mod moving_masks;
 pub mod networks;
 pub mod normalization;
@@ -40,6 +40,7 @@ pub mod optimizers;
 mod output;
 mod painters;
 mod parallel;
+mod planes;
 pub mod pooling;
 mod progress;
 pub mod random;

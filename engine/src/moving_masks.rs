@@ -8,9 +8,9 @@ use tch::{Kind, Tensor};
 
 use crate::Result;
 use crate::flow::Filter;
+use crate::motion::Motion;
 use crate::size::{resize, size_of};
 use crate::style_masks::averaged;
-use crate::warm_start::Motion;
 
 /// The side of the blocks whose mean colors stand for what is inside of a mask and outside of it nearby, in pixels.
 const BLOCK: i64 = 16;

@@ -5,7 +5,8 @@ use tch::{Device, Kind, Tensor};
 
 use crate::color::{gray, luma};
 use crate::frame::{Depth, Frame, bytes, floats};
-use crate::parallel::both;
+use crate::parallel;
+use crate::planes::{Planes, are_planes, planes_of};
 use crate::size::{resize, scaled, size_of};
 use crate::{Error, Result};
 
@@ -30,6 +31,14 @@ pub(crate) fn finish(
         restores_detail: size_of(content)? != frame.size(),
         keeps_chroma: parameters.original_colors == original_colors::LUMA,
     };
+    if are_planes(picture) && !look.restores_detail {
+        let planes = Planes::of(picture, 3)?;
+        let planes = planes_of::<3>(planes.values(), planes.size.pixels());
+        return match frame.depth() {
+            Depth::Bits8 => look.apply::<[u8; 4], _>(frame, &planes, result),
+            Depth::Bits16 => look.apply::<[u8; 8], _>(frame, &planes, result),
+        };
+    }
     let painted = Tensor::f_cat(&[picture, &gray(content)?], 1)?;
     match frame.depth() {
         Depth::Bits8 => {
@@ -41,11 +50,11 @@ pub(crate) fn finish(
                 true => painted,
                 false => painted.f_internal_upsample_bicubic2d_aa(frame.size(), false, None, None)?,
             };
-            look.apply::<[u8; 4], [u8; 4]>(frame, bytes(&interleaved(&painted)?).as_chunks().0, result)
+            look.apply::<[u8; 4], [[u8; 4]]>(frame, bytes(&interleaved(&painted)?).as_chunks().0, result)
         }
         Depth::Bits16 => {
             let painted = resize(&painted.f_to_device(Device::Cpu)?, frame.size())?;
-            look.apply::<[u8; 8], [f32; 4]>(frame, floats(&interleaved(&painted)?).as_chunks().0, result)
+            look.apply::<[u8; 8], [[f32; 4]]>(frame, floats(&interleaved(&painted)?).as_chunks().0, result)
         }
     }
 }
@@ -65,32 +74,34 @@ struct Look {
 }
 
 impl Look {
-    /// Writes a frame's pixels. Those that were painted have the content's brightness in the place of alpha.
-    fn apply<F: Pixel, P: Samples + Sync>(self, frame: &Frame, painted: &[P], result: &mut [u8]) -> Result<()> {
+    /// Writes a frame's pixels.
+    fn apply<F: Pixel, P: Painted + ?Sized>(self, frame: &Frame, painted: &P, result: &mut [u8]) -> Result<()> {
         let [height, width] = frame.size().map(|side| side as usize);
-        if result.len() < frame.data().len() || painted.len() != height * width {
+        if result.len() < frame.data().len() || painted.pixels() != height * width {
             return Err(Error::Settings("the result's memory is smaller than the frame".into()));
         }
         let rows = |rows: std::ops::Range<usize>, result: &mut [u8]| {
-            let input = frame.rows().zip(painted.chunks(width)).skip(rows.start).take(rows.len());
-            for ((frame, painted), result) in input.zip(result.chunks_mut(frame.stride())) {
-                self.apply_row::<F, P>(F::pixels(frame), painted, F::pixels_mut(result));
+            let input = rows.clone().zip(frame.rows().skip(rows.start));
+            for ((y, frame), result) in input.zip(result.chunks_mut(frame.stride())) {
+                self.apply_row(F::pixels(frame), painted.row(y, width), F::pixels_mut(result));
             }
         };
         if result.len() < MIN_BYTES_PER_THREAD {
             rows(0..height, result);
         } else {
-            let (top, bottom) = result.split_at_mut(height / 2 * frame.stride());
-            both([(0..height / 2, top), (height / 2..height, bottom)], &|(range, result)| rows(range, result));
+            let band = parallel::band(height, 1);
+            let bands = result.chunks_mut(band * frame.stride()).enumerate();
+            let bands = bands.map(|(index, result)| (index * band..((index + 1) * band).min(height), result));
+            parallel::each(bands.collect(), &|(range, result)| rows(range, result));
         }
         Ok(())
     }
 
-    fn apply_row<F: Pixel, P: Samples>(self, frame: &[F], painted: &[P], result: &mut [F]) {
+    fn apply_row<F: Pixel>(self, frame: &[F], painted: impl Iterator<Item = [f32; 4]>, result: &mut [F]) {
         let detail = if self.restores_detail { 1.0 } else { 0.0 };
         for ((frame, painted), result) in frame.iter().zip(painted).zip(result) {
             let [own @ .., alpha] = frame.to_unit();
-            let [paint @ .., brightness] = painted.to_unit();
+            let [paint @ .., brightness] = painted;
             let lost = detail * (luma(own) - brightness);
             let mut color = paint.map(|value| (value + lost).clamp(0.0, 1.0));
             if self.keeps_chroma {
@@ -103,7 +114,36 @@ impl Look {
     }
 }
 
-/// Four samples of a painted pixel.
+/// A painted picture.
+trait Painted: Sync {
+    /// The number of pixels.
+    fn pixels(&self) -> usize;
+    /// The pixels of a row, in 0..1: R, G, B, and the content's brightness if the picture has it.
+    fn row(&self, y: usize, width: usize) -> impl Iterator<Item = [f32; 4]>;
+}
+
+impl<S: Samples + Sync> Painted for [S] {
+    fn pixels(&self) -> usize {
+        self.len()
+    }
+
+    fn row(&self, y: usize, width: usize) -> impl Iterator<Item = [f32; 4]> {
+        self.get(y * width..).unwrap_or_default().iter().map(|samples| samples.to_unit())
+    }
+}
+
+impl Painted for [&[f32]; 3] {
+    fn pixels(&self) -> usize {
+        self.map(<[f32]>::len).into_iter().min().unwrap_or_default()
+    }
+
+    fn row(&self, y: usize, width: usize) -> impl Iterator<Item = [f32; 4]> {
+        let [r, g, b] = self.map(|plane| plane.iter().skip(y * width));
+        r.zip(g).zip(b).map(|((r, g), b)| [*r, *g, *b, 0.0])
+    }
+}
+
+/// Four samples of a pixel.
 trait Samples: Copy {
     /// The samples in 0..1.
     fn to_unit(self) -> [f32; 4];

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use crate::Result;
+use crate::planes::{self, are_planes};
 
 /// Height and width.
 pub(crate) fn size_of(picture: &Tensor) -> Result<[i64; 2]> {
@@ -29,8 +30,12 @@ pub(crate) fn stretch(values: &Tensor, size: [i64; 2]) -> Result<Tensor> {
     Ok(values.f_internal_upsample_bicubic2d_aa(size, false, None, None)?)
 }
 
-/// A picture of half the size, rounded up: the means of 2 x 2 pixels, at odd edges of fewer.
+/// A picture of half the size, rounded up: the means of 2 x 2 pixels, at odd edges of fewer. libtorch's autograd does not
+/// follow: [`halve_gradient`] is the way back.
 pub(crate) fn halve(picture: &Tensor) -> Result<Tensor> {
+    if are_planes(picture) {
+        return planes::halve(picture);
+    }
     Ok(picture.f_avg_pool2d([2, 2], [2, 2], [0, 0], true, false, None::<i64>)?)
 }
 

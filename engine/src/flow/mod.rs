@@ -28,11 +28,14 @@ use tch::{Device, Kind, TchError, Tensor};
 
 use self::dense::pad;
 use self::parametric::Samples;
+pub(crate) use self::sampling::MAX_DISAGREEMENT;
 pub use self::sampling::{Filter, clamped_into_frame, visible, warp};
 use self::smoothing::smooth;
 use crate::Result;
 use crate::color::gray;
+use crate::memory::within_arena;
 use crate::parallel;
+use crate::planes::are_planes;
 use crate::size::size_of;
 
 /// The minimum of the coarsest level's shorter side: windows must fit into it.
@@ -55,6 +58,11 @@ pub struct Frame {
 impl Frame {
     /// Prepares a picture, `(1, 3, H, W)` in 0..1.
     pub fn new(picture: &Tensor) -> Result<Self> {
+        if are_planes(picture) { fused::frame(picture) } else { Self::of_tensor(picture) }
+    }
+
+    /// The same by libtorch's operations.
+    fn of_tensor(picture: &Tensor) -> Result<Self> {
         let full = gray(picture)?;
         let mut brightness = halve(&full)?;
         let mut levels = vec![with_gradient(&brightness)?];
@@ -72,11 +80,12 @@ impl Frame {
 pub fn between(first: &Frame, second: &Frame) -> Result<[Tensor; 2]> {
     let [forward, backward] = [Pair::new(first, second)?, Pair::new(second, first)?];
     if forward.is_faster_on_own_thread() {
-        let [forward, backward] = parallel::both([forward, backward], &|pair: Pair| {
+        let flows = parallel::each(vec![(1, forward), (2, backward)], &|(arena, pair): (u32, Pair)| {
             let _no_gradients = tch::no_grad_guard();
-            pair.motion(fused::refine, fused::simplify)
+            within_arena(arena, || pair.motion(fused::refine, fused::simplify))
         });
-        return Ok([forward?, backward?]);
+        let flows: Vec<_> = flows.into_iter().collect::<Result<_>>()?;
+        return flows.try_into().map_err(|_| TchError::Shape("two pairs have two flows".into()).into());
     }
     let motion = Pair::batch(&forward, &backward)?.motion(dense::refine, Samples::simplify)?;
     Ok([motion.f_narrow(0, 0, 1)?, motion.f_narrow(0, 1, 1)?])
@@ -146,6 +155,9 @@ fn cat(first: &Tensor, second: &Tensor) -> Result<Tensor> {
 /// A flow, resized and scaled for another size of the picture.
 pub(crate) fn enlarge(flow: &Tensor, size: [i64; 2]) -> Result<Tensor> {
     let [height, width] = size_of(flow)?;
+    if are_planes(flow) {
+        return fused::enlarge(flow, size);
+    }
     let flow = flow.f_upsample_bilinear2d(size, false, None, None)?;
     let x = flow.f_narrow(1, 0, 1)?.f_mul_scalar(size[1] as f64 / width as f64)?;
     let y = flow.f_narrow(1, 1, 1)?.f_mul_scalar(size[0] as f64 / height as f64)?;

@@ -17,6 +17,10 @@ pub enum Filter {
     Bicubic,
 }
 
+/// The flow and the flow back agree if the square of their sum is less than this share of the sum of their squares, plus this
+/// number of pixels, squared.
+pub(crate) const MAX_DISAGREEMENT: [f64; 2] = [0.01, 0.5];
+
 /// `values`, `(N, C, H, W)`, sampled at p + flow(p), with the flow `(N, 2, H, W)`. Beyond the edges they are mirrored.
 pub fn warp(values: &Tensor, flow: &Tensor, filter: Filter) -> Result<Tensor> {
     let (batch, ..) = values.size4()?;
@@ -39,7 +43,8 @@ pub fn visible(forward: &Tensor, backward: &Tensor) -> Result<Tensor> {
     let targets = targets(forward)?;
     let backward = sample(backward, &targets, Filter::Bilinear)?;
     let square = |motion: &Tensor| sum_of_channels(&motion.f_square()?);
-    let tolerance = square(forward)?.f_add(&square(&backward)?)?.f_mul_scalar(0.01)?.f_add_scalar(0.5)?;
+    let [share, least] = MAX_DISAGREEMENT;
+    let tolerance = square(forward)?.f_add(&square(&backward)?)?.f_mul_scalar(share)?.f_add_scalar(least)?;
     let agree = square(&forward.f_add(&backward)?)?.f_lt_tensor(&tolerance)?;
     Ok(agree.f_to_kind(Kind::Float)?.f_mul(&inside(&targets)?)?)
 }

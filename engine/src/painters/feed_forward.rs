@@ -5,14 +5,13 @@ use std::time::Instant;
 use style_engine_interface::{Parameters, warm_start};
 use tch::{Kind, Tensor};
 
-use super::{Models, Painter};
-use crate::contrast;
+use super::{Models, Painter, damping};
+use crate::motion::{Motion, unchanged};
 use crate::progress::ProgressReporter;
 use crate::size::{halve, size_of};
 use crate::step_budget::{StepBudget, TimeLimits};
 use crate::style_masks::StyleMasks;
 use crate::styles::Style;
-use crate::warm_start::{Motion, unchanged};
 use crate::{Error, Result};
 
 /// The default of `temporal-weight`: the warped last result counts one and a half times as much as the network's picture.
@@ -71,7 +70,7 @@ impl FeedForwardPainter {
 
     /// The weighted mean of `picture` and the last result, warped, where that was visible: what lies nearest to both, the
     /// latter `temporal-weight` times as important. `None` after a cut.
-    fn steadied(
+    fn damped(
         &mut self,
         picture: &Tensor,
         previous: &Previous,
@@ -88,9 +87,9 @@ impl FeedForwardPainter {
             ..0.0 => TEMPORAL_WEIGHT,
             weight => weight,
         };
-        let drawn = motion.draw(picture, &previous.picture, weight / (1.0 + weight))?;
+        let damped = damping::damped(picture, &previous.picture, &motion, weight / (1.0 + weight))?;
         self.motion = Some(motion);
-        Ok(Some(contrast::restored(&drawn, picture)?.f_clamp(0.0, 1.0)?))
+        Ok(Some(damped))
     }
 }
 
@@ -140,12 +139,12 @@ impl Painter for FeedForwardPainter {
         let previous =
             self.previous.take().filter(|last| follows && size_of(&last.content).is_ok_and(|own| own == size));
         self.motion = None;
-        let steadied = match &previous {
-            Some(previous) => self.steadied(&picture, previous, [content, &small], flow)?,
+        let damped = match &previous {
+            Some(previous) => self.damped(&picture, previous, [content, &small], flow)?,
             None => None,
         };
-        progress.is_first = steadied.is_none();
-        picture = steadied.unwrap_or(picture);
+        progress.is_first = damped.is_none();
+        picture = damped.unwrap_or(picture);
         self.previous = Some(Previous { content: content.shallow_clone(), small, picture: picture.shallow_clone() });
         Ok(picture)
     }

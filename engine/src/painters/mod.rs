@@ -1,5 +1,6 @@
 //! Painters: how a picture comes about.
 
+mod damping;
 mod dreaming;
 mod feed_forward;
 mod model;
@@ -11,11 +12,11 @@ use style_engine_interface::Parameters;
 use tch::{Kind, Tensor};
 
 use crate::Result;
+use crate::motion::Motion;
 use crate::progress::ProgressReporter;
 use crate::step_budget::{StepBudget, TimeLimits};
 use crate::style_masks::StyleMasks;
 use crate::styles::Style;
-use crate::warm_start::Motion;
 
 pub(crate) use feed_forward::FeedForwardPainter;
 pub(crate) use model::Model;

@@ -8,12 +8,12 @@ use tch::{Kind, Tensor};
 use super::dreaming::DreamingPainter;
 use super::optimizing::OptimizingPainter;
 use super::{Models, Painter};
+use crate::motion::Motion;
 use crate::networks::vgg::Vgg;
 use crate::progress::ProgressReporter;
 use crate::step_budget::{StepBudget, TimeLimits};
 use crate::style_masks::StyleMasks;
 use crate::styles::Style;
-use crate::warm_start::Motion;
 use crate::{Error, Result};
 
 /// The painters of all recipes, one of which is in use. Each keeps its settings while it is not.

@@ -7,9 +7,10 @@ use tch::{TchError, Tensor};
 use super::super::dense::{
     FIT_WINDOW, MIN_GAIN, NEIGHBOR, NOISE, NOISE_GRADIENT, SMOOTHNESS, SMOOTHNESS_WINDOW, WINDOWS,
 };
-use super::{Size, misfit, planes, planes_of, smooth, square};
+use super::{misfit, smooth};
 use crate::Result;
 use crate::frame::floats;
+use crate::planes::{Size, planes, planes_of, square};
 
 /// As [`refine`](super::super::dense::refine), for one pair of frames.
 pub(in super::super) fn refine(from: &Tensor, to: &Tensor, motion: &Tensor) -> Result<Tensor> {

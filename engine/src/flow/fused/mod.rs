@@ -1,96 +1,25 @@
-//! Motion on the CPU, in few passes over the pixels. On a small frame, libtorch's hundreds of operations take several times
-//! as long as their arithmetic.
-//!
-//! Values are planes of f32, one after the other, each row by row. Functions are inlined into those that have a version for
-//! each instruction set.
+//! Motion on the CPU, in few passes over the pixels; see [`crate::planes`].
 #![expect(clippy::indexing_slicing, reason = "positions are clamped to planes, whose sizes the callers check")]
 
 mod dense;
+mod enlarging;
+mod frame;
 mod parametric;
 
 use std::mem::swap;
 use std::ops::{Add, Mul};
 
-use tch::Tensor;
-
 pub(super) use self::dense::refine;
+pub(super) use self::enlarging::enlarge;
+pub(super) use self::frame::frame;
 pub(super) use self::parametric::simplify;
 use super::dense::NOISE;
-use crate::Result;
-use crate::size::size_of;
-
-/// The size of a plane.
-#[derive(Clone, Copy)]
-struct Size {
-    height: usize,
-    width: usize,
-}
-
-impl Size {
-    /// A picture's, `(N, C, H, W)`.
-    fn of(picture: &Tensor) -> Result<Self> {
-        let [height, width] = size_of(picture)?;
-        Ok(Self { height: height as usize, width: width as usize })
-    }
-
-    fn pixels(self) -> usize {
-        self.height * self.width
-    }
-
-    /// `planes` at the position `x`, `y`, bilinearly interpolated and mirrored at the edges.
-    #[inline(always)]
-    fn sample<const PLANES: usize>(self, planes: &[f32], x: f32, y: f32) -> [f32; PLANES] {
-        let ([left, right], along) = neighbors(x, self.width);
-        let ([top, bottom], down) = neighbors(y, self.height);
-        let (top, bottom) = (top * self.width, bottom * self.width);
-        let mut sample = [0.0; PLANES];
-        for (value, plane) in sample.iter_mut().zip(planes.chunks_exact(self.pixels())) {
-            let above = plane[top + left] * (1.0 - along) + plane[top + right] * along;
-            let below = plane[bottom + left] * (1.0 - along) + plane[bottom + right] * along;
-            *value = above * (1.0 - down) + below * down;
-        }
-        sample
-    }
-}
-
-/// The pixels before and behind a position along a side of this length, and the second one's weight.
-#[inline(always)]
-fn neighbors(position: f32, length: usize) -> ([usize; 2], f32) {
-    let last = (length - 1) as f32;
-    let inside = if (0.0..=last).contains(&position) { position } else { mirrored(position, length as f32) };
-    // Not `as usize`, which takes more instructions.
-    let first = (inside as i32 as usize).min(length - 1);
-    ([first, (first + 1).min(length - 1)], inside - first as f32)
-}
-
-/// A position, mirrored at the outer edges of the first and the last pixel.
-fn mirrored(position: f32, length: f32) -> f32 {
-    let distance = (position + 0.5).rem_euclid(2.0 * length);
-    (distance.min(2.0 * length - distance) - 0.5).clamp(0.0, length - 1.0)
-}
+use crate::planes::{Size, square};
 
 /// As [`misfit`](super::dense::misfit).
 #[inline(always)]
 fn misfit(change: f32) -> f32 {
     change * change / (change * change + square(NOISE))
-}
-
-/// The planes of `pixels` values each.
-#[inline(always)]
-fn planes_of<const PLANES: usize>(values: &[f32], pixels: usize) -> [&[f32]; PLANES] {
-    std::array::from_fn(|plane| &values[plane * pixels..][..pixels])
-}
-
-/// As [`planes_of`], to write to.
-#[inline(always)]
-fn planes<const PLANES: usize>(values: &mut [f32], pixels: usize) -> [&mut [f32]; PLANES] {
-    let mut planes = values.chunks_exact_mut(pixels);
-    std::array::from_fn(|_| planes.next().unwrap_or_default())
-}
-
-#[inline(always)]
-fn square(value: f64) -> f32 {
-    (value * value) as f32
 }
 
 /// f32 or f64.

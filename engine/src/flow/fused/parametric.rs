@@ -10,9 +10,10 @@ use super::super::parametric::{
     MIN_CAMERA_FRACTION, MIN_CAMERA_GAIN, MIN_DENSE_GAIN, MIN_LOCAL_GAIN, SAME_AS_CAMERA, SAME_OBJECT,
     SAMPLE_NOISE_GRADIENT, Samples, TRANSLATION_PRIOR,
 };
-use super::{Size, misfit, planes, planes_of, smooth, square};
+use super::{misfit, smooth};
 use crate::Result;
 use crate::frame::floats;
+use crate::planes::{Size, block_means, planes, planes_of, square};
 
 /// As [`Samples::simplify`], for one pair of frames.
 pub(in super::super) fn simplify(samples: &Samples, dense: &Tensor) -> Result<Tensor> {
@@ -180,35 +181,10 @@ impl Pair<'_> {
             let right = [a * mean_x + b * mean_y - x, c * mean_y + b * mean_x - y];
             Equations { matrix: [a, b, c], right, mean: [mean_x, mean_y] }
         };
-        pooled(self.size, &values, blocks).into_iter().map(of_block).collect()
+        let means: [_; POOLED] = planes_of(&values, pixels).map(|plane| block_means(self.size, plane, blocks));
+        let block = |at: usize| of_block(std::array::from_fn(|plane| f64::from(means[plane][at])));
+        (0..blocks.pixels()).map(block).collect()
     }
-}
-
-/// The blocks' means of planes. As those of `adaptive_avg_pool2d`, neighboring blocks may share a row or a column.
-#[inline(always)]
-fn pooled(size: Size, planes: &[f32], blocks: Size) -> Vec<[f64; POOLED]> {
-    let span = |block: usize, blocks: usize, length: usize| {
-        let (first, end) = (block * length / blocks, ((block + 1) * length).div_ceil(blocks));
-        first..end
-    };
-    let mut means = vec![[0.0; POOLED]; blocks.pixels()];
-    let mut sums = vec![0.0; size.width];
-    for (index, plane) in planes.chunks_exact(size.pixels()).enumerate() {
-        for row in 0..blocks.height {
-            let rows = span(row, blocks.height, size.height);
-            sums.fill(0.0);
-            for values in plane[rows.start * size.width..rows.end * size.width].chunks_exact(size.width) {
-                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-            }
-            for column in 0..blocks.width {
-                let columns = span(column, blocks.width, size.width);
-                let count = (rows.len() * columns.len()) as f32;
-                let sum: f32 = sums[columns].iter().sum();
-                means[row * blocks.width + column][index] = f64::from(sum / count);
-            }
-        }
-    }
-    means
 }
 
 /// The parameters of affine motion in a window around each block.

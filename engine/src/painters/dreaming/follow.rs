@@ -7,8 +7,8 @@ use super::DreamingPainter;
 use super::camera::moved;
 use crate::Result;
 use crate::flow::Filter;
+use crate::motion::{Motion, unchanged};
 use crate::size::{resize, size_of, stretch};
-use crate::warm_start::{Motion, unchanged};
 
 /// The maximum factor of steps, where a place has not been dreamt yet. With larger ones, places whose motion is unclear
 /// would flicker.

@@ -7,11 +7,12 @@ use super::OptimizingPainter;
 use crate::Result;
 use crate::flow::Filter;
 use crate::losses::TemporalConstraint;
+use crate::motion::{Motion, unchanged};
 use crate::region::Region;
 use crate::size::size_of;
 use crate::style_masks::{StyleMasks, changed};
 use crate::targets::{Outside, StyleSums};
-use crate::warm_start::{Motion, Painted, STEPS_TO_CONVERGE, Surroundings, unchanged};
+use crate::warm_start::{Painted, STEPS_TO_CONVERGE, Surroundings};
 
 /// Frames are held less to the last result once the style loss exceeds its minimum by this factor, and never by a smaller
 /// share of the temporal weight than the second value: paint that has left the frame takes its colors with it, and others

@@ -13,6 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use self::follow::Start;
 use super::{Models, Painter};
+use crate::motion::Motion;
 use crate::networks::vgg::Vgg;
 use crate::normalization::Normalizer;
 use crate::progress::ProgressReporter;
@@ -20,7 +21,7 @@ use crate::recipes::Recipe;
 use crate::step_budget::{StepBudget, TimeLimits};
 use crate::style_masks::StyleMasks;
 use crate::styles::{Style, Styles};
-use crate::warm_start::{Motion, Painted};
+use crate::warm_start::Painted;
 use crate::{Error, Result, device};
 
 /// A network, a recipe, styles, and the last result.

@@ -6,17 +6,17 @@ use crate::Result;
 use crate::size::size_of;
 
 /// The side of the cells in which contrast is compared, in pixels.
-const CELL: i64 = 4;
+pub(super) const CELL: i64 = 4;
 
 /// The maximum factor of details: more would amplify what the mean of two pictures has beside the details.
-const MAX_GAIN: f64 = 1.5;
+pub(super) const MAX_GAIN: f64 = 1.5;
 
 /// Added to variances, so that flat areas stay flat: a level in 255, squared.
-const NOISE: f64 = 1.5e-5;
+pub(super) const NOISE: f64 = 1.5e-5;
 
 /// `picture`, `(1, 3, H, W)`, with the local contrast of `sharp`, where it has less: a mean of pictures that do not match
 /// exactly is blurred.
-pub(crate) fn restored(picture: &Tensor, sharp: &Tensor) -> Result<Tensor> {
+pub(super) fn restored(picture: &Tensor, sharp: &Tensor) -> Result<Tensor> {
     let size = size_of(picture)?;
     let stretched = |cells: &Tensor| cells.f_upsample_bilinear2d(size, false, None, None);
     let means = cell_means(picture)?;
