@@ -6,7 +6,6 @@ fn main() {
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     let sources = [
         "src/convolution/onednn.cpp",
-        "src/flow/warping/bicubic.cpp",
         "src/instance_norm/norm.cpp",
         "src/memory/pool.cpp",
         "src/parallel/each.cpp",

@@ -22,7 +22,6 @@ mod fused;
 mod parametric;
 mod sampling;
 mod smoothing;
-mod warping;
 
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -73,6 +72,14 @@ impl Frame {
         let (samples, smooth) = (every_second(&full)?, smooth(&full, 1)?);
         Ok(Self { size: size_of(picture)?, levels, samples, smooth, brightness: full })
     }
+}
+
+/// Prepares two pictures at once.
+pub(crate) fn frames(pictures: [&Tensor; 2]) -> Result<[Frame; 2]> {
+    let pictures = pictures.map(Tensor::shallow_clone);
+    let frames = parallel::each(pictures.into(), &|picture: Tensor| Frame::new(&picture));
+    let frames: Vec<_> = frames.into_iter().collect::<Result<_>>()?;
+    frames.try_into().map_err(|_| TchError::Shape("two pictures are two frames".into()).into())
 }
 
 /// The forward flow, from the first frame to the second, and the backward flow. Each is `(1, 2, H, W)`, x then y, in

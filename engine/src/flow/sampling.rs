@@ -3,9 +3,10 @@
 use tch::{Device, Kind, Tensor};
 
 use super::cache::cached;
+use super::fused;
 use super::smoothing::sum_of_channels;
-use super::warping;
 use crate::Result;
+use crate::planes::are_planes;
 use crate::size::size_of;
 
 /// The interpolation between pixels.
@@ -23,9 +24,8 @@ pub(crate) const MAX_DISAGREEMENT: [f64; 2] = [0.01, 0.5];
 
 /// `values`, `(N, C, H, W)`, sampled at p + flow(p), with the flow `(N, 2, H, W)`. Beyond the edges they are mirrored.
 pub fn warp(values: &Tensor, flow: &Tensor, filter: Filter) -> Result<Tensor> {
-    let (batch, ..) = values.size4()?;
-    if filter == Filter::Bicubic && batch == 1 && values.device() == Device::Cpu && values.kind() == Kind::Float {
-        return warping::bicubic(values, flow);
+    if filter == Filter::Bicubic && are_planes(values) {
+        return fused::warp_bicubic(values, flow);
     }
     sample(values, &targets(flow)?, filter)
 }

@@ -43,7 +43,10 @@ impl Motion {
     pub fn new(before: &Tensor, content: &Tensor, unchanged: &Tensor, known: Option<[Tensor; 2]>) -> Result<Self> {
         let [back, there] = match known {
             Some(flows) => flows,
-            None => flow::between(&flow::Frame::new(content)?, &flow::Frame::new(before)?)?,
+            None => {
+                let [content, before] = flow::frames([content, before])?;
+                flow::between(&content, &before)?
+            }
         };
         if are_planes(content) {
             return fused::motion([before, content], [&back, &there], unchanged);

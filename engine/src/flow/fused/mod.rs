@@ -1,6 +1,7 @@
 //! Motion on the CPU, in few passes over the pixels; see [`crate::planes`].
 #![expect(clippy::indexing_slicing, reason = "positions are clamped to planes, whose sizes the callers check")]
 
+mod bicubic;
 mod dense;
 mod enlarging;
 mod frame;
@@ -9,6 +10,7 @@ mod parametric;
 use std::mem::swap;
 use std::ops::{Add, Mul};
 
+pub(super) use self::bicubic::warp_bicubic;
 pub(super) use self::dense::refine;
 pub(super) use self::enlarging::enlarge;
 pub(super) use self::frame::frame;
