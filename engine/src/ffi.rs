@@ -15,7 +15,7 @@ use tch::{Device, Tensor};
 use crate::error::tells_of_memory;
 use crate::frame::{Depth, Frame, floats};
 use crate::parallel::WaitPolicy;
-use crate::session::{Session, Step};
+use crate::session::{ModelShare, Session, Step};
 use crate::size::size_of;
 use crate::styles::Style;
 use crate::{Error, Result, device, memory};
@@ -31,6 +31,8 @@ struct Handle {
     /// None on a GPU, where libtorch's threads have little to do.
     wait_policy: Option<WaitPolicy>,
     statistics: Vec<Statistic>,
+    /// The styles' pictures by their numbers.
+    pictures: Vec<(u64, Tensor)>,
     /// The last mask that was given out.
     mask: Option<Tensor>,
 }
@@ -40,6 +42,7 @@ static TABLE: Table = Table {
     create,
     destroy,
     set_styles,
+    set_models,
     set_masks,
     move_mask,
     find_person,
@@ -91,13 +94,14 @@ unsafe extern "C" fn create(
             false => Session::of_models(&models, device)?,
         };
         let handle = Handle {
-            network: c_string(opened.network()),
+            network: c_string(&opened.network()),
             device: c_string(&opened.device()),
             why_not_cuda: (device == "auto").then(device::why_not_cuda).flatten(),
             explanation: CString::default(),
             wait_policy: (opened.device() == "cpu").then(WaitPolicy::default),
             session: opened,
             statistics: Vec::new(),
+            pictures: Vec::new(),
             mask: None,
         };
         // SAFETY: the interface asks for a place for the result.
@@ -123,13 +127,41 @@ unsafe extern "C" fn set_styles(
     guard(|| {
         // SAFETY: the interface asks for a live session and `count` styles.
         let (handle, styles) = unsafe { (handle(session), std::slice::from_raw_parts(styles, count)) };
-        let style = |style: &interface::Style| {
+        let picture = |style: &interface::Style| {
+            if let Some((_, known)) = handle.pictures.iter().find(|(id, _)| *id == style.id) {
+                return Ok((style.id, known.shallow_clone()));
+            }
             // SAFETY: the interface asks for pictures whose rows can be read.
             let picture = unsafe { frame(&style.picture) }?;
-            Ok(Style { picture: picture.colors(picture.size(), Device::Cpu)?, weight: style.weight })
+            Ok((style.id, picture.colors(picture.size(), Device::Cpu)?))
         };
-        let styles = styles.iter().map(style).collect::<Result<Vec<_>>>()?;
-        handle.session.set_styles(&styles)
+        let pictures = styles.iter().map(picture).collect::<Result<Vec<_>>>()?;
+        let style = |(&interface::Style { weight, region, .. }, (_, picture)): (&interface::Style, &(u64, Tensor))| {
+            Style { picture: picture.shallow_clone(), weight, region: region as usize }
+        };
+        handle.session.set_styles(&styles.iter().zip(&pictures).map(style).collect::<Vec<_>>())?;
+        handle.pictures = pictures;
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn set_models(
+    session: *mut interface::Session,
+    models: *const interface::Model,
+    count: usize,
+) -> Status {
+    guard(|| {
+        // SAFETY: the interface asks for a live session and `count` models.
+        let (handle, models) = unsafe { (handle(session), std::slice::from_raw_parts(models, count)) };
+        // SAFETY: the interface asks for strings that end in NUL.
+        let paths: Vec<_> = models.iter().map(|model| unsafe { text(model.path) }.unwrap_or_default()).collect();
+        let mut shares = Vec::with_capacity(models.len());
+        for (path, &interface::Model { weight, region, .. }) in paths.iter().zip(models) {
+            shares.push(ModelShare { path: Path::new(path), weight, region: region as usize });
+        }
+        handle.session.set_models(&shares)?;
+        handle.network = c_string(&handle.session.network());
+        Ok(())
     })
 }
 

@@ -240,7 +240,7 @@ mod tests {
             let recipe = Recipe::new(&Parameters::default(), "conv2_1", "").unwrap();
             let recipe = Recipe { pooling, tv_weight: 0.0, ..recipe };
             assert_eq!(recipe.levels_at(size).len(), 3);
-            let of_style = style_targets(&network, &recipe, &[(style.shallow_clone(), 1.0)], size, false).unwrap();
+            let of_style = style_targets(&network, &recipe, &[(style.shallow_clone(), 1.0)], size).unwrap();
             let of_content = content_targets(&network, &recipe, &content, size).unwrap();
             let outside = Outside { sums: StyleSums::of(&network, &recipe, &rest, 3).unwrap(), share: 0.5 };
             let context = Context { outside: is_part.then_some(&outside), ..Context::default() };

@@ -12,6 +12,7 @@ use crate::moving_masks::MovingMasks;
 use crate::networks::builtin;
 use crate::networks::person::{self, PersonNetwork};
 use crate::output::{finish, working_size};
+pub use crate::painters::ModelShare;
 use crate::painters::{FeedForwardPainter, Models, Painter, RecipePainter};
 use crate::progress::ProgressReporter;
 pub use crate::progress::Step;
@@ -30,8 +31,8 @@ const PREPARING_FRAMES: u64 = 3;
 pub struct Session {
     painter: Box<dyn Painter>,
     device: Device,
-    /// The network in words.
-    name: String,
+    /// The VGG network in words; none if models paint alone.
+    vgg: Option<String>,
     parameters: Parameters,
     limits: TimeLimits,
     auto_size: AutoSize,
@@ -54,7 +55,7 @@ impl Session {
     pub fn starting_from(models: &[&Path], weights: Option<&Path>, device: &str) -> Result<Self> {
         memory::install();
         let device = device::find(device)?;
-        let start = if models.is_empty() { None } else { Some(Models::open(models, device)?) };
+        let start = if models.is_empty() { None } else { Some(Models::open(&equal_shares(models), device)?) };
         let found = weights.map(Path::to_owned).or_else(weights::find);
         let (network, origin) = match &found {
             Some(path) => (weights::load(path, device)?, path.display().to_string()),
@@ -62,11 +63,8 @@ impl Session {
         };
         let last = network.last_layer();
         let channels = network.convs.first().and_then(|conv| conv.weight.size().first().copied()).unwrap_or(0);
-        let mut name = format!("{origin} (to {last}, from {channels} channels)");
-        if let Some(models) = &start {
-            name += &format!(", starting from {}", models.name());
-        }
-        Ok(Self::with(Box::new(RecipePainter::new(network, start)?), device, name))
+        let name = format!("{origin} (to {last}, from {channels} channels)");
+        Ok(Self::with(Box::new(RecipePainter::new(network, start)?), device, Some(name)))
     }
 
     /// Opens feed-forward networks, which paint without style pictures, on a device: files, or some of
@@ -76,16 +74,15 @@ impl Session {
     pub fn of_models(models: &[&Path], device: &str) -> Result<Self> {
         memory::install();
         let device = device::find(device)?;
-        let opened = Models::open(models, device)?;
-        let name = opened.name();
-        Ok(Self::with(Box::new(FeedForwardPainter::new(opened)), device, name))
+        let opened = Models::open(&equal_shares(models), device)?;
+        Ok(Self::with(Box::new(FeedForwardPainter::new(opened)), device, None))
     }
 
-    fn with(painter: Box<dyn Painter>, device: Device, name: String) -> Self {
+    fn with(painter: Box<dyn Painter>, device: Device, vgg: Option<String>) -> Self {
         Self {
             painter,
             device,
-            name,
+            vgg,
             parameters: Parameters::default(),
             limits: TimeLimits::default(),
             auto_size: AutoSize::default(),
@@ -97,8 +94,12 @@ impl Session {
     }
 
     /// The network in words: where it is from, its deepest layer and its first layer's channels.
-    pub fn network(&self) -> &str {
-        &self.name
+    pub fn network(&self) -> String {
+        match (&self.vgg, self.painter.models()) {
+            (Some(vgg), None) => vgg.clone(),
+            (Some(vgg), Some(models)) => format!("{vgg}, starting from {models}"),
+            (None, models) => models.unwrap_or_default(),
+        }
     }
 
     /// The device in words: `cpu` or `cuda:N`.
@@ -140,6 +141,11 @@ impl Session {
     /// result.
     pub fn set_styles(&mut self, styles: &[Style]) -> Result<()> {
         self.painter.set_styles(styles)
+    }
+
+    /// Sets the models, in place of those before. Models that are open stay open. If this fails, nothing has changed.
+    pub fn set_models(&mut self, models: &[ModelShare]) -> Result<()> {
+        self.painter.set_models(models)
     }
 
     /// Sets the masks that divide the frames to come among the styles or models, each `(1, 1, H, W)` in 0..1 and of one size:
@@ -274,4 +280,9 @@ impl Session {
         }
         memory::next_frame();
     }
+}
+
+/// Models with the same weight, each with a region of its own.
+fn equal_shares<'a>(models: &[&'a Path]) -> Vec<ModelShare<'a>> {
+    models.iter().enumerate().map(|(region, path)| ModelShare { path, weight: 1.0, region }).collect()
 }

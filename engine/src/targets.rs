@@ -12,7 +12,7 @@ use crate::size::{halve, size_of};
 pub struct StyleTargets {
     /// Height and width of the frames.
     pub size: [i64; 2],
-    /// For each level and each of the style's layers, one for all styles, or one for each if masks divide the frame.
+    /// For each level and each of the style's layers, one for each region: without masks there is one.
     pub(crate) levels: Vec<Vec<Vec<Box<dyn StyleLoss>>>>,
 }
 
@@ -75,44 +75,56 @@ pub struct Outside {
     pub share: f64,
 }
 
-/// The targets of normalized style pictures with their weights, which sum up to 1, for frames of this height and width. If
-/// they are `divided` by masks, each style has its own, and weights do not count. There are as many levels as the frames and
-/// the smallest style picture allow.
-pub fn style_targets(
-    network: &Vgg,
-    recipe: &Recipe,
-    styles: &[(Tensor, f64)],
-    size: [i64; 2],
-    divided: bool,
-) -> Result<StyleTargets> {
-    let mut levels = recipe.levels_at(size).len();
-    for (style, _) in styles {
-        levels = levels.min(recipe.levels_at(size_of(style)?).len());
-    }
-    let positions = size.iter().product();
-    let layers = recipe.style.find_layers(network)?;
-    let mut pictures: Vec<(Tensor, f64)> =
-        styles.iter().map(|(picture, weight)| (picture.shallow_clone(), *weight)).collect();
-    let mut targets = Vec::with_capacity(levels);
-    // One level at a time, since features need much memory.
-    for level in 0..levels {
-        let mut at_layers: Vec<Vec<(Tensor, f64)>> = layers.iter().map(|_| Vec::new()).collect();
-        for (picture, weight) in &mut pictures {
+/// What the style losses compare of a style picture: for each level and each of the style's layers, what
+/// [`StyleLossKind::describe`](crate::losses::StyleLossKind) gives.
+pub struct StyleDescription(Vec<Vec<Vec<Tensor>>>);
+
+impl StyleDescription {
+    /// Of a normalized picture, for frames of this height and width. There are as many levels as both allow.
+    pub fn of(network: &Vgg, recipe: &Recipe, normalized: &Tensor, size: [i64; 2]) -> Result<Self> {
+        let levels = recipe.levels_at(size).len().min(recipe.levels_at(size_of(normalized)?).len());
+        let layers = recipe.style.find_layers(network)?;
+        let mut picture = normalized.shallow_clone();
+        let mut described = Vec::with_capacity(levels);
+        // One level at a time, since features need much memory.
+        for level in 0..levels {
             if level > 0 {
-                *picture = halve(picture)?;
+                picture = halve(&picture)?;
             }
-            for (at_layer, features) in at_layers.iter_mut().zip(network.features(picture, &layers, recipe.pooling)?) {
-                at_layer.push((features, *weight));
-            }
+            let features = network.features(&picture, &layers, recipe.pooling)?;
+            described
+                .push(features.iter().map(|features| recipe.style_loss.describe(features)).collect::<Result<_>>()?);
         }
-        let prepare = |styles: &[_]| recipe.style_loss.prepare(styles, recipe.style.distance, positions);
-        let at_layer = |styles: &Vec<(Tensor, f64)>| match divided {
-            true => styles.iter().map(|(features, _)| prepare(&[(features.shallow_clone(), 1.0)])).collect(),
-            false => Ok(vec![prepare(styles)?]),
-        };
-        targets.push(at_layers.iter().map(at_layer).collect::<Result<_>>()?);
+        Ok(Self(described))
     }
-    Ok(StyleTargets { size, levels: targets })
+}
+
+impl StyleTargets {
+    /// The targets of styles for frames of this height and width: for each region, its styles with their weights, which sum up
+    /// to 1. Without masks there is one region. There are as many levels as all styles have.
+    pub(crate) fn new(recipe: &Recipe, regions: &[Vec<(&StyleDescription, f64)>], size: [i64; 2]) -> Result<Self> {
+        let positions = size.iter().product();
+        let levels = regions.iter().flatten().map(|(style, _)| style.0.len()).min().unwrap_or(0);
+        let layers = regions.iter().flatten().flat_map(|(style, _)| style.0.first()).map(Vec::len).min().unwrap_or(0);
+        let prepare = |styles: &Vec<(&StyleDescription, f64)>, level: usize, layer: usize| {
+            let styles: Vec<_> = styles
+                .iter()
+                .filter_map(|(style, weight)| Some((style.0.get(level)?.get(layer)?.as_slice(), *weight)))
+                .collect();
+            recipe.style_loss.prepare(&styles, recipe.style.distance, positions)
+        };
+        let at_layer = |level, layer| regions.iter().map(|styles| prepare(styles, level, layer)).collect();
+        let at_level = |level| (0..layers).map(|layer| at_layer(level, layer)).collect();
+        Ok(Self { size, levels: (0..levels).map(at_level).collect::<Result<_>>()? })
+    }
+}
+
+/// The targets of normalized style pictures with their weights, which sum up to 1, for frames of this height and width.
+pub fn style_targets(network: &Vgg, recipe: &Recipe, styles: &[(Tensor, f64)], size: [i64; 2]) -> Result<StyleTargets> {
+    let described =
+        |(picture, weight): &(Tensor, f64)| Ok((StyleDescription::of(network, recipe, picture, size)?, *weight));
+    let described = styles.iter().map(described).collect::<Result<Vec<_>>>()?;
+    StyleTargets::new(recipe, &[described.iter().map(|(style, weight)| (style, *weight)).collect()], size)
 }
 
 /// The content targets of a normalized picture, which is a frame of this height and width or a part of one.

@@ -32,6 +32,9 @@ const OUTDATED: [f64; 2] = [0.03, 0.09];
 /// A picture that was brought to another size is unconverged by at least this.
 const RESIZED: f64 = 0.5;
 
+/// A picture whose styles have changed a little is unconverged by at least this.
+const RESTYLED: f64 = 0.5;
+
 /// A place counts as done if its outdated map is below this.
 const DONE: f64 = 0.3;
 
@@ -163,6 +166,12 @@ impl Painted {
     /// Whether the frame must be painted from scratch, because too much of its paint is outdated.
     pub fn is_outdated(&self) -> Result<bool> {
         Ok(outdated(&self.drift)?.f_mean(Kind::Float)?.f_double_value(&[])? > OUTDATED_SHARE)
+    }
+
+    /// The styles have changed a little: steps are taken everywhere, until the paint has followed.
+    pub fn unsettle(&mut self) -> Result<()> {
+        self.unconverged = self.unconverged.f_clamp_min(RESTYLED)?;
+        Ok(())
     }
 
     /// Lowers `unconverged` and `drift` by the progress of this number of steps.

@@ -75,7 +75,7 @@ fn evaluate(recipe: &Recipe, device: Device) -> ([f64; 4], Tensor) {
     let (height, width) = (135, 240);
     let input = recipe.input.unwrap_or(Input::ImageNet).on(device).unwrap();
     let fed = |seed| input.apply(&picture(seed, height, width).to_device(device)).unwrap();
-    let style = style_targets(&network, recipe, &[(fed(9), 1.0)], [height, width], false).unwrap();
+    let style = style_targets(&network, recipe, &[(fed(9), 1.0)], [height, width]).unwrap();
     let content = content_targets(&network, recipe, &fed(1), [height, width]).unwrap();
     let objective = Objective::new(&network, recipe, &style, &content, Context::default()).unwrap();
     let start = picture(5, height, width).to_device(device);
@@ -121,7 +121,7 @@ fn the_losses_of_a_film_on_cuda_agree_with_the_cpus() {
         let mut session = Session::new(weights::find().as_deref(), device).unwrap();
         let parameters = Parameters { first_iterations: 40, precision: precision::F32, ..Parameters::default() };
         session.set_parameters(parameters, "", "").unwrap();
-        session.set_styles(&[Style { picture: picture(9, height, width), weight: 1.0 }]).unwrap();
+        session.set_styles(&[Style { picture: picture(9, height, width), weight: 1.0, region: 0 }]).unwrap();
         film.each_ref().map(|frame| {
             let result = session.paint(frame, None, &mut |_| true).unwrap();
             assert_eq!(result.size(), frame.size());

@@ -53,7 +53,7 @@ impl Case {
         let mut session = Session::new(Some(network), "cpu").unwrap();
         session.set_parameters(self.parameters(), self.layers, "").unwrap();
         if self.guided {
-            session.set_styles(&[Style { picture: guide(), weight: 1.0 }]).unwrap();
+            session.set_styles(&[Style { picture: guide(), weight: 1.0, region: 0 }]).unwrap();
         }
         let mut losses = Vec::new();
         let painted = session.paint(&content(), None, &mut |step| {
@@ -205,7 +205,7 @@ fn the_built_in_network_dreams_of_plumes() {
         let mut session = session(parameters());
         session.set_parameters(Parameters { channels, ..parameters() }, layers, "").unwrap();
         if guided {
-            session.set_styles(&[Style { picture: guide(), weight: 1.0 }]).unwrap();
+            session.set_styles(&[Style { picture: guide(), weight: 1.0, region: 0 }]).unwrap();
         }
         paint(&mut session, &content())
     };

@@ -147,7 +147,7 @@ fn the_recipe_may_change_and_others_need_a_style() {
     assert!(error.contains("need a style"), "{error}");
     assert!(difference(&paint(&mut session, &frame), &frame) > 0.02, "it dreams on");
 
-    session.set_styles(&[Style { picture: guide(), weight: 1.0 }]).unwrap();
+    session.set_styles(&[Style { picture: guide(), weight: 1.0, region: 0 }]).unwrap();
     session.reset();
     let guided = paint(&mut session, &frame);
     assert!(difference(&guided, &dream) > 0.01, "the style is a guide");

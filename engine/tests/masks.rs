@@ -21,7 +21,8 @@ fn colored(seed: i64, color: [f32; 3]) -> Tensor {
 fn session(styles: &[Tensor], parameters: Parameters) -> Session {
     let mut session = Session::new(None, "cpu").unwrap();
     session.set_parameters(Parameters { first_iterations: 40, ..parameters }, "", "").unwrap();
-    let styles: Vec<_> = styles.iter().map(|picture| Style { picture: picture.shallow_clone(), weight: 1.0 }).collect();
+    let style = |(region, picture): (usize, &Tensor)| Style { picture: picture.shallow_clone(), weight: 1.0, region };
+    let styles: Vec<_> = styles.iter().enumerate().map(style).collect();
     session.set_styles(&styles).unwrap();
     session
 }
@@ -162,10 +163,10 @@ fn models_and_styles_that_do_not_fit_are_refused() {
     let error = session.paint(&frame, None, &mut |_| true).unwrap_err();
     assert!(matches!(&error, Error::Settings(text) if text.contains("3, does not fit 2 styles or models")), "{error}");
     let mut session = Session::starting_from(&models, None, "cpu").unwrap();
-    let style = |seed| Style { picture: picture(seed, 50, 50), weight: 1.0 };
-    let error = session.set_styles(&[1, 2, 3].map(style)).unwrap_err();
+    let style = |region| Style { picture: picture(1 + region as i64, 50, 50), weight: 1.0, region };
+    let error = session.set_styles(&[0, 1, 2].map(style)).unwrap_err();
     assert!(matches!(&error, Error::Settings(text) if text.contains("2 models do not fit 3 styles")), "{error}");
-    session.set_styles(&[1, 2].map(style)).unwrap();
+    session.set_styles(&[0, 1].map(style)).unwrap();
 }
 
 /// A scene in which a square moves four pixels a frame before a still background, and the square's mask.

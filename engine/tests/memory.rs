@@ -11,7 +11,7 @@ use style_engine::styles::Style;
 fn following_frames_allocate_no_further_memory() {
     let scene = picture(1, 144, 256 + 120);
     let mut session = Session::new(None, "cpu").unwrap();
-    session.set_styles(&[Style { picture: picture(9, 50, 70), weight: 1.0 }]).unwrap();
+    session.set_styles(&[Style { picture: picture(9, 50, 70), weight: 1.0, region: 0 }]).unwrap();
     let mut show = |frame: i64| {
         let _painted = session.paint(&scene.narrow(3, 3 * frame, 256), None, &mut |_| true).unwrap();
     };

@@ -379,7 +379,7 @@ fn places_without_earlier_paint_start_from_the_model() {
         Parameters { first_iterations: 0, iterations: 0, precision: precision::F32, ..Parameters::default() };
     let mut session = Session::starting_from(&[model], None, "cpu").unwrap();
     session.set_parameters(parameters, "", "").unwrap();
-    session.set_styles(&[Style { picture: picture(5, 80, 80), weight: 1.0 }]).unwrap();
+    session.set_styles(&[Style { picture: picture(5, 80, 80), weight: 1.0, region: 0 }]).unwrap();
     let alone = |frame: &Tensor| {
         let mut session = self::session(model);
         session.set_parameters(parameters, "", "").unwrap();

@@ -26,7 +26,7 @@ fn paint(name: &str, steps: i32) -> PathBuf {
     let mut session = Session::new(None, "cpu").unwrap();
     let parameters = Parameters { first_iterations: steps, precision: precision::F32, ..Parameters::default() };
     session.set_parameters(parameters, "", "").unwrap();
-    session.set_styles(&[Style { picture: picture(9, HEIGHT, WIDTH), weight: 1.0 }]).unwrap();
+    session.set_styles(&[Style { picture: picture(9, HEIGHT, WIDTH), weight: 1.0, region: 0 }]).unwrap();
     let painted = session.paint(&picture(1, HEIGHT, WIDTH), None, &mut |_| true).unwrap();
 
     let levels = (painted * 255.0).round().to_kind(Kind::Uint8).squeeze_dim(0).permute([1, 2, 0]).flatten(0, -1);

@@ -101,7 +101,7 @@ fn ours(program: &Program, network: &Network) -> (Vec<f64>, f64) {
         Parameters { recipe: program.recipe, first_iterations: program.steps, seed: SEED, ..Parameters::default() };
     let [content_layers, style_layers] = (network.layers)(program.recipe);
     session.set_parameters(parameters, content_layers, style_layers).unwrap();
-    session.set_styles(&[Style { picture: style(), weight: 1.0 }]).unwrap();
+    session.set_styles(&[Style { picture: style(), weight: 1.0, region: 0 }]).unwrap();
     let mut losses = Vec::new();
     let mut record = |step: &Step| {
         losses.push(step.loss.double_value(&[]));

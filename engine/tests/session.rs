@@ -22,7 +22,7 @@ fn parameters() -> Parameters {
 fn session() -> Session {
     let mut session = Session::new(None, "cpu").unwrap();
     session.set_parameters(parameters(), "", "").unwrap();
-    session.set_styles(&[Style { picture: picture(9, 50, 70), weight: 1.0 }]).unwrap();
+    session.set_styles(&[Style { picture: picture(9, 50, 70), weight: 1.0, region: 0 }]).unwrap();
     session
 }
 
@@ -262,7 +262,7 @@ fn networks_of_any_depth_paint() {
         write_network(&path, convs);
         let mut session = Session::new(Some(&path), "cpu").unwrap();
         session.set_parameters(parameters(), "", "").unwrap();
-        session.set_styles(&[Style { picture: picture(9, 50, 70), weight: 1.0 }]).unwrap();
+        session.set_styles(&[Style { picture: picture(9, 50, 70), weight: 1.0, region: 0 }]).unwrap();
         let frame = picture(1, 40, 60);
         assert!(!paint(&mut session, &frame).allclose(&frame, 0.0, 0.05, false));
         assert!(session.network().contains("network.safetensors"), "{}", session.network());

@@ -23,7 +23,7 @@ fn session(warm_start: u32) -> Session {
     let mut session = Session::new(None, "cpu").unwrap();
     let parameters = Parameters { warm_start, iterations: STEPS, ..Parameters::default() };
     session.set_parameters(parameters, "", "").unwrap();
-    session.set_styles(&[Style { picture: style(9), weight: 1.0 }]).unwrap();
+    session.set_styles(&[Style { picture: style(9), weight: 1.0, region: 0 }]).unwrap();
     session
 }
 
@@ -222,7 +222,7 @@ fn a_new_style_replaces_the_paint_of_a_still_scene() {
     let _ = paint(&mut painter, &still);
     assert_eq!(painter.stats().steps, 0);
     let first = paint(&mut painter, &still);
-    painter.set_styles(&[Style { picture: 1.0 - style(9), weight: 1.0 }]).unwrap();
+    painter.set_styles(&[Style { picture: 1.0 - style(9), weight: 1.0, region: 0 }]).unwrap();
     let mut last = paint(&mut painter, &still);
     assert_eq!(painter.stats().steps, STEPS as u32, "the frame starts from the last result");
     for _ in 0..9 {

@@ -88,7 +88,7 @@ fn session(input: &mut Unstructured) -> Result<()> {
         let table = &*style_engine_table();
         let mut session = null_mut();
         assert_eq!((table.create)(null(), null(), 0, false, c"cpu".as_ptr(), &mut session), Status::OK);
-        (table.set_styles)(session, &Style { picture, weight }, 1);
+        (table.set_styles)(session, &Style { picture, id: 0, weight, region: 0 }, 1);
         (table.set_masks)(session, masks.as_ptr(), masks.len());
         (table.set_parameters)(session, &parameters, content.as_ptr(), style.as_ptr());
         for (memory, frame) in &frames {

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_LOCAL, RTLD_NOW};
 use style_engine_interface::{
-    ENTRY_POINT, EntryPoint, Mask, Parameters, Picture, Progress, Session, Status, Style, Table, VERSION,
+    ENTRY_POINT, EntryPoint, Mask, Model, Parameters, Picture, Progress, Session, Status, Style, Table, VERSION,
 };
 
+use super::fade::Share;
 use crate::mask::Grid;
 use crate::sync::lock;
 
@@ -93,6 +94,18 @@ impl Rgba<'_> {
     }
 }
 
+/// A style picture with its share; see [`Style`].
+pub struct StylePicture<'a> {
+    /// The picture.
+    pub picture: Rgba<'a>,
+    /// Its number.
+    pub id: u64,
+    /// Its weight.
+    pub weight: f64,
+    /// Its region.
+    pub region: usize,
+}
+
 /// A number that describes the last frame.
 pub struct Statistic {
     /// Its name, in words separated by hyphens.
@@ -162,12 +175,25 @@ impl Engine {
         Ok(Self { table, session })
     }
 
-    /// Sets the style pictures with their weights.
-    pub fn set_styles(&mut self, styles: &[(Rgba, f64)]) -> Result<(), EngineError> {
-        let style = |(picture, weight): &(Rgba, f64)| Ok(Style { picture: picture.as_picture()?, weight: *weight });
+    /// Sets the style pictures; see [`Table::set_styles`].
+    pub fn set_styles(&mut self, styles: &[StylePicture]) -> Result<(), EngineError> {
+        let style = |&StylePicture { picture, id, weight, region }: &StylePicture| {
+            Ok(Style { picture: picture.as_picture()?, id, weight, region: region as u32 })
+        };
         let styles = styles.iter().map(style).collect::<Result<Vec<_>, EngineError>>()?;
         // SAFETY: a live session, and styles whose pictures were checked.
         check(self.table, unsafe { (self.table.set_styles)(self.session, styles.as_ptr(), styles.len()) })
+    }
+
+    /// Sets the models; see [`Table::set_models`].
+    pub fn set_models(&mut self, models: &[Share]) -> Result<(), EngineError> {
+        let names: Vec<_> = models.iter().map(|share| c_string(&share.name)).collect();
+        let mut shares = Vec::with_capacity(models.len());
+        for (Share { weight, region, .. }, name) in models.iter().zip(&names) {
+            shares.push(Model { path: name.as_ptr(), weight: *weight, region: *region as u32 });
+        }
+        // SAFETY: a live session, and names that end in NUL.
+        check(self.table, unsafe { (self.table.set_models)(self.session, shares.as_ptr(), shares.len()) })
     }
 
     /// Sets the masks, of one size, that divide the frames to come among the styles; see [`Table::set_masks`].

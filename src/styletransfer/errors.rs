@@ -9,7 +9,7 @@ use super::style_image::StyleError;
 
 pub fn style_message(error: StyleError) -> gst::ErrorMessage {
     match &error {
-        StyleError::NotSet | StyleError::Blend { .. } => {
+        StyleError::NotSet | StyleError::Blend { .. } | StyleError::Models { .. } | StyleError::List(_) => {
             gst::error_msg!(gst::ResourceError::Settings, ("{error}"))
         }
         StyleError::Picture { error: PictureError::Io(cause), .. } if cause.kind() == io::ErrorKind::NotFound => {

@@ -45,7 +45,22 @@ pub struct StyleTransfer {
         mutable_playing)]
     #[property(name = "style-blend", get, set, type = String, member = style_blend,
         default = Some(Settings::default().style_blend.as_str()), nick = "Style blend",
-        blurb = "Shares of the styles, separated by commas: 0.7,0.3 (\"\" = equal)", mutable_playing)]
+        blurb = "Shares of the styles, or of models that paint alone, separated by commas: 0.7,0.3 (\"\" = equal)", mutable_playing)]
+    #[property(name = "style-position", get, set, type = f64, member = style_position, minimum = -1.0, maximum = 1000.0,
+        default = Settings::default().style_position, nick = "Style position",
+        blurb = "Shares by a position in the list of styles, or of models that paint alone: 0 = the first one, 0.5 = half of the first \
+        and half of the second, 1 = the second (-1 = those of style-blend)", controllable, mutable_playing)]
+    #[property(name = "style-list", get, set, type = String, member = style_list,
+        default = Some(Settings::default().style_list.as_str()), nick = "Style list",
+        blurb = "Paths of style pictures, separated by commas, that are played in turn, in a loop, in place of style; or names and \
+        paths (.pth, .pt, .model) of models, in place of model (\"\" = none)", mutable_playing)]
+    #[property(name = "style-duration", get, set, type = u32, member = style_duration, minimum = 1,
+        default = Settings::default().style_duration, nick = "Style duration",
+        blurb = "Time of the stream for which style-list holds each style before it fades into the next one, in milliseconds",
+        mutable_playing)]
+    #[property(name = "style-fade", get, set, type = u32, member = style_fade, default = Settings::default().style_fade,
+        nick = "Style fade", blurb = "Time of the stream in which style, style-blend, style-position, model and strength fade into \
+        their next value, in milliseconds (0 = at once)", mutable_playing)]
     #[property(name = "weights", get, set, type = String, member = weights,
         default = Some(Settings::default().weights.as_str()), nick = "Weights",
         blurb = "VGG weight file: .pth, .safetensors or .ot (\"\" = the first that exists of $STYLEFILTER_WEIGHTS, vgg19.* in the \
@@ -55,7 +70,7 @@ pub struct StyleTransfer {
         blurb = "Feed-forward network, which paints in one pass: starry-night, the-scream, shipwreck, or the file of one of PyTorch's example \
         fast_neural_style, of a generator of CycleGAN or pix2pix, or of a TorchScript module, which is a program that runs with \
         your rights: use none that you do not trust; several are separated by commas, each with a mask. Without style it paints \
-        alone; with style, places without earlier paint start from its picture (\"\" = none)", mutable_ready)]
+        alone; with style, places without earlier paint start from its picture (\"\" = none)", mutable_playing)]
     #[property(name = "model-input", get, set, type = ModelInput, member = model_input, nick = "Model input",
         blurb = "Order of the channels and range of the pictures that the model takes and gives", mutable_playing,
         builder(Settings::default().model_input))]

@@ -5,9 +5,12 @@ use gst::prelude::*;
 
 mod engine;
 mod errors;
+mod fade;
+mod fading;
 mod fields;
 mod imp;
 mod latency;
+mod look;
 mod paint;
 mod rgba;
 mod settings;

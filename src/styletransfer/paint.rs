@@ -67,13 +67,13 @@ impl StyleTransfer {
             }
         })?;
         let moved = self.move_mask(state, input)?;
-        let State { frames: Some(frames), settings, .. } = state else { return Err(gst::FlowError::NotNegotiated) };
+        let State { frames: Some(frames), fading, .. } = state else { return Err(gst::FlowError::NotNegotiated) };
         let full = Opacity::full();
         let opacity = match (&moved, covered) {
             (Some(masks), _) | (None, Covered::Part(masks)) => &masks.opacity,
             _ => &full,
         };
-        blend(frames.layout(), &Shares { opacity, strength: settings.strength, keeps_alpha: true }, input, output);
+        blend(frames.layout(), &Shares { opacity, strength: fading.strength(), keeps_alpha: true }, input, output);
         Ok(in_engine)
     }
 
@@ -243,6 +243,7 @@ mod tests {
     fn paint(element: &StyleTransfer, info: &VideoInfo) -> i32 {
         element.follow_settings(&mut element.state());
         let [input, mut output] = [(); 2].map(|()| gst::Buffer::with_size(info.size()).unwrap());
+        element.follow_look(&mut element.state(), &input, true);
         let input = VideoFrameRef::from_buffer_ref_readable(&input, info).unwrap();
         let mut output = VideoFrameRef::from_buffer_ref_writable(output.get_mut().unwrap(), info).unwrap();
         element.transform_frame(&input, &mut output).unwrap();

@@ -24,6 +24,10 @@ const FIRST_FRAME_TIME: Duration = Duration::from_millis(100);
 pub struct Settings {
     pub(super) style: String,
     pub(super) style_blend: String,
+    pub(super) style_position: f64,
+    pub(super) style_list: String,
+    pub(super) style_duration: u32,
+    pub(super) style_fade: u32,
     pub(super) weights: String,
     pub(super) model: String,
     pub(super) model_input: ModelInput,
@@ -70,6 +74,10 @@ impl Default for Settings {
         Self {
             style: String::new(),
             style_blend: String::new(),
+            style_position: -1.0,
+            style_list: String::new(),
+            style_duration: 10_000,
+            style_fade: 0,
             weights: String::new(),
             model: String::new(),
             model_input: ModelInput::default(),
@@ -113,15 +121,27 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The feed-forward networks.
-    pub(super) fn models(&self) -> Vec<&str> {
-        listed(&self.model)
+    /// Whether frames get the same look by other settings, apart from their strength.
+    pub(super) fn has_look_of(&self, other: &Self) -> bool {
+        let texts = |own: &Self| [&own.style, &own.style_blend, &own.style_list, &own.model].map(String::clone);
+        let numbers = |own: &Self| (own.style_position, own.style_duration, own.style_fade);
+        texts(self) == texts(other) && numbers(self) == numbers(other)
+    }
+
+    /// How long a fade takes.
+    pub(super) fn fade(&self) -> gst::ClockTime {
+        gst::ClockTime::from_mseconds(self.style_fade.into())
     }
 
     /// The number of styles, or of models that paint alone, at least 1: masks divide frames among them.
     pub(super) fn regions(&self) -> usize {
-        let styles = listed(&self.style).len();
-        if styles > 0 { styles } else { self.models().len().max(1) }
+        // A list has one at a time.
+        let [styles, models] = [&self.style, &self.model].map(|files| listed(files).len());
+        match self.style_list.is_empty() {
+            true if styles > 0 => styles,
+            true => models.max(1),
+            false => 1,
+        }
     }
 
     /// The properties of masks.
@@ -131,7 +151,7 @@ impl Settings {
 
     /// Whether frames can be painted only with a style picture.
     pub(super) fn needs_style(&self) -> bool {
-        self.model.is_empty() && self.recipe != Recipe::Deepdream
+        self.model.is_empty() && self.style_list.is_empty() && self.recipe != Recipe::Deepdream
     }
 
     fn parameters(&self) -> Result<Parameters, EngineError> {

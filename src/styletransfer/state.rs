@@ -10,13 +10,13 @@ use gst_base::prelude::*;
 use gst_video::VideoInfo;
 use style_engine_interface::Parameters;
 
-use super::engine::{Engine, EngineError, Rgba, TimeLimits};
+use super::engine::{Engine, EngineError, TimeLimits};
+use super::fading::Fading;
 use super::imp::{CAT, StyleTransfer};
 use super::rgba::RgbaFrames;
 use super::settings::Settings;
-use super::style_image;
 use crate::layout::Layout;
-use crate::mask::{Masks, Prepared};
+use crate::mask::{MaskSettings, Masks, Prepared};
 
 /// After a jump in time of more than this, a frame does not continue the last one.
 const GAP: gst::ClockTime = gst::ClockTime::SECOND;
@@ -27,6 +27,7 @@ pub struct State {
     pub(super) engine: Option<Engine>,
     /// The settings that the engine follows.
     pub(super) settings: Settings,
+    pub(super) fading: Fading,
     pub(super) frames: Option<RgbaFrames>,
     pub(super) masks: Masks,
     /// The masks that divide frames among styles in the engine.
@@ -50,9 +51,14 @@ pub struct State {
 }
 
 impl State {
-    /// Makes the next frame a first one.
+    /// Makes the next frame the first one of another film.
     pub(super) fn reset(&mut self) {
         self.expected = None;
+        self.forget_paint();
+    }
+
+    /// Makes the next frame that is painted a first one.
+    pub(super) fn forget_paint(&mut self) {
         self.masks.forget_motion();
         if let Some(engine) = &mut self.engine {
             engine.reset();
@@ -106,18 +112,12 @@ impl State {
 }
 
 impl StyleTransfer {
-    /// An engine with these settings and styles.
-    pub(super) fn open_engine(
-        &self,
-        settings: &Settings,
-        styles: &[(image::RgbaImage, f64)],
-    ) -> Result<Engine, EngineError> {
+    /// An engine with these settings and this look.
+    pub(super) fn open_engine(&self, settings: &Settings, fading: &mut Fading) -> Result<Engine, EngineError> {
         let weights = Some(settings.weights.as_str()).filter(|path| !path.is_empty());
-        let models = settings.models();
-        let mut engine = Engine::open(self.plugin_file(), weights, &models, !styles.is_empty(), &settings.device)?;
-        if !styles.is_empty() {
-            engine.set_styles(&rgba(styles))?;
-        }
+        let (models, are_start) = fading.models();
+        let mut engine = Engine::open(self.plugin_file(), weights, &models, are_start, &settings.device)?;
+        fading.give(&mut engine)?;
         settings.apply(&mut engine, None)?;
         Ok(engine)
     }
@@ -174,21 +174,22 @@ impl StyleTransfer {
             return;
         }
         let Some(engine) = &mut state.engine else { return };
-        let styles = |settings: &Settings| (settings.style.clone(), settings.style_blend.clone());
-        let restyles = styles(&settings) != styles(&state.settings) || settings.regions() != state.masks.regions();
-        if restyles || settings.masks() != state.settings.masks() {
-            let read = if restyles { style_image::read_styles(&settings) } else { Ok(Vec::new()) };
-            let set = read.map_err(|error| format!("{error}; the style before it stays")).and_then(|styles| {
-                let masks = state.masks.set(settings.masks(), settings.regions());
-                masks.map_err(|error| format!("{error}; the mask and the style before it stay"))?;
-                // A model alone takes no styles.
-                if !restyles || styles.is_empty() && !settings.model.is_empty() {
-                    return Ok(());
+        let relooks = !settings.has_look_of(&state.settings);
+        let divides = settings.regions() != state.masks.regions();
+        let remasks = divides || settings.masks() != state.settings.masks();
+        if relooks || remasks {
+            let look = if relooks { state.fading.prepare(&settings, engine).map(Some) } else { Ok(None) };
+            let set = look.and_then(|look| {
+                if remasks {
+                    let masks = state.masks.set(settings.masks(), settings.regions());
+                    masks.map_err(|error| format!("{error}; the mask and the style before it stay"))?;
                 }
-                engine.set_styles(&rgba(&styles)).map_err(|error| format!("{error}; the style before it stays"))
+                Ok(look)
             });
-            if let Err(message) = set {
-                gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}"));
+            match set {
+                Ok(Some(look)) => state.fading.set_look(look, divides && self.has_regions(&settings)),
+                Ok(None) => {}
+                Err(message) => gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{message}")),
             }
         }
         if settings.size != state.settings.size {
@@ -200,15 +201,10 @@ impl StyleTransfer {
         }
         state.settings = settings;
     }
-}
 
-/// The styles as the engine takes them.
-fn rgba(styles: &[(image::RgbaImage, f64)]) -> Vec<(Rgba<'_>, f64)> {
-    let mut pictures = Vec::with_capacity(styles.len());
-    for (image, share) in styles {
-        let (width, height) = image.dimensions();
-        let stride = (width as usize).saturating_mul(4);
-        pictures.push((Rgba { data: image, width, height, stride, is_deep: false }, *share));
+    /// Whether the number of regions matters: another one cannot be faded to.
+    fn has_regions(&self, settings: &Settings) -> bool {
+        let has_both = !settings.style.is_empty() && !settings.model.is_empty();
+        has_both || settings.masks() != MaskSettings::default() || self.mask_pad.current().is_some()
     }
-    pictures
 }

@@ -1,12 +1,13 @@
-//! The files of style pictures, and their weights.
+//! The files of style pictures.
 
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use image::RgbaImage;
 use picture::PictureError;
 
-use super::settings::Settings;
-use crate::paths::{listed, parts};
+use super::engine::{Rgba, StylePicture};
+use super::fade::Share;
 
 /// Why styles cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,17 @@ pub enum StyleError {
         /// The fault.
         reason: String,
     },
+    /// The numbers of models and styles do not fit.
+    #[error("{models} models do not fit {styles} styles: set a single model, or one for each style")]
+    Models {
+        /// The number of models.
+        models: usize,
+        /// The number of styles.
+        styles: usize,
+    },
+    /// The list contradicts itself or other properties.
+    #[error("style-list: {0}")]
+    List(String),
     /// The file cannot be used.
     #[error("style {}: {error}", .path.display())]
     Picture {
@@ -38,40 +50,72 @@ pub enum StyleError {
     },
 }
 
-/// The style pictures that are set, with their weights; there may be none beside a model, and for a dream without a guide.
-pub fn read_styles(settings: &Settings) -> Result<Vec<(RgbaImage, f64)>, StyleError> {
-    if settings.style.is_empty() && !settings.needs_style() {
-        return Ok(Vec::new());
-    }
-    read_all(&settings.style, &settings.style_blend)
+/// The style pictures in use.
+#[derive(Default)]
+pub struct Pictures {
+    pictures: Vec<Picture>,
+    /// The number of pictures that were read.
+    read: u64,
+    /// The next one, which a thread reads.
+    ahead: Option<(String, JoinHandle<Result<RgbaImage, StyleError>>)>,
 }
 
-/// Reads style pictures from `paths`, which commas separate, and their weights from `blend`, which has one for each
-/// picture; if it is empty, they are equal.
-fn read_all(paths: &str, blend: &str) -> Result<Vec<(RgbaImage, f64)>, StyleError> {
-    let paths = listed(paths);
-    if paths.is_empty() {
-        return Err(StyleError::NotSet);
-    }
-    let weights =
-        weights(blend, paths.len()).map_err(|reason| StyleError::Blend { blend: blend.to_owned(), reason })?;
-    paths.into_iter().zip(weights).map(|(path, weight)| Ok((read(Path::new(path))?, weight))).collect()
+struct Picture {
+    name: String,
+    /// Another one for each file that is read.
+    id: u64,
+    image: RgbaImage,
 }
 
-fn weights(blend: &str, count: usize) -> Result<Vec<f64>, String> {
-    let weight = |text: &str| match text.parse::<f64>() {
-        Ok(weight) if weight.is_finite() && weight >= 0.0 => Ok(weight),
-        _ => Err(format!("'{text}' is not a weight of at least 0")),
-    };
-    let weights = parts(blend).into_iter().map(weight).collect::<Result<Vec<_>, _>>()?;
-    match weights.len() {
-        0 => Ok(vec![1.0; count]),
-        given if given != count => Err(format!("{given} weights for {count} styles")),
-        _ if weights.iter().sum::<f64>() <= 0.0 => Err("all weights are 0".into()),
-        _ => Ok(weights),
+impl Pictures {
+    /// Reads the pictures that are not there yet.
+    pub fn read(&mut self, shares: &[Share]) -> Result<(), StyleError> {
+        for Share { name, .. } in shares {
+            if self.pictures.iter().any(|picture| picture.name == *name) {
+                continue;
+            }
+            let image = match self.ahead.take_if(|(ahead, _)| ahead == name) {
+                Some((_, thread)) => thread.join().unwrap_or_else(|_| read(name)),
+                None => read(name),
+            }?;
+            self.read = self.read.saturating_add(1);
+            self.pictures.push(Picture { name: name.clone(), id: self.read, image });
+        }
+        Ok(())
+    }
+
+    /// Begins to read a picture that will be needed.
+    pub fn read_ahead(&mut self, name: &str) {
+        let is_there = self.pictures.iter().any(|picture| picture.name == name);
+        if is_there || self.ahead.as_ref().is_some_and(|(ahead, _)| ahead == name) {
+            return;
+        }
+        let own = name.to_owned();
+        let thread = std::thread::Builder::new().name("style-list".into()).spawn(move || read(&own));
+        // Without a thread, it is read when it is needed.
+        self.ahead = thread.ok().map(|thread| (name.to_owned(), thread));
+    }
+
+    /// Forgets all other pictures.
+    pub fn keep(&mut self, shares: &[Share]) {
+        self.pictures.retain(|picture| shares.iter().any(|share| share.name == picture.name));
+    }
+
+    /// The pictures with their shares, as the engine takes them.
+    pub fn shared(&self, shares: &[Share]) -> Vec<StylePicture<'_>> {
+        let mut pictures = Vec::with_capacity(shares.len());
+        for Share { name, weight, region } in shares {
+            if let Some(Picture { id, image, .. }) = self.pictures.iter().find(|picture| picture.name == *name) {
+                let (width, height) = image.dimensions();
+                let stride = (width as usize).saturating_mul(4);
+                let picture = Rgba { data: image, width, height, stride, is_deep: false };
+                pictures.push(StylePicture { picture, id: *id, weight: *weight, region: *region });
+            }
+        }
+        pictures
     }
 }
 
-fn read(path: &Path) -> Result<RgbaImage, StyleError> {
-    picture::read(path).map_err(|error| StyleError::Picture { path: path.to_owned(), error })
+fn read(name: &str) -> Result<RgbaImage, StyleError> {
+    picture::read(Path::new(name)).map_err(|error| StyleError::Picture { path: name.into(), error })
 }

@@ -11,11 +11,11 @@ use gst_video::{VideoFrameRef, VideoInfo};
 
 use super::engine::EngineError;
 use super::errors::{engine_message, style_message};
+use super::fading::Fading;
 use super::imp::{CAT, StyleTransfer};
 use super::rgba::RgbaFrames;
 use super::shown::Shown;
 use super::state::State;
-use super::style_image;
 use crate::element;
 use crate::mask::{self, Covered, Masks};
 
@@ -26,12 +26,12 @@ impl BaseTransformImpl for StyleTransfer {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         let settings = self.settings();
-        let styles = style_image::read_styles(&settings).map_err(style_message)?;
+        let mut fading = Fading::new(&settings).map_err(style_message)?;
         let mut masks = Masks::default();
         masks.set(settings.masks(), settings.regions()).map_err(mask::message)?;
         // In a thread of its own: libtorch gives each calling thread its own workers, and those of this thread would remain
         // beside those of the streaming thread.
-        let opened = std::thread::scope(|scope| scope.spawn(|| self.open_engine(&settings, &styles)).join());
+        let opened = std::thread::scope(|scope| scope.spawn(|| self.open_engine(&settings, &mut fading)).join());
         let panicked = |_| Err(EngineError::Failed("the engine could not be opened: it panicked".into()));
         let mut engine = opened.unwrap_or_else(panicked).map_err(engine_message)?;
         self.stopping.store(false, Ordering::Relaxed);
@@ -42,7 +42,7 @@ impl BaseTransformImpl for StyleTransfer {
             statistics: engine.statistics(),
             ..Shown::default()
         };
-        *self.state() = State { engine: Some(engine), settings, masks, ..State::default() };
+        *self.state() = State { engine: Some(engine), settings, fading, masks, ..State::default() };
         self.obj().notify("network");
         Ok(())
     }
@@ -66,7 +66,7 @@ impl BaseTransformImpl for StyleTransfer {
             }
             gst::EventType::Gap => {
                 gst::debug!(CAT, imp = self, "a gap: the next frame is painted from scratch");
-                self.state().reset();
+                self.state().forget_paint();
             }
             _ => {}
         }
@@ -104,10 +104,13 @@ impl BaseTransformImpl for StyleTransfer {
         let mut state = self.state();
         self.follow_settings(&mut state);
         self.follow_source(&mut state);
+        let is_first = state.expected.is_none();
         // Late frames, which the parent drops, pass here too.
-        if state.follow_time(inbuf) {
+        let jumps = state.follow_time(inbuf);
+        if jumps {
             gst::debug!(CAT, imp = self, "time jumps: the next frame is painted from scratch");
         }
+        self.follow_look(&mut state, inbuf, is_first || jumps);
     }
 
     fn transform(&self, inbuf: &gst::Buffer, outbuf: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
@@ -149,9 +152,9 @@ impl VideoFilterImpl for StyleTransfer {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let begin = Instant::now();
         let mut state = self.state();
-        if state.settings.strength == 0.0 {
+        if state.fading.strength() == 0.0 {
             // Not converted: RGB cannot hold every sample of YUV.
-            state.reset();
+            state.forget_paint();
             input.copy(output).map_err(|_| gst::FlowError::Error)?;
             return Ok(gst::FlowSuccess::Ok);
         }

@@ -11,7 +11,7 @@ mod choices;
 pub use choices::{model_input, optimizer, original_colors, pooling, precision, recipe, style_loss, warm_start};
 
 /// The interface version: raised with every change that an older engine or plugin would misread.
-pub const VERSION: u32 = 15;
+pub const VERSION: u32 = 16;
 
 /// The maximum age of a mask that is moved, in painted frames.
 pub const MAX_MASK_AGE: u32 = 8;
@@ -77,8 +77,24 @@ pub struct Picture {
 pub struct Style {
     /// The picture.
     pub picture: Picture,
-    /// Its weight beside other styles, at least 0.
+    /// A number for the picture: the next [`Table::set_styles`] does not read a picture again whose number it has had.
+    pub id: u64,
+    /// Its weight beside other styles, at least 0; in a divided frame, beside others of its region.
     pub weight: f64,
+    /// The region that it paints, from 0, if masks divide the frame.
+    pub region: u32,
+}
+
+/// A feed-forward network.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Model {
+    /// Its file, or one of [`MODELS`].
+    pub path: *const c_char,
+    /// Its weight beside other models, at least 0; in a divided frame, beside others of its region.
+    pub weight: f64,
+    /// The region that it paints, from 0, if masks divide the frame.
+    pub region: u32,
 }
 
 /// A mask: rows of opacities, 0 to 1, one for each pixel, without padding.
@@ -291,7 +307,7 @@ pub struct Table {
     /// Opens a session: a weight file (null: the one in the usual places, else the built-in network); models, each the file
     /// of a feed-forward network or one of [`MODELS`]; and a device (`auto`, `cpu`, `cuda`, `cuda:N`). Models paint alone,
     /// without weights and styles; or, if they `are_start`, their picture is what places without earlier paint start
-    /// from: of one model for all styles, or of one for each. A model that is a TorchScript module is a program, which is
+    /// from: of one model for all styles, or of one for each. They have equal weights, and a region each. A model that is a TorchScript module is a program, which is
     /// run; no other file is.
     pub create: unsafe extern "C" fn(
         weights: *const c_char,
@@ -303,12 +319,16 @@ pub struct Table {
     ) -> Status,
     /// Ends a session.
     pub destroy: unsafe extern "C" fn(*mut Session),
-    /// Sets the styles. The sum of their weights must not be 0. For [`recipe::DEEPDREAM`] they are guides, and there
+    /// Sets the styles. The sum of their weights must not be 0. A call that changes their weights only a little takes next to no
+    /// time, and the next frame still follows the last one: so one style fades into another. For [`recipe::DEEPDREAM`] they are guides, and there
     /// may be none.
     pub set_styles: unsafe extern "C" fn(*mut Session, *const Style, count: usize) -> Status,
+    /// Sets the models, in place of those before, as [`Table::set_styles`] sets styles. Models that are open stay open. Models
+    /// that paint alone cannot be replaced by none. If it fails, nothing has changed.
+    pub set_models: unsafe extern "C" fn(*mut Session, *const Model, count: usize) -> Status,
     /// Sets the masks, of one size, that divide the frames to come among the styles, or among models that paint alone: the
     /// first style is painted where the first mask is 1, and so on; earlier masks lie over later ones. With one mask less than
-    /// styles, the last style takes the rest. None: every style is everywhere, by its weight, and every model equally.
+    /// styles, the last style takes the rest. None: every style and every model is everywhere, by its weight.
     pub set_masks: unsafe extern "C" fn(*mut Session, *const Mask, count: usize) -> Status,
     /// Moves a mask along with what it covers: from the frame that was painted `age` frames before the last one, at most
     /// [`MAX_MASK_AGE`], to the last one. The result may have another size, and lives until the session's next call; its data
@@ -344,7 +364,7 @@ pub struct Table {
     pub reset: unsafe extern "C" fn(*mut Session),
     /// The statistics of the last frame, and their number. They live until the session's next call.
     pub statistics: unsafe extern "C" fn(*mut Session, count: *mut usize) -> *const Statistic,
-    /// The network in use, in words; lives as long as the session.
+    /// The networks in use, in words; lives until the session's next [`Table::set_models`].
     pub network: unsafe extern "C" fn(*const Session) -> *const c_char,
     /// The device in use, in words; lives as long as the session.
     pub device: unsafe extern "C" fn(*const Session) -> *const c_char,

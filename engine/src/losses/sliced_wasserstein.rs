@@ -28,20 +28,31 @@ pub(super) struct SlicedWasserstein {
 }
 
 impl SlicedWasserstein {
-    /// Prepares for styles' features `(1, C, H, W)` with their weights, which sum up to 1: computes the barycenter
-    /// along each direction. `None` if there are no styles.
-    pub fn new(styles: &[(Tensor, f64)]) -> Result<Option<Self>> {
-        let Some((first, _)) = styles.first() else { return Ok(None) };
-        let (_, channels, _, _) = first.size4()?;
+    /// The directions and the sorted projections of a style's features `(1, C, H, W)`.
+    pub fn describe(features: &Tensor) -> Result<Vec<Tensor>> {
+        let (_, channels, _, _) = features.size4()?;
         let vectors = Random(0).normal(DIRECTIONS * channels)?.f_view([DIRECTIONS, channels])?;
         let lengths = vectors.f_square()?.f_sum_dim_intlist([1].as_slice(), true, Kind::Float)?.f_sqrt()?;
-        let directions = vectors.f_div(&lengths)?.f_to_device(first.device())?;
+        let directions = vectors.f_div(&lengths)?.f_to_device(features.device())?;
+        let sorted = projected(features, &directions)?;
+        Ok(vec![directions, sorted])
+    }
 
-        let positions = styles.iter().map(|(features, _)| features.numel() as i64 / channels).max().unwrap_or(1);
-        let mut sorted = Tensor::f_zeros([DIRECTIONS, positions], (Kind::Float, first.device()))?;
-        for (features, weight) in styles {
-            let own = resampled(&projected(features, &directions)?, positions)?;
-            sorted = sorted.f_add(&own.f_mul_scalar(*weight)?)?;
+    /// Prepares for styles that [`Self::describe`] has described, with their weights, which sum up to 1: computes the
+    /// barycenter along each direction. `None` if there are no styles.
+    pub fn new(styles: &[(&[Tensor], f64)]) -> Result<Option<Self>> {
+        let mut directions = None;
+        let mut own = Vec::with_capacity(styles.len());
+        for (described, weight) in styles {
+            let [of_style, sorted] = described else { return Ok(None) };
+            directions = Some(of_style.shallow_clone());
+            own.push((sorted, *weight));
+        }
+        let Some(directions) = directions else { return Ok(None) };
+        let positions = own.iter().filter_map(|(sorted, _)| sorted.size().last().copied()).max().unwrap_or(1);
+        let mut sorted = Tensor::f_zeros([DIRECTIONS, positions], (Kind::Float, directions.device()))?;
+        for (own, weight) in own {
+            sorted = sorted.f_add(&resampled(own, positions)?.f_mul_scalar(weight)?)?;
         }
         let centered = sorted.f_sub(&sorted.f_mean_dim([1].as_slice(), true, Kind::Float)?)?;
         let variance = centered.f_square()?.f_mean(Kind::Float)?.f_add_scalar(EPSILON)?;
@@ -86,7 +97,8 @@ mod tests {
     }
 
     fn loss(style: &Tensor, features: &Tensor, weight: f64) -> (f64, Tensor) {
-        let loss = SlicedWasserstein::new(&[(style.shallow_clone(), 1.0)]).unwrap().unwrap();
+        let style = SlicedWasserstein::describe(style).unwrap();
+        let loss = SlicedWasserstein::new(&[(&style, 1.0)]).unwrap().unwrap();
         let mut gradient = features.zeros_like();
         let value = loss.accumulate(features, Extent::default(), weight, &mut gradient).unwrap();
         (value.double_value(&[]), gradient)

@@ -141,12 +141,16 @@ pub(super) struct StatisticsLoss {
 }
 
 impl StatisticsLoss {
-    /// Prepares for styles' features `(1, C, H, W)` with their weights, which sum up to 1: computes the weighted mean
-    /// of their statistics. `positions` is the number of a picture's pixels.
-    pub fn new(statistics: Statistics, styles: &[(Tensor, f64)], distance: Distance, positions: i64) -> Result<Self> {
+    /// Prepares for the weighted mean of styles' statistics; the weights sum up to 1. `positions` is the number of a
+    /// picture's pixels.
+    pub fn new(
+        statistics: Statistics,
+        styles: &[(&[Tensor], f64)],
+        distance: Distance,
+        positions: i64,
+    ) -> Result<Self> {
         let mut blend: Vec<Tensor> = Vec::new();
-        for (features, weight) in styles {
-            let own = statistics.of(&FeatureSums::of(features)?)?;
+        for (own, weight) in styles {
             let own = own.iter().map(|statistic| Ok(statistic.f_mul_scalar(*weight)?)).collect::<Result<Vec<_>>>()?;
             blend = match blend.is_empty() {
                 true => own,
@@ -252,7 +256,8 @@ mod tests {
         let expected = (relative(&own.0, &target.0) + relative(&own.1, &target.1)) * shares.mean(Kind::Float);
         let at_features = Tensor::run_backward(&[&expected], &[&leaf], false, false).remove(0);
 
-        let loss = StatisticsLoss::new(Statistics::MeanCovariance, &[(style, 1.0)], Distance::Normalized, 63).unwrap();
+        let style = Statistics::MeanCovariance.of(&FeatureSums::of(&style).unwrap()).unwrap();
+        let loss = StatisticsLoss::new(Statistics::MeanCovariance, &[(&style, 1.0)], Distance::Normalized, 63).unwrap();
         let mut gradient = features.zeros_like();
         let extent = Extent { region: Some(&region), ..Extent::default() };
         let value = loss.accumulate(&features, extent, 3.0, &mut gradient).unwrap();

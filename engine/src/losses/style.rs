@@ -33,11 +33,19 @@ pub enum StyleLossKind {
 }
 
 impl StyleLossKind {
-    /// Prepares the loss for styles' features `(1, C, H, W)` with their weights, which sum up to 1. Statistics are
-    /// compared by `distance`; `positions` is the number of a picture's pixels.
+    /// What the loss compares of a style's features `(1, C, H, W)`.
+    pub(crate) fn describe(self, features: &Tensor) -> Result<Vec<Tensor>> {
+        match self {
+            Self::Statistics(statistics) => statistics.of(&FeatureSums::of(features)?),
+            Self::SlicedWasserstein => SlicedWasserstein::describe(features),
+        }
+    }
+
+    /// Prepares the loss for styles that were described, with their weights, which sum up to 1. Statistics are compared by
+    /// `distance`; `positions` is the number of a picture's pixels.
     pub(crate) fn prepare(
         self,
-        styles: &[(Tensor, f64)],
+        styles: &[(&[Tensor], f64)],
         distance: Distance,
         positions: i64,
     ) -> Result<Box<dyn StyleLoss>> {

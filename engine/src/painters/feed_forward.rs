@@ -5,7 +5,7 @@ use std::time::Instant;
 use style_engine_interface::{Parameters, warm_start};
 use tch::{Kind, Tensor};
 
-use super::{Models, Painter, damping};
+use super::{MAX_FADING, ModelShare, Models, Painter, damping};
 use crate::motion::{Motion, unchanged};
 use crate::progress::ProgressReporter;
 use crate::size::{halve, size_of};
@@ -113,6 +113,21 @@ impl Painter for FeedForwardPainter {
 
     fn set_styles(&mut self, _styles: &[Style]) -> Result<()> {
         Err(Error::Settings("the model was opened without styles and paints alone: set style before the start".into()))
+    }
+
+    fn set_models(&mut self, models: &[ModelShare]) -> Result<()> {
+        if models.is_empty() {
+            let reason = "frames are painted by a model alone: set another model, or stop and set style";
+            return Err(Error::Settings(reason.into()));
+        }
+        if self.models.set(models)? > MAX_FADING {
+            self.previous = None;
+        }
+        Ok(())
+    }
+
+    fn models(&self) -> Option<String> {
+        Some(self.models.name())
     }
 
     fn set_masks(&mut self, masks: Option<StyleMasks>) -> Result<()> {

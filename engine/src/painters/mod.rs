@@ -11,17 +11,22 @@ mod optimizing;
 use style_engine_interface::Parameters;
 use tch::{Kind, Tensor};
 
-use crate::Result;
 use crate::motion::Motion;
 use crate::progress::ProgressReporter;
 use crate::step_budget::{StepBudget, TimeLimits};
 use crate::style_masks::StyleMasks;
 use crate::styles::Style;
+use crate::{Error, Result};
 
 pub(crate) use feed_forward::FeedForwardPainter;
 pub(crate) use model::Model;
+pub use models::ModelShare;
 pub(crate) use models::Models;
 pub(crate) use of_recipe::RecipePainter;
+
+/// Styles or models of which at most this share changes from one frame to the next fade: the next frame is still held to the
+/// last result. With more, they have changed at once.
+const MAX_FADING: f64 = 0.25;
 
 /// Paints the frames of a film.
 pub(crate) trait Painter {
@@ -31,6 +36,16 @@ pub(crate) trait Painter {
     /// Sets the styles. The next frame still starts from the last
     /// result.
     fn set_styles(&mut self, styles: &[Style]) -> Result<()>;
+
+    /// Sets the models. Those that are open stay open.
+    fn set_models(&mut self, _models: &[ModelShare]) -> Result<()> {
+        Err(Error::Settings("this recipe takes no models".into()))
+    }
+
+    /// The open models in words, if there are any.
+    fn models(&self) -> Option<String> {
+        None
+    }
 
     /// Sets the masks that divide the next frames among the styles.
     fn set_masks(&mut self, masks: Option<StyleMasks>) -> Result<()>;

@@ -29,6 +29,11 @@ impl Model {
         Ok(Self { path: path.to_owned(), network, normalizer, device, parameters: Parameters::default() })
     }
 
+    /// The network's file, or its name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The network in words: where it is from, and what it is.
     pub fn name(&self) -> String {
         format!("{} ({})", self.path.display(), self.network.name())

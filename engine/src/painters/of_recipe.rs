@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 
 use super::dreaming::DreamingPainter;
 use super::optimizing::OptimizingPainter;
-use super::{Models, Painter};
+use super::{ModelShare, Models, Painter};
 use crate::motion::Motion;
 use crate::networks::vgg::Vgg;
 use crate::progress::ProgressReporter;
@@ -66,6 +66,14 @@ impl Painter for RecipePainter {
         self.dreaming.set_styles(styles)?;
         self.has_styles = !styles.is_empty();
         Ok(())
+    }
+
+    fn set_models(&mut self, models: &[ModelShare]) -> Result<()> {
+        self.optimizing.set_models(models)
+    }
+
+    fn models(&self) -> Option<String> {
+        self.optimizing.models()
     }
 
     fn set_masks(&mut self, masks: Option<StyleMasks>) -> Result<()> {

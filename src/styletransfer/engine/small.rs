@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 
 use style_engine_interface::{OnProgress, Statistic};
 
-use super::{Engine, Mask, Parameters, Picture, Session, Status, Style, Table, VERSION, c_char, c_void};
+use super::{Engine, Mask, Model, Parameters, Picture, Session, Status, Style, Table, VERSION, c_char, c_void};
 
 /// A session, which knows the size that was set.
 pub fn engine() -> Engine {
@@ -22,6 +22,7 @@ static TABLE: Table = Table {
     create,
     destroy,
     set_styles,
+    set_models,
     set_masks,
     move_mask,
     find_person,
@@ -53,6 +54,10 @@ unsafe extern "C" fn destroy(session: *mut Session) {
 }
 
 unsafe extern "C" fn set_styles(_: *mut Session, _: *const Style, _: usize) -> Status {
+    Status::OK
+}
+
+unsafe extern "C" fn set_models(_: *mut Session, _: *const Model, _: usize) -> Status {
     Status::OK
 }
 

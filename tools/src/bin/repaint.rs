@@ -79,7 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     if style.numel() > 0 && !options.contains_key("model") {
-        session.set_styles(&[Style { picture: style, weight: 1.0 }])?;
+        session.set_styles(&[Style { picture: style, weight: 1.0, region: 0 }])?;
     }
     session.set_parameters(parameters, options.get("content-layers").unwrap_or(&""), "")?;
     let mut result = fs::File::create(result)?;

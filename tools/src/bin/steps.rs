@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(name) => precision::named(name).ok_or("precision: auto, f32 or bf16")?,
         None => precision::DEFAULT,
     };
-    session.set_styles(&[Style { picture: picture(2, height, width)?, weight: 1.0 }])?;
+    session.set_styles(&[Style { picture: picture(2, height, width)?, weight: 1.0, region: 0 }])?;
     let frame = picture(1, height, width)?;
     let mut milliseconds = |iterations: i32| -> Result<f64, Box<dyn Error>> {
         let warm_start = warm_start::PREVIOUS;

@@ -33,7 +33,8 @@ pub(crate) struct DreamingPainter {
     recipe: Recipe,
     input: Normalizer,
     parameters: Parameters,
-    guides: Vec<Style>,
+    /// Pictures, `(1, 3, H, W)` in 0..1, with weights that sum up to 1.
+    guides: Vec<(Tensor, f64)>,
     /// The objective, prepared when it is first needed.
     objective: Option<DreamObjective>,
     limits: TimeLimits,
@@ -76,7 +77,9 @@ impl Painter for DreamingPainter {
     }
 
     fn set_styles(&mut self, styles: &[Style]) -> Result<()> {
-        self.guides = normalized(styles, self.network.device)?;
+        let picture = |style: &Style| Ok(style.picture.f_to_device(self.network.device)?);
+        let pictures = styles.iter().map(picture).collect::<Result<Vec<_>>>()?;
+        self.guides = pictures.into_iter().zip(normalized(styles)?).collect();
         self.objective = None;
         Ok(())
     }

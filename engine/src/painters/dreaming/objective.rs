@@ -8,7 +8,6 @@ use crate::normalization::Normalizer;
 use crate::optimizers::Evaluation;
 use crate::recipes::Recipe;
 use crate::size::{resize, scaled, size_of};
-use crate::styles::Style;
 use crate::{Error, Result};
 
 /// The longer side of a guide at the scale 1, in pixels: each of its positions is compared with each of the frame's.
@@ -28,12 +27,12 @@ impl DreamObjective {
         recipe: &Recipe,
         input: &Normalizer,
         channels: &[i32],
-        guides: &[Style],
+        guides: &[(Tensor, f64)],
         scale: f64,
     ) -> Result<Self> {
         let layers = recipe.content.find_layers(network)?;
         let mut at_layers: Vec<Vec<(Tensor, f64)>> = layers.iter().map(|_| Vec::new()).collect();
-        for Style { picture, weight } in guides {
+        for (picture, weight) in guides {
             let longest = (GUIDE_SIDE * scale).round() as i64;
             let picture = input.apply(&resize(picture, scaled(size_of(picture)?, longest))?)?;
             let features = network.features(&picture, &layers, recipe.pooling)?;

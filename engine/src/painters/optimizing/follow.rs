@@ -108,7 +108,7 @@ impl OptimizingPainter {
     /// The styles' shares in the last frame and in this one, if masks divide the frames and have changed.
     fn changed_shares(&self, size: [i64; 2]) -> Result<Option<[Tensor; 2]>> {
         let (Some(last), Some(masks)) = (&self.last_masks, &self.masks) else { return Ok(None) };
-        let shares = |masks: &StyleMasks| masks.shares(size, self.styles.count());
+        let shares = |masks: &StyleMasks| masks.shares(size, self.styles.regions());
         Ok(Some([shares(last)?, shares(masks)?]))
     }
 

@@ -12,7 +12,7 @@ use style_engine_interface::Parameters;
 use tch::{Device, Kind, Tensor};
 
 use self::follow::Start;
-use super::{Models, Painter};
+use super::{MAX_FADING, ModelShare, Models, Painter};
 use crate::motion::Motion;
 use crate::networks::vgg::Vgg;
 use crate::normalization::Normalizer;
@@ -124,11 +124,37 @@ impl Painter for OptimizingPainter {
 
     fn set_styles(&mut self, styles: &[Style]) -> Result<()> {
         if let Some(models) = &self.models {
-            models.check_styles(styles.len())?;
+            models.check_styles(styles)?;
         }
-        self.styles.set(styles, self.network.device)?;
-        self.begin_change();
+        let change = self.styles.set(styles, self.network.device)?;
+        if change > MAX_FADING {
+            self.begin_change();
+        } else if change > 0.0 {
+            self.min_style_loss = f64::INFINITY;
+            if let Some(previous) = &mut self.previous {
+                previous.unsettle()?;
+            }
+        }
         Ok(())
+    }
+
+    fn set_models(&mut self, models: &[ModelShare]) -> Result<()> {
+        match &mut self.models {
+            Some(opened) => {
+                opened.set(models)?;
+            }
+            None => {
+                let mut opened = Models::open(models, self.network.device)?;
+                opened.set_parameters(self.parameters)?;
+                self.models = Some(opened);
+            }
+        }
+        self.models = self.models.take().filter(|models| !models.is_empty());
+        Ok(())
+    }
+
+    fn models(&self) -> Option<String> {
+        self.models.as_ref().map(Models::name)
     }
 
     fn set_masks(&mut self, masks: Option<StyleMasks>) -> Result<()> {

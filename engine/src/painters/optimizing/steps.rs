@@ -109,7 +109,7 @@ impl OptimizingPainter {
             return self.styles.colors().map_or(Ok(content.shallow_clone()), |colors| colors.apply_to(content));
         };
         let mut sum = content.f_zeros_like()?;
-        for (index, colors) in (0..).zip(self.styles.own_colors()) {
+        for (index, colors) in (0..).zip(self.styles.region_colors()) {
             let share = shares.f_narrow(1, index, 1)?;
             let own = ColorStatistics::of_region(content, &share)?;
             sum = sum.f_add(&colors.apply_from(&own, content)?.f_mul(&share)?)?;
@@ -120,7 +120,7 @@ impl OptimizingPainter {
 
     /// The share of each style in each pixel, if masks divide the frame.
     fn shares(&self, size: [i64; 2]) -> Result<Option<Tensor>> {
-        self.masks.as_ref().map(|masks| masks.shares(size, self.styles.count())).transpose()
+        self.masks.as_ref().map(|masks| masks.shares(size, self.styles.regions())).transpose()
     }
 
     /// Matches the styles' colors to those of the content, if the parameters say so.

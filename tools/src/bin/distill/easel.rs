@@ -83,7 +83,7 @@ impl Canvas {
         let [content, style] = [content, style].map(|picture| picture.unsqueeze(0).to_device(student.device));
         let input = student.input.on(student.device)?;
         Ok(Self {
-            style: style_targets(student, &recipe, &[(input.apply(&style)?, 1.0)], [side, side], false)?,
+            style: style_targets(student, &recipe, &[(input.apply(&style)?, 1.0)], [side, side])?,
             content: content_targets(student, &recipe, &input.apply(&content)?, [side, side])?,
             optimizer: recipe.method.build(&content)?,
             recipe,

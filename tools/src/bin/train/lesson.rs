@@ -60,7 +60,7 @@ impl Lesson {
         };
         let styles = styles.iter().map(prepared).collect::<Outcome<Vec<_>>>()?;
         Ok(Self {
-            style: style_targets(&vgg, &recipe, &styles, [side, side], false)?,
+            style: style_targets(&vgg, &recipe, &styles, [side, side])?,
             temporal_weight: options.number("temporal-weight", 300.0)?,
             input: Input::RGB_255.on(device)?,
             vgg,
