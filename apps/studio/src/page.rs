@@ -10,6 +10,7 @@ macro_rules! files {
 const FILES: &[(&str, &[u8])] = &files![
     "brush.js",
     "command.js",
+    "control.js",
     "controls.js",
     "dom.js",
     "element.js",
@@ -24,7 +25,6 @@ const FILES: &[(&str, &[u8])] = &files![
     "page.css",
     "page.js",
     "pictures.js",
-    "scale.js",
     "scale.js",
     "shipwreck.jpg",
     "socket.js",

@@ -3,6 +3,7 @@
 
 import { choiceControl, switchControl, textControl } from "./controls.js";
 import { command, latestOnly } from "./command.js";
+import { learnPart } from "./control.js";
 import { changes, make } from "./dom.js";
 import { held } from "./hands.js";
 import { numberControl } from "./number.js";
@@ -55,9 +56,12 @@ function propertyRow(element, property) {
   });
 
   const label = make("label", { htmlFor: id, title: property.help, textContent: property.label });
+  // A control from outside sends numbers, no texts.
+  const learn = property.kind === "text" ? null : learnPart(element, property);
   const row = make("div", {
     className: "knob", "data-element": element, "data-knob": property.name, "data-kind": property.kind,
-  }, make("div", { className: "name" }, label, reset.button), ...control.nodes);
+  }, make("div", { className: "name" }, label, ...(learn ? [learn.button] : []), reset.button),
+    ...control.nodes, ...(learn ? [learn.waiting] : []));
   row.addEventListener("dblclick", ({ target }) => {
     if (target === label || target.type === "range") set(property.default);
   });

@@ -1,5 +1,6 @@
 // Connects the parts of the page: each is a function that shows its part of the state.
 
+import { showControl } from "./control.js";
 import { element } from "./element.js";
 import { showLooks } from "./looks.js";
 import { showOutput } from "./output.js";
@@ -18,6 +19,7 @@ const parts = [
   ]),
   element("convfilter", ["filter", "mix", "radius", "size", "percent"]),
   showLooks,
+  showControl,
   showOutput,
   showStatus,
   showTabs,
