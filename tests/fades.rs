@@ -15,7 +15,8 @@ const MODELS: [&str; 3] = ["starry-night", "the-scream", "shipwreck"];
 
 /// A still film: each frame has the same shapes.
 fn frame() -> Frame {
-    let color = |x: u32, y: u32| [(x * 4) as u8, (y * 5) as u8, if (x / 8 + y / 8) % 2 == 0 { 190 } else { 60 }];
+    let color =
+        |x: u32, y: u32| [(x * 4) as u8, (y * 5) as u8, if (x / 8 + y / 8).is_multiple_of(2) { 190 } else { 60 }];
     let bytes = (0..48).flat_map(|y| (0..64).flat_map(move |x| color(x, y))).collect();
     Frame { format: VideoFormat::Rgb, width: 64, height: 48, bytes }
 }
