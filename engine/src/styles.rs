@@ -28,7 +28,7 @@ pub struct Style {
 /// The styles' weights, so that they sum up to 1.
 pub(crate) fn normalized(styles: &[Style]) -> Result<Vec<f64>> {
     let all: f64 = styles.iter().map(|style| style.weight).sum();
-    if !styles.is_empty() && !(all.is_normal() && styles.iter().all(|style| style.weight >= 0.0)) {
+    if !(styles.is_empty() || all.is_normal() && styles.iter().all(|style| style.weight >= 0.0)) {
         return Err(Error::Settings("the styles' weights must not be negative, and not all 0".into()));
     }
     Ok(styles.iter().map(|style| style.weight / all).collect())

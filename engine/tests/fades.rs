@@ -61,9 +61,12 @@ fn distance(painted: &Tensor, style: &Tensor) -> f64 {
     matrices(style).into_iter().zip(matrices(painted)).map(loss).sum()
 }
 
-/// How much the paint of a moving film flickers from one frame to the next.
+/// How much the paint of a moving film flickers from one frame to the next, apart from its mean color, which a fade changes.
 fn flicker(pair: &[Tensor]) -> f64 {
-    let inner = |frame: &Tensor, x: i64, y: i64| frame.narrow(2, 8 + y, 80).narrow(3, 8 + x, 110);
+    let inner = |frame: &Tensor, x: i64, y: i64| {
+        let inner = frame.narrow(2, 8 + y, 80).narrow(3, 8 + x, 110);
+        &inner - inner.mean_dim([2i64, 3].as_slice(), true, Kind::Float)
+    };
     (inner(&pair[0], 3, 1) - inner(&pair[1], 0, 0)).square().mean(Kind::Float).double_value(&[])
 }
 

@@ -62,10 +62,11 @@ impl Fading {
         self.strength.at(self.time)
     }
 
-    /// Gives the engine what has changed.
-    pub fn give(&mut self, engine: &mut Engine) -> Result<(), EngineError> {
+    /// Gives the engine what has changed. Returns whether models have.
+    pub fn give(&mut self, engine: &mut Engine) -> Result<bool, EngineError> {
         let (styles, models) = (self.styles.at(self.time), self.models.at(self.time));
-        if models != self.given_models {
+        let are_others = models != self.given_models;
+        if are_others {
             self.given_models.clone_from(&models);
             engine.set_models(&models)?;
         }
@@ -73,7 +74,7 @@ impl Fading {
             self.given_styles.clone_from(&styles);
             engine.set_styles(&self.pictures.shared(&styles))?;
         }
-        Ok(())
+        Ok(are_others)
     }
 
     /// Prepares the look of other settings: reads their pictures and opens their models.
@@ -158,8 +159,12 @@ impl StyleTransfer {
         self.turn("models", &mut fading.models, models, [begin, over(is_faded)]);
         let is_faded = !self.is_controlled("strength");
         self.turn("strength", &mut fading.strength, settings.strength, [now, over(is_faded)]);
-        if let Err(error) = fading.give(engine) {
-            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{error}; the style before it stays"));
+        match fading.give(engine) {
+            Ok(true) => self.shown().network = Some(engine.network()),
+            Ok(false) => {}
+            Err(error) => {
+                gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{error}; the style before it stays"));
+            }
         }
         for what in fading.end_by(now) {
             gst::debug!(CAT, imp = self, "{now}: the fade of {what} ends");

@@ -54,7 +54,7 @@ impl Models {
     /// listed are closed. Returns the share of the weights that has changed, 0 to 1. If this fails, nothing has changed.
     pub fn set(&mut self, models: &[ModelShare]) -> Result<f64> {
         let all: f64 = models.iter().map(|model| model.weight).sum();
-        if !models.is_empty() && !(all.is_normal() && models.iter().all(|model| model.weight >= 0.0)) {
+        if !(models.is_empty() || all.is_normal() && models.iter().all(|model| model.weight >= 0.0)) {
             return Err(Error::Settings("the models' weights must not be negative, and not all 0".into()));
         }
         let mut opened: Vec<Model> = Vec::new();
