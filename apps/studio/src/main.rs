@@ -1,6 +1,8 @@
 //! A web page with the live picture and every property that can be set while playing: run
 //! `cargo run --release -p studio`, then open <http://localhost:8080>. `--help` lists the options.
 
+mod fade;
+mod json;
 mod knobs;
 mod line;
 mod masks;
@@ -12,6 +14,7 @@ mod source;
 mod stage;
 mod studio;
 mod styles;
+mod timeline;
 mod uploads;
 
 use std::error::Error;

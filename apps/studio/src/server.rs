@@ -42,6 +42,7 @@ pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> st
     let address = listener.local_addr()?;
     let app = Router::new()
         .route("/", get(|| async { page::file("index.html") }))
+        .route("/output", get(|| async { page::file("output.html") }))
         .route("/{file}", get(|Path(file): Path<String>| async move { page::file(&file) }))
         .route("/styles/{name}", get(thumbnail))
         .route("/masks/{name}", get(mask))
@@ -60,6 +61,7 @@ pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> st
         .route("/api/looks/save", command(|studio, Name { name }| studio.save_look(&name)))
         .route("/api/looks/load", command(|studio, Name { name }| studio.load_look(&name)))
         .route("/api/looks/delete", command(|studio, Name { name }| studio.delete_look(&name)))
+        .route("/api/timeline", command(|studio, change| studio.change_timeline(change)))
         .route("/api/output/file", command(film))
         .route("/api/output/camera", command(camera))
         .with_state(studio)

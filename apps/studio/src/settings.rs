@@ -1,12 +1,12 @@
 //! The settings file. Its field names must stay: users have such files.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::json;
 
 /// The contents of the settings file.
 #[derive(Default, Deserialize, Serialize)]
@@ -45,19 +45,11 @@ pub struct ElementSettings {
 impl Settings {
     /// Reads the file; None if it does not exist.
     pub fn load(path: &Path) -> Result<Option<Self>, String> {
-        let of_file = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| of_file(&error)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(of_file(&error)),
-        }
+        json::read(path)
     }
 
     /// Writes the file. A failure leaves the old file intact.
     pub fn save(&self, path: &Path) -> Result<(), String> {
-        let new = path.with_extension("new");
-        let bytes = serde_json::to_vec_pretty(self).map_err(|error| error.to_string())?;
-        let written = fs::write(&new, bytes).and_then(|()| fs::rename(&new, path));
-        written.map_err(|error| format!("cannot write {}: {error}", path.display()))
+        json::write(path, self)
     }
 }

@@ -1,5 +1,7 @@
 //! The studio's state, the page's commands, and the reports that pages receive.
 
+mod show;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -12,12 +14,14 @@ use gst::prelude::*;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::fade::Fade;
 use crate::masks::Masks;
 use crate::models::Models;
 use crate::settings::{ElementSettings, Look, Settings};
 use crate::source::Sources;
 use crate::stage::{Output, Stage};
 use crate::styles::Styles;
+use crate::timeline::Timeline;
 use crate::{knobs, line};
 
 /// The element that paints in a style or by a model.
@@ -59,6 +63,8 @@ struct State {
     style: Option<String>,
     model: Option<String>,
     settings: Settings,
+    timeline: Timeline,
+    fade: Option<Fade>,
     file: Option<(String, Output)>,
     camera: Option<(String, Output)>,
     frames_per_second: f64,
@@ -129,6 +135,7 @@ impl Studio {
             Ok(settings) => (settings.unwrap_or_else(first_settings), None),
             Err(problem) => (first_settings(), Some(problem)),
         };
+        let (timeline, unreadable) = Timeline::open(folder.join("timeline.json"));
         let (bus, page_switch) = (stage.bus().ok_or("no bus")?, stage.page_switch());
         let state = State {
             stage,
@@ -137,11 +144,13 @@ impl Studio {
             style: None,
             model: None,
             settings,
+            timeline,
+            fade: None,
             file: None,
             camera: None,
             frames_per_second: 0.0,
             source_problem: None,
-            problem,
+            problem: problem.or(unreadable),
             busy: None,
         };
         let studio = Arc::new(Self {
@@ -173,6 +182,8 @@ impl Studio {
                 std::thread::sleep(Duration::from_secs(1));
             }
         });
+        let player = Arc::downgrade(&studio);
+        std::thread::spawn(move || show::run(&player));
         Ok(studio)
     }
 
@@ -217,12 +228,16 @@ impl Studio {
 
     /// Sets a property of an element.
     pub fn set_property(&self, element: &str, name: &str, value: &Value) -> Answer {
-        self.command(|state| knobs::set(&state.effect(element)?.element, name, value))
+        self.command(|state| {
+            state.release(element, Some(name));
+            knobs::set(&state.effect(element)?.element, name, value)
+        })
     }
 
     /// Loads a GStreamer preset of an element; properties that it does not set get their defaults.
     pub fn load_preset(&self, element: &str, name: &str) -> Answer {
         self.command(|state| {
+            state.release(element, None);
             let element = &state.effect(element)?.element;
             knobs::reset(element);
             let preset = element.dynamic_cast_ref::<gst::Preset>().ok_or("the element has no presets")?;
@@ -233,6 +248,7 @@ impl Studio {
     /// Sets all of an element's properties to their defaults.
     pub fn reset(&self, element: &str) -> Answer {
         self.command(|state| {
+            state.release(element, None);
             knobs::reset(&state.effect(element)?.element);
             Ok(())
         })
@@ -294,19 +310,22 @@ impl Studio {
         })
     }
 
-    /// Loads the settings that were saved under a name.
+    /// Loads the settings that were saved under a name, and pauses the timeline.
     pub fn load_look(&self, name: &str) -> Answer {
         self.command(|state| {
-            let look = state.settings.looks.get(name).cloned().ok_or_else(|| format!("no such look: {name}"))?;
+            let look = state.saved_look(name)?;
+            state.timeline.leave();
+            state.timeline.save()?;
             self.apply(state, &look)
         })
     }
 
-    /// Deletes saved settings.
+    /// Deletes saved settings, also from the timeline.
     pub fn delete_look(&self, name: &str) -> Answer {
-        self.command(|state| match state.settings.looks.remove(name) {
-            Some(_) => Ok(()),
-            None => Err(format!("no such look: {name}")),
+        self.command(|state| {
+            state.settings.looks.remove(name).ok_or_else(|| format!("no such look: {name}"))?;
+            state.timeline.forget(name);
+            state.timeline.save()
         })
     }
 
@@ -374,12 +393,16 @@ impl Studio {
         if answer.is_ok() {
             state.problem = None;
         }
+        self.save(&mut state);
+        self.report(&state);
+        answer
+    }
+
+    fn save(&self, state: &mut State) {
         state.settings.look = state.look();
         if let Err(problem) = state.settings.save(&self.folder.join("settings.json")) {
             state.problem = Some(problem);
         }
-        self.report(&state);
-        answer
     }
 
     fn show_source(&self, state: &mut State, name: &str) -> Answer {
@@ -438,23 +461,30 @@ impl Studio {
 
     /// Applies a look as far as possible, then returns all errors.
     fn apply(&self, state: &mut State, look: &Look) -> Answer {
+        state.fade = None;
+        let names: Vec<_> = state.effects.iter().map(|effect| effect.name).collect();
+        let problems: Vec<_> = names.into_iter().flat_map(|name| self.apply_to(state, name, look)).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
+    }
+
+    /// Applies an element's part of a look as far as possible, and returns all errors.
+    fn apply_to(&self, state: &mut State, name: &str, look: &Look) -> Vec<String> {
+        let ElementSettings { on, mask, knobs } = look.elements.get(name).cloned().unwrap_or_default();
         let mut problems = Vec::new();
-        if look.style.is_some() || look.model.is_some() {
+        if !on {
+            problems.extend(state.switch(name, false).err());
+        }
+        if let Ok(effect) = state.effect(name) {
+            problems.extend(knobs::set_all(&effect.element, &knobs));
+        }
+        if name == STYLE {
             problems.extend(self.choose(state, look.style.as_deref(), look.model.as_deref()).err());
         }
-        for effect in &state.effects {
-            knobs::reset(&effect.element);
-            for (name, value) in look.elements.get(effect.name).into_iter().flat_map(|settings| &settings.knobs) {
-                problems.extend(knobs::set(&effect.element, name, value).err());
-            }
+        problems.extend(self.choose_mask(state, name, mask.as_deref()).err());
+        if on {
+            problems.extend(state.switch(name, true).err());
         }
-        for name in state.effects.iter().map(|effect| effect.name).collect::<Vec<_>>() {
-            let mask = look.elements.get(name).and_then(|settings| settings.mask.as_deref());
-            problems.extend(self.choose_mask(state, name, mask).err());
-            let on = look.elements.get(name).is_some_and(|settings| settings.on);
-            problems.extend(state.switch(name, on).err());
-        }
-        if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
+        problems
     }
 
     /// Handles a message of the pipeline.
@@ -540,6 +570,7 @@ impl Studio {
             "models": self.models.all(),
             "model": state.model,
             "looks": state.settings.looks.keys().collect::<Vec<_>>(),
+            "timeline": state.timeline.report(),
             "output": {"file": name(&state.file), "camera": name(&state.camera), "cameras": self.sources.outputs()},
             "line": state.line(&self.sources),
             "status": {
@@ -572,6 +603,17 @@ impl Studio {
 impl State {
     fn effect(&self, name: &str) -> Result<&Effect, String> {
         self.effects.iter().find(|effect| effect.name == name).ok_or_else(|| format!("no such element: {name}"))
+    }
+
+    fn saved_look(&self, name: &str) -> Result<Look, String> {
+        self.settings.looks.get(name).cloned().ok_or_else(|| format!("no such look: {name}"))
+    }
+
+    /// Takes a property, or all of an element's, out of the fade that is going on.
+    fn release(&mut self, element: &str, property: Option<&str>) {
+        if let Some(fade) = &mut self.fade {
+            fade.release(element, property);
+        }
     }
 
     fn running(&self, name: &str) -> Option<&Effect> {

@@ -4,48 +4,17 @@
 #[allow(dead_code, reason = "only the list of properties is tested here")]
 mod knobs;
 
-use std::future::Future;
-use std::io::{BufRead, BufReader, Read};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+mod browser;
 
-use common::{Frame, Line, program, scratch, stage};
-use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
-use fantoccini::wd::Capabilities;
-use fantoccini::{Client, ClientBuilder, Locator};
+use std::path::Path;
+use std::process::Command;
+
+use browser::{Page, block_on, browser, studio};
+use common::{Frame, Line, scratch};
+use fantoccini::Locator;
 use gst::prelude::*;
-use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::{Value, json};
-
-/// The maximum wait for any change of a page, also on a machine that is busy with libtorch.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Returns the mean and the standard deviation of a part of the picture, and the frame's number.
-const MEASURE: &str = "
-    const canvas = document.getElementById('picture');
-    if (!canvas.dataset.frame) return null;
-    const { data } = canvas.getContext('2d').getImageData(0, 100, canvas.width, 100);
-    let sum = 0, square = 0;
-    for (let i = 0; i < data.length; i += 4) { sum += data[i + 1]; square += data[i + 1] ** 2; }
-    const count = data.length / 4, mean = sum / count;
-    return [mean, Math.sqrt(square / count - mean * mean), Number(canvas.dataset.frame)];";
-
-/// Drops a file, given by its name and bytes, on an element.
-const DROP: &str = "
-    const [selector, name, bytes] = arguments, data = new DataTransfer(), target = document.querySelector(selector);
-    data.items.add(new File([new Uint8Array(bytes)], name));
-    for (const type of ['dragenter', 'dragover', 'drop']) {
-        target.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
-    }";
-
-/// Sets a control as a user does: changes it and fires its events.
-const SET: &str = "
-    const [selector, value] = arguments, control = document.querySelector(selector);
-    if (control.type === 'checkbox') { if (control.checked !== value) control.click(); return; }
-    control.value = value;
-    for (const type of ['input', 'change']) control.dispatchEvent(new Event(type, { bubbles: true }));";
+use serde_json::json;
 
 /// Returns the ages of pictures when the page has drawn them, in milliseconds. The source draws the time into them.
 const DELAYS: &str = "
@@ -63,160 +32,12 @@ const DELAYS: &str = "
     };
     measure();";
 
-/// A program that is killed at the end of the test.
-struct Running(Child);
-
-impl Running {
-    /// Starts a program and reads its output until `find` returns something.
-    fn start<T>(command: &mut Command, find: impl Fn(&str) -> Option<T>) -> (Self, T) {
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("scripts/setup --tests installs the program");
-        let mut output = BufReader::new(child.stdout.take().expect("stdout is piped"));
-        let found = output.by_ref().lines().find_map(|line| find(&line.expect("text"))).expect("the line is printed");
-        // The pipe must not fill up, or the program would block.
-        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
-        (Self(child), found)
-    }
-
-    /// Ends the program as Ctrl-C does.
-    fn interrupt(mut self) {
-        let sent = Command::new("kill").args(["-s", "INT", &self.0.id().to_string()]).status();
-        assert!(sent.expect("kill runs").success());
-        assert!(self.0.wait().expect("the program ends").success());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail if the program has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A studio with its files below `folder`, and the page's address.
-fn studio(folder: &Path) -> (Running, String) {
-    let studio = common::app("studio");
-    let studio = studio.to_str().expect("a path in UTF-8");
-    let mut command = program(studio, &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
-    // The element separates styles by commas, but a folder's name may have commas, too.
-    command.args(["--listen", "127.0.0.1:0", "--folder"]).arg(folder.join(r"kept, in a\folder"));
-    command.env("XDG_RUNTIME_DIR", folder);
-    Running::start(&mut command, |line| line.split_once(" at ").map(|(_, address)| address.to_owned()))
-}
-
-/// Chromium, controlled through chromedriver.
-async fn browser(folder: &Path) -> (Running, Client) {
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port is free").local_addr().expect("an address").port();
-    let mut driver = Command::new("chromedriver");
-    driver.arg(format!("--port={port}")).stderr(Stdio::null());
-    let (driver, ()) = Running::start(&mut driver, |line| line.contains("started successfully").then_some(()));
-    let profile = format!("--user-data-dir={}", folder.join("profile").display());
-    let arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", &profile];
-    let capabilities = json!({ "goog:chromeOptions": { "args": arguments } });
-    let Value::Object(capabilities) = capabilities else { unreachable!("json! made an object") };
-    let client = ClientBuilder::new(HttpConnector::new())
-        .capabilities(Capabilities::from_iter(capabilities))
-        .connect(&format!("http://127.0.0.1:{port}"))
-        .await
-        .expect("Chromium starts");
-    (driver, client)
-}
-
-/// The page in the browser.
-struct Page<'a>(&'a Client);
-
-impl Page<'_> {
-    async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
-        self.0.execute(script, arguments).await.expect("the script runs")
-    }
-
-    /// Waits until `is_expected` accepts the result of `script`.
-    async fn until(&self, what: &str, script: &str, is_expected: impl Fn(&Value) -> bool) -> Value {
-        let begin = Instant::now();
-        loop {
-            let value = self.run(script, vec![]).await;
-            if is_expected(&value) {
-                return value;
-            }
-            assert!(begin.elapsed() < PATIENCE, "{what}: {value}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// Waits until `is_expected` accepts the text of an element of the page.
-    async fn text(&self, what: &str, id: &str, is_expected: impl Fn(&str) -> bool) -> String {
-        let script = format!("return document.getElementById('{id}').textContent");
-        let text = self.until(what, &script, |text| is_expected(text.as_str().unwrap_or_default())).await;
-        text.as_str().expect("a text").to_owned()
-    }
-
-    /// Waits until `is_expected` accepts the picture's mean, deviation and number.
-    async fn picture(&self, what: &str, is_expected: impl Fn([f64; 3]) -> bool) -> [f64; 3] {
-        let numbers = |value: &Value| -> Option<[f64; 3]> { serde_json::from_value(value.clone()).ok() };
-        let measured = self.until(what, MEASURE, |value| numbers(value).is_some_and(&is_expected)).await;
-        numbers(&measured).expect("three numbers")
-    }
-
-    async fn set(&self, selector: &str, value: impl Into<Value>) {
-        self.run(SET, vec![selector.into(), value.into()]).await;
-    }
-
-    async fn press(&self, button: &str) {
-        let button = self.0.find(Locator::Css(button)).await.expect("the button exists");
-        button.click().await.expect("the button is pressed");
-    }
-
-    async fn drop_file(&self, target: &str, name: &str, bytes: &[u8]) {
-        self.run(DROP, vec![target.into(), name.into(), bytes.into()]).await;
-    }
-
-    /// Draws a stroke from left to right across an element, at this part of its height.
-    async fn drag(&self, element: &str, part: f64) {
-        let element = self.0.find(Locator::Css(element)).await.expect("the element exists");
-        let (left, top, width, height) = element.rectangle().await.expect("a rectangle");
-        let (y, duration) = (top + part * height, Some(Duration::from_millis(50)));
-        let at = |x: f64| PointerAction::MoveTo { duration, x, y };
-        let stroke = MouseActions::new("mouse".into())
-            .then(at(left + 2.0))
-            .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
-            .then(at(left + width / 2.0))
-            .then(at(left + width - 2.0))
-            .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
-        self.0.perform_actions(stroke).await.expect("the stroke is drawn");
-    }
-
-    async fn save_look(&self, name: &str) {
-        self.run("document.getElementById('look-name').value = arguments[0]", vec![name.into()]).await;
-        self.press("#look-save").await;
-        let chip = format!("[data-look={name}]");
-        let saved = self.0.wait().at_most(PATIENCE).for_element(Locator::Css(&chip)).await;
-        saved.expect("the look is saved");
-    }
-
-    /// Waits for several new pictures.
-    async fn new_pictures(&self, what: &str) {
-        let [_, _, number] = self.picture(what, |_| true).await;
-        self.picture(what, |[_, _, later]| later > number + 5.0).await;
-    }
-
-    /// Saves a screenshot for a person to check.
-    async fn save_screenshot(&self, path: PathBuf, width: u32, height: u32) {
-        self.0.set_window_size(width, height).await.expect("the window is resized");
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        std::fs::write(path, self.0.screenshot().await.expect("a screenshot")).expect("the screenshot is written");
-    }
-}
-
 /// The number of a film's frames that can be decoded.
 fn frames(film: &Path) -> usize {
     let mut ffprobe = Command::new("ffprobe");
     ffprobe.args("-v error -count_frames -show_entries stream=nb_read_frames -of csv=p=0".split(' ')).arg(film);
     let output = ffprobe.output().expect("scripts/setup --tests installs ffprobe").stdout;
     String::from_utf8_lossy(&output).trim().parse().unwrap_or_default()
-}
-
-fn block_on(test: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(test);
 }
 
 fn png(picture: &image::RgbImage) -> Vec<u8> {
@@ -242,7 +63,7 @@ fn the_page_shows_the_picture_and_changes_settings() {
         let models = folder.join(r"kept, in a\folder/models");
         std::fs::create_dir_all(&models).expect("made");
         std::fs::write(models.join("broken.pth"), b"no network at all").expect("written");
-        let (running, address) = studio(&folder);
+        let (running, address) = studio(&folder, &[]);
         let (driver, client) = browser(&folder).await;
         let page = Page(&client);
         client.goto(&address).await.expect("the page opens");
@@ -332,7 +153,7 @@ fn the_page_shows_the_picture_and_changes_settings() {
         page.text("the style is off", "style-status", str::is_empty).await;
         running.interrupt();
 
-        let (_running, address) = studio(&folder);
+        let (_running, address) = studio(&folder, &[]);
         client.goto(&address).await.expect("the page opens again");
         page.new_pictures("the picture moves again").await;
         page.text("the style is still off", "line", |line| !line.contains("styletransfer")).await;

@@ -55,9 +55,10 @@ function propertyRow(element, property) {
   });
 
   const label = make("label", { htmlFor: id, title: property.help, textContent: property.label });
+  const [ask, help] = helpOf(property, id);
   const row = make("div", {
     className: "knob", "data-element": element, "data-knob": property.name, "data-kind": property.kind,
-  }, make("div", { className: "name" }, label, reset.button), ...control.nodes);
+  }, make("div", { className: "name" }, label, ask, reset.button), ...control.nodes, help);
   row.addEventListener("dblclick", ({ target }) => {
     if (target === label || target.type === "range") set(property.default);
   });
@@ -79,6 +80,20 @@ function propertyRow(element, property) {
       if (!held(...control.inputs)) show(value);
     },
   };
+}
+
+/** The button that shows a property's help, and the help. */
+function helpOf(property, id) {
+  const help = make("p", { id: `${id}-help`, className: "hint help", hidden: true, textContent: property.help });
+  const ask = make("button", {
+    type: "button", className: "quiet ask", "aria-label": `Help for ${property.label}`, "aria-expanded": false,
+    "aria-controls": help.id,
+    onclick() {
+      help.hidden = !help.hidden;
+      ask.setAttribute("aria-expanded", !help.hidden);
+    },
+  });
+  return [ask, help];
 }
 
 function resetButton(property, set) {

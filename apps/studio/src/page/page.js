@@ -1,6 +1,7 @@
 // Connects the parts of the page: each is a function that shows its part of the state.
 
 import { element } from "./element.js";
+import { count } from "./figures.js";
 import { showLooks } from "./looks.js";
 import { showOutput } from "./output.js";
 import { watchPictures } from "./pictures.js";
@@ -9,6 +10,7 @@ import { watchState } from "./state.js";
 import { showStatus } from "./status.js";
 import { showStyles } from "./styles.js";
 import { showTabs } from "./tabs.js";
+import { showTimeline } from "./timeline.js";
 
 const parts = [
   showSource,
@@ -18,10 +20,11 @@ const parts = [
   ]),
   element("convfilter", ["filter", "mix", "radius", "size", "percent"]),
   showLooks,
+  showTimeline,
   showOutput,
   showStatus,
   showTabs,
 ];
 
 watchState((state) => parts.forEach((show) => show(state)));
-watchPictures();
+watchPictures(count);
