@@ -11,6 +11,9 @@ use crate::settings::Look;
 /// The property for the time, in milliseconds, in which an element itself goes from one style to another, if it can.
 const STYLE_FADE: &str = "style-fade";
 
+/// The numbers that such an element brings in together with a style.
+const WITH_STYLE: [&str; 3] = ["strength", "style-position", STYLE_FADE];
+
 /// The property of each element that says how much of its effect is seen. An element that is switched on or off fades
 /// by it.
 const AMOUNTS: [(&str, &str); 2] = [("convfilter", "mix"), ("styletransfer", "strength")];
@@ -48,16 +51,15 @@ impl Fade {
             }
             for number in knobs::numbers(element) {
                 let goal = settings.knobs.get(number.name).and_then(Value::as_f64).unwrap_or(number.default);
+                let fades_itself = is_on && settings.on && has_style_fade(element) && WITH_STYLE.contains(&number.name);
                 let (from, to) = match (AMOUNTS.contains(&(name, number.name)), is_on, settings.on) {
                     (true, false, true) => (0.0, goal),
                     (true, true, false) => (number.value, 0.0),
-                    // The element itself brings in the strength of another style.
-                    (true, true, true) if has_style_fade(element) => continue,
                     (_, true, true) => (number.value, goal),
                     _ => continue,
                 };
                 let is_auto = number.has_auto && (from == -1.0 || to == -1.0);
-                if from != to && !is_auto && number.name != STYLE_FADE {
+                if from != to && !is_auto && !fades_itself {
                     fade.numbers.push(Number { element: name, property: number.name, from, to });
                 }
             }

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::page;
+use crate::settings::Share;
 use crate::studio::{Answer, Studio};
 
 /// The maximum size of an uploaded picture, in bytes.
@@ -53,10 +54,9 @@ pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> st
         .route("/api/knob", command(set_property))
         .route("/api/preset", command(preset))
         .route("/api/reset", command(|studio, Element { element }| studio.reset(&element)))
-        .route("/api/style", command(|studio, Name { name }| studio.set_style(&name)))
+        .route("/api/paint", command(|studio, Paint { styles, model }| studio.paint(&styles, model.as_deref())))
         .route("/api/styles", post(add_style).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .route("/api/styles/delete", command(|studio, Name { name }| studio.delete_style(&name)))
-        .route("/api/model", command(|studio, Name { name }| studio.set_model(&name)))
         .route("/api/mask", post(set_mask).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .route("/api/looks/save", command(|studio, Name { name }| studio.save_look(&name)))
         .route("/api/looks/load", command(|studio, Name { name }| studio.load_look(&name)))
@@ -125,6 +125,12 @@ struct Property {
 
 fn set_property(studio: &Studio, Property { element, name, value }: Property) -> Answer {
     studio.set_property(&element, &name, &value)
+}
+
+#[derive(Deserialize)]
+struct Paint {
+    styles: Vec<Share>,
+    model: Option<String>,
 }
 
 #[derive(Deserialize)]

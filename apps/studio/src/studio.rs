@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::fade::Fade;
 use crate::masks::Masks;
 use crate::models::Models;
-use crate::settings::{ElementSettings, Look, Settings};
+use crate::settings::{ElementSettings, Look, Settings, Share};
 use crate::source::Sources;
 use crate::stage::{Output, Stage};
 use crate::styles::Styles;
@@ -60,7 +60,7 @@ struct State {
     stage: Stage,
     source: String,
     effects: Vec<Effect>,
-    style: Option<String>,
+    styles: Vec<Share>,
     model: Option<String>,
     settings: Settings,
     timeline: Timeline,
@@ -141,7 +141,7 @@ impl Studio {
             stage,
             source: String::new(),
             effects,
-            style: None,
+            styles: Vec::new(),
             model: None,
             settings,
             timeline,
@@ -254,18 +254,10 @@ impl Studio {
         })
     }
 
-    /// Paints in the style of a picture.
-    pub fn set_style(&self, name: &str) -> Answer {
+    /// Paints in the style of pictures, by a model, or both: then the model's picture is painted over in the style.
+    pub fn paint(&self, styles: &[Share], model: Option<&str>) -> Answer {
         self.command(|state| {
-            self.choose(state, Some(name), None)?;
-            state.switch(STYLE, true)
-        })
-    }
-
-    /// Paints by a model.
-    pub fn set_model(&self, name: &str) -> Answer {
-        self.command(|state| {
-            self.choose(state, None, Some(name))?;
+            self.choose(state, styles, model)?;
             state.switch(STYLE, true)
         })
     }
@@ -290,9 +282,13 @@ impl Studio {
     /// Deletes a style picture.
     pub fn delete_style(&self, name: &str) -> Answer {
         self.command(|state| {
-            if state.style.as_deref() == Some(name) {
+            let (mut styles, model) = (state.styles.clone(), state.model.clone());
+            styles.retain(|style| style.name != name);
+            if styles.is_empty() && model.is_none() {
                 state.switch(STYLE, false)?;
-                state.style = None;
+            }
+            if styles != state.styles {
+                self.choose(state, &styles, model.as_deref())?;
             }
             self.styles.delete(name)
         })
@@ -412,14 +408,9 @@ impl Studio {
         state.stage.set_source(Some(source))
     }
 
-    /// Chooses a style, a model, or a style whose first picture a model paints. A model that cannot be opened leaves the
-    /// last choice.
-    fn choose(&self, state: &mut State, style: Option<&str>, model: Option<&str>) -> Answer {
-        // Not escaped: if the whole text is the path of a file, the element does not split it at commas.
-        let path = match style {
-            Some(name) => self.styles.path(name).ok_or_else(|| format!("no such style: {name}"))?.display().to_string(),
-            None => String::new(),
-        };
+    /// Chooses styles, a model, both, or nothing. A model that cannot be opened leaves the last choice.
+    fn choose(&self, state: &mut State, styles: &[Share], model: Option<&str>) -> Answer {
+        let paths = self.styles.paths(styles)?;
         let network = match model {
             Some(name) => self.models.find(name).ok_or_else(|| format!("no such model: {name}"))?,
             None => String::new(),
@@ -433,16 +424,22 @@ impl Studio {
         if state.model.as_deref() != model {
             element.set_property("model", network);
         }
-        element.set_property("style", path);
-        let last = (state.style.take(), state.model.take());
-        (state.style, state.model) = (style.map(str::to_owned), model.map(str::to_owned));
+        if element.property::<Option<String>>("style").unwrap_or_default() != paths {
+            // The old shares may be more or less than the new styles.
+            element.set_property("style-blend", "");
+            element.set_property("style", paths);
+        }
+        let shares: Vec<_> = styles.iter().map(|style| style.share.to_string()).collect();
+        element.set_property("style-blend", if shares.len() > 1 { shares.join(",") } else { String::new() });
+        let last = (std::mem::replace(&mut state.styles, styles.to_vec()), state.model.take());
+        state.model = model.map(str::to_owned);
         if !restarts {
             return Ok(());
         }
         let restarted = state.switch(STYLE, true);
         if restarted.is_err() {
             // The last choice was playing. If it does not play any more, the element stays off.
-            let _ = self.choose(state, last.0.as_deref(), last.1.as_deref()).and_then(|()| state.switch(STYLE, true));
+            let _ = self.choose(state, &last.0, last.1.as_deref()).and_then(|()| state.switch(STYLE, true));
         }
         restarted
     }
@@ -478,7 +475,7 @@ impl Studio {
             problems.extend(knobs::set_all(&effect.element, &knobs));
         }
         if name == STYLE {
-            problems.extend(self.choose(state, look.style.as_deref(), look.model.as_deref()).err());
+            problems.extend(self.choose(state, &look.styles, look.model.as_deref()).err());
         }
         problems.extend(self.choose_mask(state, name, mask.as_deref()).err());
         if on {
@@ -566,7 +563,7 @@ impl Studio {
             "source": state.source,
             "elements": elements.collect::<Vec<_>>(),
             "styles": self.styles.all(),
-            "style": state.style,
+            "style": state.styles,
             "models": self.models.all(),
             "model": state.model,
             "looks": state.settings.looks.keys().collect::<Vec<_>>(),
@@ -621,7 +618,7 @@ impl State {
     }
 
     fn switch(&mut self, name: &str, on: bool) -> Answer {
-        if on && name == STYLE && self.style.is_none() && self.model.is_none() {
+        if on && name == STYLE && self.styles.is_empty() && self.model.is_none() {
             return Err("choose a style or a model first".into());
         }
         let effect = self.effects.iter_mut().find(|effect| effect.name == name);
@@ -652,7 +649,7 @@ impl State {
             (effect.name.to_owned(), settings)
         };
         Look {
-            style: self.style.clone(),
+            styles: self.styles.clone(),
             model: self.model.clone(),
             elements: self.effects.iter().map(settings).collect(),
         }
@@ -662,7 +659,7 @@ impl State {
         let elements = self.effects.iter().filter(|effect| effect.on).map(|effect| {
             let mut properties = knobs::changed(&effect.element);
             // Pages cannot set the properties with paths, so they are not among these.
-            for name in if effect.name == STYLE { &["mask", "model", "style"][..] } else { &["mask"] } {
+            for name in if effect.name == STYLE { &["mask", "model", "style-blend", "style"][..] } else { &["mask"] } {
                 let path = effect.element.property::<Option<String>>(name).unwrap_or_default();
                 if !path.is_empty() {
                     properties.insert(0, (name, path.into()));
@@ -677,7 +674,7 @@ impl State {
 /// The settings of a studio that is opened for the first time.
 fn first_settings() -> Settings {
     let elements = [(STYLE.to_owned(), ElementSettings { on: false, mask: None, knobs: BTreeMap::new() })].into();
-    Settings { look: Look { style: None, model: None, elements }, ..Settings::default() }
+    Settings { look: Look { styles: Vec::new(), model: None, elements }, ..Settings::default() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -99,10 +99,14 @@ impl Timeline {
     /// Opens a timeline that is stored in a file, which need not exist. If the file cannot be read, the timeline is
     /// empty, and the reason is returned, too.
     pub fn open(path: PathBuf) -> (Self, Option<String>) {
-        let (content, problem) = match json::read::<Content>(&path) {
+        let (mut content, problem) = match json::read::<Content>(&path) {
             Ok(content) => (content.unwrap_or_default(), None),
             Err(problem) => (Content::default(), Some(problem)),
         };
+        for step in &mut content.steps {
+            // Users may have edited the file.
+            (step.fade, step.hold) = (step.fade.clamp(0.0, MAX_TIME), step.hold.clamp(0.0, MAX_TIME));
+        }
         (Self { path, content, current: None }, problem)
     }
 
@@ -309,6 +313,9 @@ mod tests {
         stored.save().unwrap();
         let (read, problem) = Timeline::open(path.clone());
         assert_eq!((read.content.steps, read.content.repeats, problem), (stored.content.steps, true, None));
+        std::fs::write(&path, r#"{"steps": [{"look": "a", "fade": -1, "hold": 1e300}]}"#).unwrap();
+        let (read, _) = Timeline::open(path.clone());
+        assert_eq!((read.content.steps[0].fade, read.content.steps[0].hold), (0.0, MAX_TIME));
         std::fs::write(&path, "{").unwrap();
         let (read, problem) = Timeline::open(path.clone());
         assert!(read.content.steps.is_empty() && problem.unwrap().contains("timeline"));

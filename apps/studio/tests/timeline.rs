@@ -1,4 +1,4 @@
-//! Tests the timeline, the output page and the help in headless Chromium.
+//! Tests the timeline and the output page in headless Chromium.
 
 #[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod browser;
@@ -168,7 +168,13 @@ fn the_timeline_plays_looks() {
         page.until("the focus stays", focused, |focus| *focus == json!(["quiet down", "weak"])).await;
         page.touch("[data-step=plain] .handle", Some("[data-step=strong] .show")).await;
         order(&page, &["plain", "strong", "weak"]).await;
+        client.set_window_size(500, 844).await.expect("the window is resized");
+        page.press("[data-tab=looks]").await;
+        page.run("document.getElementById('transport').scrollIntoView()", vec![]).await;
         page.save_screenshot(folder.join("phone.png"), 500, 844).await;
+        page.until("the picture stays in its place", "return document.scrollingElement.scrollTop", |top| *top == 0)
+            .await;
+        page.save_screenshot(folder.join("wide.png"), 1280, 800).await;
         client.refresh().await.expect("the page opens again");
         order(&page, &["plain", "strong", "weak"]).await;
         page.press("[data-step=weak] .show").await;
@@ -217,31 +223,6 @@ fn the_output_page_shows_only_the_picture() {
         page.until("a click fills the screen", is_full, |full| *full == true).await;
         page.key("f").await;
         page.until("F ends it", is_full, |full| *full == false).await;
-        client.close().await.expect("Chromium ends");
-        drop(driver);
-    });
-}
-
-#[test]
-#[ignore = "needs scripts/build"]
-fn a_touch_shows_the_help_of_a_property() {
-    block_on(async {
-        let folder = folder("studio-help");
-        let (_running, address) = studio(&folder, &[]);
-        let (driver, client) = browser(&folder).await;
-        let page = Page(&client);
-        client.goto(&address).await.expect("the page opens");
-        page.new_pictures("the picture moves").await;
-        let row = "[data-element=convfilter][data-knob=mix]";
-        let help =
-            format!("const help = document.querySelector('{row} .help'); return help.hidden ? '' : help.innerText");
-        page.until("the help is hidden", &help, |text| *text == "").await;
-        page.touch(&format!("{row} .ask"), None).await;
-        let is_help = |text: &Value| text.as_str().is_some_and(|text| text.contains("the filtered frame"));
-        page.until("a touch shows the help", &help, is_help).await;
-        page.save_screenshot(folder.join("help.png"), 1280, 800).await;
-        page.touch(&format!("{row} .ask"), None).await;
-        page.until("another touch hides it", &help, |text| *text == "").await;
         client.close().await.expect("Chromium ends");
         drop(driver);
     });

@@ -4,6 +4,7 @@
 import { choiceControl, switchControl, textControl } from "./controls.js";
 import { command, latestOnly } from "./command.js";
 import { changes, make } from "./dom.js";
+import { editorControl } from "./editor.js";
 import { held } from "./hands.js";
 import { numberControl } from "./number.js";
 import { hasAuto, offAuto } from "./scale.js";
@@ -49,7 +50,8 @@ function propertyRow(element, property) {
   const id = `${element}-${property.name}`;
   const send = latestOnly((value) => command("/api/knob", { element, name: property.name, value }));
   const reset = hasAuto(property) ? autoButton(property, set) : resetButton(property, set);
-  const control = CONTROLS[property.kind](property, id, (value) => {
+  const makeControl = property.name === "shader" ? editorControl : CONTROLS[property.kind];
+  const control = makeControl(property, id, (value) => {
     reset.show(value);
     send(value);
   });

@@ -1,5 +1,6 @@
 // Connects the parts of the page: each is a function that shows its part of the state.
 
+import { showEditor } from "./editor.js";
 import { element } from "./element.js";
 import { count } from "./figures.js";
 import { showLooks } from "./looks.js";
@@ -19,6 +20,7 @@ const parts = [
     "strength", "original-colors", "iterations", "content-weight", "style-scale", "size", "mask-from", "mask-invert",
   ]),
   element("convfilter", ["filter", "mix", "radius", "size", "percent"]),
+  showEditor,
   showLooks,
   showTimeline,
   showOutput,

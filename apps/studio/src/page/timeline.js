@@ -8,7 +8,6 @@ import { dragHandle } from "./order.js";
 
 const list = document.getElementById("timeline");
 const look = document.getElementById("timeline-look");
-const form = document.getElementById("timeline-form");
 const play = document.getElementById("timeline-play");
 const repeat = document.getElementById("timeline-repeat");
 const showLooks = selectOf(look);
@@ -23,7 +22,7 @@ let focused = null;
 
 const send = (change) => command("/api/timeline", change);
 
-form.addEventListener("submit", (event) => {
+document.getElementById("timeline-form").addEventListener("submit", (event) => {
   event.preventDefault();
   send({ do: "add", look: look.value });
 });
@@ -37,7 +36,7 @@ timelineKeys(() => playing);
 export function showTimeline({ looks, timeline: { steps, repeats, plays, current, elapsed } }) {
   playing = plays;
   showLooks(looks.map((name) => ({ name, label: name })), look.value || (looks[0] ?? ""));
-  form.hidden = looks.length === 0;
+  document.getElementById("timeline-part").hidden = looks.length === 0;
   document.getElementById("transport").hidden = steps.length === 0;
   play.setAttribute("aria-pressed", plays);
   play.setAttribute("aria-label", plays ? "Pause" : "Play");

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{program, stage};
-use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction, TouchActions};
+use fantoccini::actions::{ActionSequence, InputSource, MOUSE_BUTTON_LEFT, PointerAction, TouchActions};
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -79,11 +79,16 @@ pub fn kept(folder: &Path) -> PathBuf {
 
 /// A studio with its files below `folder`, and the page's address. `options` are more options for it.
 pub fn studio(folder: &Path, options: &[&str]) -> (Running, String) {
+    // The element separates styles by commas, but a folder's name may have commas, too.
+    studio_in(folder, &kept(folder), options)
+}
+
+/// A studio with its own files in `kept` and all others in `folder`.
+pub fn studio_in(folder: &Path, kept: &Path, options: &[&str]) -> (Running, String) {
     let studio = common::app("studio");
     let studio = studio.to_str().expect("a path in UTF-8");
     let mut command = program(studio, &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
-    // The element separates styles by commas, but a folder's name may have commas, too.
-    command.args(["--listen", "127.0.0.1:0", "--folder"]).arg(kept(folder)).args(options);
+    command.args(["--listen", "127.0.0.1:0", "--folder"]).arg(kept).args(options);
     command.env("XDG_RUNTIME_DIR", folder);
     Running::start(&mut command, |line| line.split_once(" at ").map(|(_, address)| address.to_owned()))
 }
@@ -154,13 +159,16 @@ impl Page<'_> {
         self.run(DROP, vec![target.into(), name.into(), bytes.into()]).await;
     }
 
-    /// Draws a stroke from left to right across an element, at this part of its height.
-    pub async fn drag(&self, element: &str, part: f64) {
+    /// Draws a stroke with a pointer from left to right across an element, at this part of its height.
+    pub async fn drag<A>(&self, pointer: A, element: &str, part: f64)
+    where
+        A: InputSource<Action = PointerAction> + Into<ActionSequence>,
+    {
         let element = self.0.find(Locator::Css(element)).await.expect("the element exists");
         let (left, top, width, height) = element.rectangle().await.expect("a rectangle");
         let (y, duration) = (top + part * height, Some(Duration::from_millis(50)));
         let at = |x: f64| PointerAction::MoveTo { duration, x, y };
-        let stroke = MouseActions::new("mouse".into())
+        let stroke = pointer
             .then(at(left + 2.0))
             .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
             .then(at(left + width / 2.0))
