@@ -69,7 +69,7 @@ pub fn all(element: &gst::Element) -> Vec<Property> {
 
 /// Sets a property, or says why the value is not accepted.
 pub fn set(element: &gst::Element, name: &str, value: &Value) -> Result<(), String> {
-    let spec = specs(element).find(|spec| spec.name() == name).ok_or_else(|| format!("no such property: {name}"))?;
+    let spec = find(element, name).ok_or_else(|| format!("no such property: {name}"))?;
     let mut value = value.clone();
     if let (Some(Kind::Number { least, most, step, .. }), Some(number)) = (Kind::new(&spec), value.as_f64()) {
         if !(least..=most).contains(&number) {
@@ -82,6 +82,51 @@ pub fn set(element: &gst::Element, name: &str, value: &Value) -> Result<(), Stri
     let value = from_json(&spec, &value).ok_or_else(|| format!("invalid value for {name}: {value}"))?;
     element.set_property_from_value(name, &value);
     Ok(())
+}
+
+/// A property as a number, which a control from outside can move: choices are counted from 0, a switch is 0 or 1. None
+/// for texts and for what is no property.
+pub fn number(element: &gst::Element, name: &str) -> Option<f64> {
+    let spec = find(element, name)?;
+    let value = to_json(&element.property_value(name))?;
+    match Kind::new(&spec)? {
+        Kind::Number { .. } => value.as_f64(),
+        Kind::Choice { choices } => Some(choices.iter().position(|choice| value == *choice.name)? as f64),
+        Kind::Switch => Some(f64::from(u8::from(value.as_bool()?))),
+        Kind::Text => None,
+    }
+}
+
+/// The least and the greatest number that a property can be.
+pub fn number_range(element: &gst::Element, name: &str) -> Option<[f64; 2]> {
+    match Kind::new(&find(element, name)?)? {
+        Kind::Number { least, most, .. } => Some([least, most]),
+        Kind::Choice { choices } => Some([0.0, choices.len().checked_sub(1)? as f64]),
+        Kind::Switch => Some([0.0, 1.0]),
+        Kind::Text => None,
+    }
+}
+
+/// Sets a property to the value that is nearest to a number, if it has not that value already.
+pub fn set_number(element: &gst::Element, name: &str, number: f64) {
+    let Some(spec) = find(element, name) else { return };
+    let value: Value = match Kind::new(&spec) {
+        Some(Kind::Number { least, most, whole, step }) => {
+            let step = f64::from(step.unwrap_or(1));
+            let nearest = if whole { least + ((number - least) / step).round() * step } else { number };
+            nearest.clamp(least, most).into()
+        }
+        Some(Kind::Choice { choices }) => {
+            choices.get(number.round().max(0.0) as usize).map(|choice| choice.name.as_str()).into()
+        }
+        Some(Kind::Switch) => (number >= 0.5).into(),
+        Some(Kind::Text) | None => return,
+    };
+    if let Some(value) = from_json(&spec, &value)
+        && to_json(&value) != to_json(&element.property_value(name))
+    {
+        element.set_property_from_value(name, &value);
+    }
 }
 
 /// Sets all properties to their defaults.
@@ -137,6 +182,10 @@ pub fn numbers(element: &gst::Element) -> Vec<Number> {
 pub fn changed(element: &gst::Element) -> Vec<(&'static str, Value)> {
     let properties = all(element).into_iter().filter(|property| property.value != property.default);
     properties.map(|property| (property.name, property.value)).collect()
+}
+
+fn find(element: &gst::Element, name: &str) -> Option<glib::ParamSpec> {
+    specs(element).find(|spec| spec.name() == name)
 }
 
 fn specs(element: &gst::Element) -> impl Iterator<Item = glib::ParamSpec> {

@@ -1,6 +1,7 @@
 //! A web page with the live picture and every property that can be set while playing: run
 //! `cargo run --release -p studio`, then open <http://localhost:8080>. `--help` lists the options.
 
+mod control;
 mod fade;
 mod json;
 mod knobs;
@@ -41,7 +42,13 @@ struct Arguments {
     /// Size to which all sources are scaled
     #[arg(long, value_name = "WIDTHxHEIGHT", default_value = "640x360", value_parser = size)]
     size: (u32, u32),
-    /// Folder for styles, models, masks, films and settings [default: stylefilter/studio in the user's data folder]
+    /// Address to receive OSC on, by UDP; other machines can reach any address but 127.0.0.1, without a password
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
+    osc_listen: SocketAddr,
+    /// Listens to the level and the beat of audio, from a source given as for gst-launch-1.0
+    #[arg(long, value_name = "SOURCE", num_args = 0..=1, require_equals = true, default_missing_value = "autoaudiosrc")]
+    audio: Option<String>,
+    /// Folder for styles, models, masks, films, mappings and settings [default: stylefilter/studio in the user's data folder]
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }
@@ -70,6 +77,11 @@ fn run(arguments: Arguments) -> Outcome<()> {
     gst::init()?;
     let folder = arguments.folder.unwrap_or_else(|| glib::user_data_dir().join("stylefilter/studio"));
     let studio = Studio::open(folder, arguments.film, arguments.size)?;
+    studio.control.listen_to_osc(arguments.osc_listen);
+    studio.control.listen_to_midi();
+    if let Some(source) = arguments.audio {
+        studio.control.listen_to_audio(source);
+    }
     let (stop, mut stopped) = tokio::sync::watch::channel(false);
     // A second Ctrl-C ends the program at once, without the destructors of libtorch, whose threads are still painting.
     ctrlc::set_handler(move || {
@@ -101,10 +113,18 @@ fn size(text: &str) -> Result<(u32, u32), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
     use common::documents::{Example, check};
 
     use super::Arguments;
+
+    #[test]
+    fn only_this_machine_reaches_it_and_no_sound_is_heard_unless_told_otherwise() {
+        let usual = Arguments::parse_from(["studio"]);
+        assert!(usual.listen.ip().is_loopback() && usual.osc_listen.ip().is_loopback() && usual.audio.is_none());
+        let told = Arguments::parse_from(["studio", "--audio", "film.mp4"]);
+        assert_eq!((told.audio.as_deref(), told.film), (Some("autoaudiosrc"), Some("film.mp4".into())));
+    }
 
     #[test]
     fn the_manual_and_the_completions_agree_with_the_options() {
@@ -117,6 +137,10 @@ mod tests {
                 Example {
                     command: "--listen 0.0.0.0:8080",
                     effect: "Lets every machine of the network in, without a password.",
+                },
+                Example {
+                    command: "--osc-listen 0.0.0.0:9000 --audio",
+                    effect: "Lets a phone of the network control it by OSC, and listens to the default microphone.",
                 },
             ],
         );

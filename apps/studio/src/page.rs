@@ -10,6 +10,7 @@ macro_rules! files {
 const FILES: &[(&str, &[u8])] = &files![
     "brush.js",
     "command.js",
+    "control.js",
     "controls.js",
     "dom.js",
     "editor.js",

@@ -13,8 +13,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::control::Curve;
 use crate::page;
 use crate::settings::Share;
 use crate::studio::{Answer, Studio};
@@ -61,6 +62,10 @@ pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> st
         .route("/api/looks/save", command(|studio, Name { name }| studio.save_look(&name)))
         .route("/api/looks/load", command(|studio, Name { name }| studio.load_look(&name)))
         .route("/api/looks/delete", command(|studio, Name { name }| studio.delete_look(&name)))
+        .route("/api/control/learn", command(learn))
+        .route("/api/control/stop", command(|studio, Nothing {}| studio.stop_learning()))
+        .route("/api/control/set", command(set_mapping))
+        .route("/api/control/delete", command(remove_mapping))
         .route("/api/timeline", command(|studio, change| studio.change_timeline(change)))
         .route("/api/output/file", command(film))
         .route("/api/output/camera", command(camera))
@@ -142,6 +147,37 @@ struct Preset {
 fn preset(studio: &Studio, Preset { element, name }: Preset) -> Answer {
     studio.load_preset(&element, &name)
 }
+
+#[derive(Deserialize)]
+struct Learn {
+    element: String,
+    property: String,
+    range: [f64; 2],
+    curve: Curve,
+}
+
+fn learn(studio: &Studio, Learn { element, property, range, curve }: Learn) -> Answer {
+    studio.learn(&element, &property, range, curve)
+}
+
+#[derive(Deserialize)]
+struct Mapping {
+    element: String,
+    property: String,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
+}
+
+fn set_mapping(studio: &Studio, Mapping { element, property, fields }: Mapping) -> Answer {
+    studio.set_mapping(&element, &property, fields)
+}
+
+fn remove_mapping(studio: &Studio, Mapping { element, property, .. }: Mapping) -> Answer {
+    studio.remove_mapping(&element, &property)
+}
+
+#[derive(Deserialize)]
+struct Nothing {}
 
 #[derive(Deserialize)]
 struct Film {

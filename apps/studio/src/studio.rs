@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use film::bus;
 use gst::glib;
 use gst::prelude::*;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
+use crate::control::{Control, Curve};
 use crate::fade::Fade;
 use crate::masks::Masks;
 use crate::models::Models;
@@ -46,6 +47,7 @@ pub struct Studio {
     pub styles: Styles,
     pub masks: Masks,
     models: Models,
+    pub control: Arc<Control>,
     sources: Sources,
     viewers: AtomicUsize,
     page_switch: Box<dyn Fn(bool) + Send + Sync>,
@@ -135,6 +137,8 @@ impl Studio {
             Ok(settings) => (settings.unwrap_or_else(first_settings), None),
             Err(problem) => (first_settings(), Some(problem)),
         };
+        let elements = effects.iter().map(|effect| effect.element.clone()).collect();
+        let control = Control::open(folder.join("control.json"), elements);
         let (timeline, unreadable) = Timeline::open(folder.join("timeline.json"));
         let (bus, page_switch) = (stage.bus().ok_or("no bus")?, stage.page_switch());
         let state = State {
@@ -157,6 +161,7 @@ impl Studio {
             sources: Sources::new(film, size),
             masks: Masks::open(folder.join("masks")),
             models: Models::open(folder.join("models")),
+            control: control.clone(),
             folder,
             size,
             styles,
@@ -181,6 +186,13 @@ impl Studio {
                 drop(studio);
                 std::thread::sleep(Duration::from_secs(1));
             }
+        });
+        let controlled = Arc::downgrade(&studio);
+        std::thread::spawn(move || {
+            control.run(|| {
+                let studio = controlled.upgrade();
+                studio.inspect(|studio| studio.report(&studio.state())).is_some()
+            });
         });
         let player = Arc::downgrade(&studio);
         std::thread::spawn(move || show::run(&player));
@@ -325,6 +337,29 @@ impl Studio {
         })
     }
 
+    /// Waits for a control from outside that moves, to map it to a property.
+    pub fn learn(&self, element: &str, property: &str, range: [f64; 2], curve: Curve) -> Answer {
+        self.command(|_| self.control.learn(element, property, range, curve))
+    }
+
+    /// Stops waiting for a control.
+    pub fn stop_learning(&self) -> Answer {
+        self.command(|_| {
+            self.control.stop_learning();
+            Ok(())
+        })
+    }
+
+    /// Changes these fields of a property's mapping to a control from outside, or adds a mapping.
+    pub fn set_mapping(&self, element: &str, property: &str, fields: Map<String, Value>) -> Answer {
+        self.command(|_| self.control.set(element, property, fields))
+    }
+
+    /// Removes a property's mapping.
+    pub fn remove_mapping(&self, element: &str, property: &str) -> Answer {
+        self.command(|_| self.control.remove(element, property))
+    }
+
     /// Starts or stops recording a film.
     pub fn write_film(&self, on: bool) -> Answer {
         self.command(|state| {
@@ -372,6 +407,8 @@ impl Studio {
     /// Closes all outputs and stops the pipeline.
     pub fn close(&self) {
         let mut state = self.state();
+        // Controls from outside may have moved properties since the last command.
+        self.save(&mut state);
         for (_, output) in [state.file.take(), state.camera.take()].into_iter().flatten() {
             state.stage.close(output);
         }
@@ -567,6 +604,7 @@ impl Studio {
             "models": self.models.all(),
             "model": state.model,
             "looks": state.settings.looks.keys().collect::<Vec<_>>(),
+            "control": self.control.describe(),
             "timeline": state.timeline.report(),
             "output": {"file": name(&state.file), "camera": name(&state.camera), "cameras": self.sources.outputs()},
             "line": state.line(&self.sources),

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use browser::{MEASURE, PATIENCE, SET, studio};
+use browser::{MEASURE, OSC, PATIENCE, SET, studio};
 use common::scratch;
 use serde_json::{Value, json};
 
@@ -96,7 +96,7 @@ fn wait<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
 #[ignore = "needs scripts/build"]
 fn firefox_shows_the_picture_and_changes_it() {
     let folder = scratch("studio-firefox");
-    let (_running, address) = studio(&folder, &[]);
+    let (_running, address) = studio(&folder, &[OSC]);
     let mut firefox = Firefox::start(&folder.join("profile"));
     firefox.command("WebDriver:Navigate", json!({ "url": address }));
     let [_, spread, number] = firefox.picture("the picture is shown", |[_, spread, _]| spread > 20.0);

@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod browser;
 
-use browser::{Page, block_on, browser, studio, studio_in};
+use browser::{OSC, Page, block_on, browser, studio, studio_in};
 use common::scratch;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ const TYPE: &str = "
 fn a_touch_shows_the_help_of_a_property() {
     block_on(async {
         let folder = scratch("studio-help");
-        let (_running, address) = studio(&folder, &[]);
+        let (_running, address) = studio(&folder, &[OSC]);
         let (driver, client) = browser(&folder).await;
         let page = Page(&client);
         client.goto(&address).await.expect("the page opens");
@@ -46,7 +46,7 @@ fn the_editor_marks_the_line_of_a_fault() {
     let is_even = |[_, spread, _]: [f64; 3]| spread < 2.0;
     block_on(async {
         let folder = scratch("studio-editor");
-        let (_running, address) = studio(&folder, &[]);
+        let (_running, address) = studio(&folder, &[OSC]);
         let (driver, client) = browser(&folder).await;
         let page = Page(&client);
         client.goto(&address).await.expect("the page opens");
@@ -102,7 +102,7 @@ fn several_styles_and_a_model_are_painted_together() {
         for name in ["first.png", "second.png"] {
             common::write_style(&own.join("styles").join(name));
         }
-        let (running, address) = studio_in(&folder, &own, &[]);
+        let (running, address) = studio_in(&folder, &own, &[OSC]);
         let (driver, client) = browser(&folder).await;
         let page = Page(&client);
         client.goto(&address).await.expect("the page opens");
@@ -136,7 +136,7 @@ fn several_styles_and_a_model_are_painted_together() {
         page.press("[data-look=mixed]").await;
         page.until("the look has two styles", chosen, |count| *count == 2).await;
         running.interrupt();
-        let (_running, address) = studio_in(&folder, &own, &[]);
+        let (_running, address) = studio_in(&folder, &own, &[OSC]);
         client.goto(&address).await.expect("the page opens again");
         page.text("the shares are kept", "line", |line| line.contains("style-blend='\"1,0.25\"'")).await;
         page.press("[data-style='first.png']").await;

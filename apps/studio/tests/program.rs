@@ -26,7 +26,9 @@ impl Studio {
         let studio = app("studio");
         let studio = studio.to_str().expect("a path in UTF-8");
         let mut command = program(studio, &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
-        command.args(["--listen", "127.0.0.1:0", "--size", "640x480", "--folder"]).arg(own(folder));
+        command
+            .args(["--listen", "127.0.0.1:0", "--osc-listen", "127.0.0.1:0", "--size", "640x480", "--folder"])
+            .arg(own(folder));
         command.env("GST_DEBUG", "styletransfer:LOG").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the studio starts");
         let (step, steps) = mpsc::channel();

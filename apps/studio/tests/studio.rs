@@ -1,16 +1,15 @@
 //! Tests the studio's page in headless Chromium.
 
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
+mod browser;
 #[path = "../src/knobs.rs"]
 #[allow(dead_code, reason = "only the list of properties is tested here")]
 mod knobs;
 
-#[allow(dead_code, reason = "each file of tests uses a part of it")]
-mod browser;
-
 use std::path::Path;
 use std::process::Command;
 
-use browser::{Page, block_on, browser, studio};
+use browser::{OSC, Page, block_on, browser, kept, studio};
 use common::{Frame, Line, scratch};
 use fantoccini::Locator;
 use fantoccini::actions::{MouseActions, TouchActions};
@@ -61,10 +60,10 @@ fn the_page_shows_the_picture_and_changes_settings() {
     let folder = scratch("studio");
     block_on(async {
         // A model that cannot be opened.
-        let models = folder.join(r"kept, in a\folder/models");
+        let models = kept(&folder).join("models");
         std::fs::create_dir_all(&models).expect("made");
         std::fs::write(models.join("broken.pth"), b"no network at all").expect("written");
-        let (running, address) = studio(&folder, &[]);
+        let (running, address) = studio(&folder, &[OSC]);
         let (driver, client) = browser(&folder).await;
         let page = Page(&client);
         client.goto(&address).await.expect("the page opens");
@@ -168,7 +167,7 @@ fn the_page_shows_the_picture_and_changes_settings() {
         page.text("the style is off", "style-status", str::is_empty).await;
         running.interrupt();
 
-        let (_running, address) = studio(&folder, &[]);
+        let (_running, address) = studio(&folder, &[OSC]);
         client.goto(&address).await.expect("the page opens again");
         page.new_pictures("the picture moves again").await;
         page.text("the style is still off", "line", |line| !line.contains("styletransfer")).await;

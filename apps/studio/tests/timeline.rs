@@ -6,7 +6,7 @@ mod browser;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use browser::{Page, block_on, browser, kept, studio};
+use browser::{OSC, Page, block_on, browser, kept, studio};
 use common::scratch;
 use serde_json::{Value, json};
 
@@ -91,7 +91,7 @@ fn check_fade(values: &[f64], from: f64, to: f64) {
 fn the_timeline_plays_looks() {
     block_on(async {
         let folder = folder("studio-timeline");
-        let (running, address) = studio(&folder, &[]);
+        let (running, address) = studio(&folder, &[OSC]);
         let (driver, client) = browser(&folder).await;
         let page = Page(&client);
         client.goto(&address).await.expect("the page opens");
@@ -184,7 +184,7 @@ fn the_timeline_plays_looks() {
         current(&page, 2, true).await;
         running.interrupt();
 
-        let (_running, address) = studio(&folder, &[]);
+        let (_running, address) = studio(&folder, &[OSC]);
         client.goto(&address).await.expect("the page opens again");
         order(&page, &["plain", "strong", "weak"]).await;
         current(&page, 0, true).await;
@@ -206,7 +206,7 @@ fn the_timeline_plays_looks() {
 fn the_output_page_shows_only_the_picture() {
     block_on(async {
         let folder = folder("studio-output");
-        let (_running, address) = studio(&folder, &[]);
+        let (_running, address) = studio(&folder, &[OSC]);
         let (driver, client) = browser(&folder).await;
         let page = Page(&client);
         client.goto(&format!("{address}/output")).await.expect("the page opens");

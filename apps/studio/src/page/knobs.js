@@ -3,6 +3,7 @@
 
 import { choiceControl, switchControl, textControl } from "./controls.js";
 import { command, latestOnly } from "./command.js";
+import { learnPart } from "./control.js";
 import { changes, make } from "./dom.js";
 import { editorControl } from "./editor.js";
 import { held } from "./hands.js";
@@ -58,9 +59,12 @@ function propertyRow(element, property) {
 
   const label = make("label", { htmlFor: id, title: property.help, textContent: property.label });
   const [ask, help] = helpOf(property, id);
+  // A control from outside sends numbers, no texts.
+  const learn = property.kind === "text" ? null : learnPart(element, property);
   const row = make("div", {
     className: "knob", "data-element": element, "data-knob": property.name, "data-kind": property.kind,
-  }, make("div", { className: "name" }, label, ask, reset.button), ...control.nodes, help);
+  }, make("div", { className: "name" }, label, ask, ...(learn ? [learn.button] : []), reset.button),
+    ...control.nodes, help, ...(learn ? [learn.waiting] : []));
   row.addEventListener("dblclick", ({ target }) => {
     if (target === label || target.type === "range") set(property.default);
   });

@@ -1,5 +1,6 @@
 // Connects the parts of the page: each is a function that shows its part of the state.
 
+import { showControl } from "./control.js";
 import { showEditor } from "./editor.js";
 import { element } from "./element.js";
 import { count } from "./figures.js";
@@ -22,6 +23,7 @@ const parts = [
   element("convfilter", ["filter", "mix", "radius", "size", "percent"]),
   showEditor,
   showLooks,
+  showControl,
   showTimeline,
   showOutput,
   showStatus,

@@ -16,9 +16,22 @@ export function offAuto({ slider }) {
   return slider ? Math.round(Math.sqrt(slider[0] * slider[1])) : 1;
 }
 
+/** The range and the curve in which a control from outside moves a property at first: its slider's. */
+export function rangeOf(property) {
+  if (property.kind === "switch") return { range: [0, 1], curve: "linear" };
+  if (property.kind === "choice") return { range: [0, property.choices.length - 1], curve: "linear" };
+  const { least, most, valueAt } = scaleOf(property);
+  const range = [valueAt(least), valueAt(most)];
+  return { range, curve: isLogarithmic(property) && range[0] >= 0 ? "exponential" : "linear" };
+}
+
 /** The slider's range, and functions that convert between its positions and the property's values. */
 export function scaleOf(property) {
-  return hasAuto(property) || property.most - property.least >= LARGE ? logarithmic(property) : linear(property);
+  return isLogarithmic(property) ? logarithmic(property) : linear(property);
+}
+
+function isLogarithmic(property) {
+  return hasAuto(property) || property.most - property.least >= LARGE;
 }
 
 function linear({ least, most, whole, step }) {

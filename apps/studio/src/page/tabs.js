@@ -14,11 +14,12 @@ function choose(name) {
   document.getElementById("panel").scrollTop = 0;
 }
 
-/** Marks the tabs whose element or output is on. */
-export function showTabs({ elements, output }) {
+/** Marks the tabs whose element or output is on, and that of control if there are mappings. */
+export function showTabs({ elements, control, output }) {
   const on = (name) => elements.some((element) => element.name === name && element.on);
   mark("style", on("styletransfer"));
   mark("filter", on("convfilter"));
+  mark("control", control.mappings.length > 0);
   mark("output", output.file !== null || output.camera !== null);
 }
 

@@ -72,6 +72,9 @@ impl Drop for Running {
     }
 }
 
+/// The option for OSC on a free port.
+pub const OSC: &str = "--osc-listen=127.0.0.1:0";
+
 /// The studio's own folder below `folder`.
 pub fn kept(folder: &Path) -> PathBuf {
     folder.join(r"kept, in a\folder")
