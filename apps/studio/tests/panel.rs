@@ -52,6 +52,8 @@ fn the_editor_marks_the_line_of_a_fault() {
         client.goto(&address).await.expect("the page opens");
         page.picture("the picture is shown", is_lively).await;
         page.set("[data-element=convfilter][data-knob=filter] select", "shader").await;
+        let is_shown = "return document.querySelector('.editor')?.checkVisibility()";
+        page.until("the editor is shown", is_shown, |shown| *shown == true).await;
         page.press("[data-knob=shader] .editor-bar button").await;
         page.set("[data-switch=convfilter] input", true).await;
         page.text("the example compiles", "filter-status", |text| !text.is_empty()).await;

@@ -87,6 +87,18 @@ fn check_fade(values: &[f64], from: f64, to: f64) {
 }
 
 #[test]
+#[should_panic(expected = "is not monotone")]
+fn a_fade_that_goes_back_is_told() {
+    check_fade(&[0.0, 0.2, 0.4, 0.3, 0.6, 0.8, 1.0], 0.0, 1.0);
+}
+
+#[test]
+#[should_panic(expected = "does not go slowly")]
+fn a_jump_is_told() {
+    check_fade(&[0.0, 0.0, 0.1, 1.0, 1.0], 0.0, 1.0);
+}
+
+#[test]
 #[ignore = "needs scripts/build"]
 fn the_timeline_plays_looks() {
     block_on(async {
