@@ -131,6 +131,12 @@ fn several_styles_and_a_model_are_painted_together() {
         .await;
         page.press("[data-look=mixed]").await;
         page.text("the look has the shares", "line", |line| line.contains("style-blend='\"1,0.25\"'")).await;
+        page.press("[data-style='first.png']").await;
+        page.press("[data-model=the-scream]").await;
+        page.text("two presses in a row both count", "line", |line| {
+            !line.contains("first.png") && line.contains("second.png") && line.contains("model=the-scream")
+        })
+        .await;
         page.press("[data-look=bare]").await;
         let chosen = "return document.querySelectorAll('#gallery [aria-pressed=true]').length";
         page.until("a look without a style has none", chosen, |count| *count == 0).await;

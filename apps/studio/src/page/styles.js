@@ -25,6 +25,8 @@ function isCombining() {
 }
 
 function paint(choice) {
+  // Opening a style or a model takes time; what is added meanwhile is added to this choice.
+  chosen = choice;
   return command("/api/paint", choice);
 }
 
