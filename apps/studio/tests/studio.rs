@@ -3,7 +3,7 @@
 #[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod browser;
 #[path = "../src/knobs.rs"]
-#[allow(dead_code, reason = "only the list of properties is tested here")]
+#[allow(dead_code, reason = "only some functions are tested here")]
 mod knobs;
 
 use std::path::Path;
@@ -248,4 +248,25 @@ fn a_property_is_shown_with_every_filter_that_it_changes() {
             line.element.set_property_from_value(name, &default);
         }
     }
+}
+
+#[test]
+#[ignore = "needs scripts/build"]
+fn a_control_s_number_is_rounded_to_what_a_property_can_be() {
+    let line = Line::playing(START);
+    let set = |name: &str, number: f64| {
+        knobs::set_number(&line.element, name, number);
+        knobs::number(&line.element, name)
+    };
+    // A window's size is odd; choices are counted; a switch is on in its upper half.
+    assert_eq!([4.1, 5.9, 7.0].map(|size| set("size", size)), [5.0, 5.0, 7.0].map(Some));
+    assert_eq!([0.4, 1.6].map(|choice| set("border", choice)), [0.0, 2.0].map(Some));
+    assert_eq!([0.49, 0.5].map(|on| set("mask-invert", on)), [0.0, 1.0].map(Some));
+    assert_eq!([2.25, 1e9].map(|mix| set("mix", mix)), [1.0, 1.0].map(Some));
+    for (name, range) in
+        [("mix", Some([0.0, 1.0])), ("mask-invert", Some([0.0, 1.0])), ("kernel", None), ("name", None)]
+    {
+        assert_eq!(knobs::number_range(&line.element, name), range, "{name}");
+    }
+    assert_eq!(set("kernel", 1.0), None);
 }

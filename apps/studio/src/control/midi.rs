@@ -94,6 +94,9 @@ pub use ports::follow;
 
 #[cfg(test)]
 mod tests {
+    use super::super::engine::Engine;
+    use super::super::mapping::Mapping;
+    use super::super::mapping::tests::mapping;
     use super::*;
 
     #[test]
@@ -118,5 +121,23 @@ mod tests {
         for (message, event) in messages {
             assert_eq!(read(3, message), event, "{message:x?}");
         }
+    }
+    #[test]
+    fn a_recorded_stream_moves_a_property_on_the_beat() {
+        let volume = Source::Midi { channel: 1, control: 7 };
+        let mapping = Mapping { source: volume, range: [0.0, 127.0], quantize: true, ..mapping("/") };
+        let mut engine = Engine::default();
+        engine.set(mapping);
+        // The clock starts; between its ticks, 120 beats per minute, a fader rises.
+        let mut values = Vec::new();
+        engine.receive(read(0, &[0xfa]).expect("a start"), 0.0);
+        for tick in 0..60_u8 {
+            let now = f64::from(tick) / 48.0;
+            for message in [&[0xf8][..], &[0xb0, 7, tick]] {
+                engine.receive(read(0, message).expect("an event"), now);
+                engine.advance(now, |_| 0.0, |_, value| values.push((tick, value)));
+            }
+        }
+        assert_eq!(values, [(24, 23.0), (48, 47.0)]);
     }
 }

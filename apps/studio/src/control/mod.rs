@@ -6,6 +6,7 @@ mod engine;
 mod file;
 mod learning;
 mod mapping;
+#[cfg_attr(not(feature = "midi"), allow(dead_code, reason = "only ports have messages to read"))]
 mod midi;
 mod onsets;
 mod osc;
