@@ -1,6 +1,8 @@
 //! The properties of an element that can be set while it plays, as the page shows them. The page and its JSON call them
 //! knobs.
 
+use std::collections::BTreeMap;
+
 use gst::glib;
 use gst::prelude::*;
 use serde::Serialize;
@@ -68,12 +70,16 @@ pub fn all(element: &gst::Element) -> Vec<Property> {
 /// Sets a property, or says why the value is not accepted.
 pub fn set(element: &gst::Element, name: &str, value: &Value) -> Result<(), String> {
     let spec = find(element, name).ok_or_else(|| format!("no such property: {name}"))?;
-    if let (Some(Kind::Number { least, most, .. }), Some(number)) = (Kind::new(&spec), value.as_f64())
-        && !(least..=most).contains(&number)
-    {
-        return Err(format!("{name} must be from {least} to {most}"));
+    let mut value = value.clone();
+    if let (Some(Kind::Number { least, most, step, .. }), Some(number)) = (Kind::new(&spec), value.as_f64()) {
+        if !(least..=most).contains(&number) {
+            return Err(format!("{name} must be from {least} to {most}"));
+        }
+        if let Some(step) = step.map(f64::from) {
+            value = (least + ((number - least) / step).round() * step).into();
+        }
     }
-    let value = from_json(&spec, value).ok_or_else(|| format!("invalid value for {name}: {value}"))?;
+    let value = from_json(&spec, &value).ok_or_else(|| format!("invalid value for {name}: {value}"))?;
     element.set_property_from_value(name, &value);
     Ok(())
 }
@@ -128,6 +134,48 @@ pub fn reset(element: &gst::Element) {
     for spec in specs(element) {
         element.set_property_from_value(spec.name(), spec.default_value());
     }
+}
+
+/// Sets all properties: these to their values, all others to their defaults. A property that has its value already is
+/// not set again, since a frame with its default could come in between. Returns all errors.
+pub fn set_all(element: &gst::Element, values: &BTreeMap<String, Value>) -> Vec<String> {
+    for Property { name, value, default, .. } in all(element) {
+        if !values.contains_key(name) && value != default {
+            // A default is valid.
+            let _ = set(element, name, &default);
+        }
+    }
+    let other = |(name, value): &(&String, &Value)| {
+        let spec = specs(element).find(|spec| spec.name() == *name);
+        spec.and_then(|spec| to_json(&element.property_value(spec.name()))).as_ref() != Some(*value)
+    };
+    values.iter().filter(other).filter_map(|(name, value)| set(element, name, value).err()).collect()
+}
+
+/// A number that can go slowly to another value.
+pub struct Number {
+    pub name: &'static str,
+    pub value: f64,
+    pub default: f64,
+    /// Whether -1 is no number, but means that the element chooses one.
+    pub has_auto: bool,
+}
+
+/// The numbers of an element that can go slowly to other values, as a GStreamer controller moves properties.
+pub fn numbers(element: &gst::Element) -> Vec<Number> {
+    let specs = specs(element).filter(|spec| {
+        let can_be_controlled = glib::ParamFlags::from_bits_retain(gst::PARAM_FLAG_CONTROLLABLE.bits());
+        // At another size, styletransfer paints from scratch.
+        spec.flags().contains(can_be_controlled)
+            && !(spec.owner_type().name() == "GstStyleTransfer" && spec.name() == "size")
+    });
+    let number = |spec: glib::ParamSpec| {
+        let Some(Kind::Number { least, .. }) = Kind::new(&spec) else { return None };
+        let value = to_json(&element.property_value(spec.name()))?.as_f64()?;
+        let default = to_json(spec.default_value())?.as_f64()?;
+        Some(Number { name: spec.name(), value, default, has_auto: least == -1.0 && default == -1.0 })
+    };
+    specs.filter_map(number).collect()
 }
 
 /// The properties that are not at their defaults, with their values.

@@ -2,6 +2,7 @@
 //! `cargo run --release -p studio`, then open <http://localhost:8080>. `--help` lists the options.
 
 mod control;
+mod fade;
 mod json;
 mod knobs;
 mod line;
@@ -14,6 +15,7 @@ mod source;
 mod stage;
 mod studio;
 mod styles;
+mod timeline;
 mod uploads;
 
 use std::error::Error;

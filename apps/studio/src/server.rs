@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::control::Curve;
 use crate::page;
+use crate::settings::Share;
 use crate::studio::{Answer, Studio};
 
 /// The maximum size of an uploaded picture, in bytes.
@@ -43,6 +44,7 @@ pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> st
     let address = listener.local_addr()?;
     let app = Router::new()
         .route("/", get(|| async { page::file("index.html") }))
+        .route("/output", get(|| async { page::file("output.html") }))
         .route("/{file}", get(|Path(file): Path<String>| async move { page::file(&file) }))
         .route("/styles/{name}", get(thumbnail))
         .route("/masks/{name}", get(mask))
@@ -53,10 +55,9 @@ pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> st
         .route("/api/knob", command(set_property))
         .route("/api/preset", command(preset))
         .route("/api/reset", command(|studio, Element { element }| studio.reset(&element)))
-        .route("/api/style", command(|studio, Name { name }| studio.set_style(&name)))
+        .route("/api/paint", command(|studio, Paint { styles, model }| studio.paint(&styles, model.as_deref())))
         .route("/api/styles", post(add_style).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .route("/api/styles/delete", command(|studio, Name { name }| studio.delete_style(&name)))
-        .route("/api/model", command(|studio, Name { name }| studio.set_model(&name)))
         .route("/api/mask", post(set_mask).layer(DefaultBodyLimit::max(MAX_UPLOAD)))
         .route("/api/looks/save", command(|studio, Name { name }| studio.save_look(&name)))
         .route("/api/looks/load", command(|studio, Name { name }| studio.load_look(&name)))
@@ -65,6 +66,7 @@ pub async fn serve(studio: Arc<Studio>, listener: tokio::net::TcpListener) -> st
         .route("/api/control/stop", command(|studio, Nothing {}| studio.stop_learning()))
         .route("/api/control/set", command(set_mapping))
         .route("/api/control/delete", command(remove_mapping))
+        .route("/api/timeline", command(|studio, change| studio.change_timeline(change)))
         .route("/api/output/file", command(film))
         .route("/api/output/camera", command(camera))
         .with_state(studio)
@@ -128,6 +130,12 @@ struct Property {
 
 fn set_property(studio: &Studio, Property { element, name, value }: Property) -> Answer {
     studio.set_property(&element, &name, &value)
+}
+
+#[derive(Deserialize)]
+struct Paint {
+    styles: Vec<Share>,
+    model: Option<String>,
 }
 
 #[derive(Deserialize)]

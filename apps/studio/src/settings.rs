@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::json;
@@ -23,12 +23,20 @@ pub struct Settings {
 #[derive(Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Look {
-    /// The style's name.
-    pub style: Option<String>,
+    /// The styles. A file may also have the name of a single one, or none.
+    #[serde(rename = "style", deserialize_with = "one_or_several")]
+    pub styles: Vec<Share>,
     /// The model's name.
     pub model: Option<String>,
     /// The settings of each element, by the element's name.
     pub elements: BTreeMap<String, ElementSettings>,
+}
+
+/// A style and its share in what is painted; only the ratios of shares count.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Share {
+    pub name: String,
+    pub share: f64,
 }
 
 /// The settings of an element.
@@ -40,6 +48,20 @@ pub struct ElementSettings {
     pub mask: Option<String>,
     /// The properties that are not at their defaults.
     pub knobs: BTreeMap<String, Value>,
+}
+
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Share>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        One(String),
+        Several(Vec<Share>),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        None => Vec::new(),
+        Some(Written::One(name)) => vec![Share { name, share: 1.0 }],
+        Some(Written::Several(shares)) => shares,
+    })
 }
 
 impl Settings {

@@ -1,5 +1,7 @@
 //! The studio's state, the page's commands, and the reports that pages receive.
 
+mod show;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -13,12 +15,14 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use crate::control::{Control, Curve};
+use crate::fade::Fade;
 use crate::masks::Masks;
 use crate::models::Models;
-use crate::settings::{ElementSettings, Look, Settings};
+use crate::settings::{ElementSettings, Look, Settings, Share};
 use crate::source::Sources;
 use crate::stage::{Output, Stage};
 use crate::styles::Styles;
+use crate::timeline::Timeline;
 use crate::{knobs, line};
 
 /// The element that paints in a style or by a model.
@@ -58,9 +62,11 @@ struct State {
     stage: Stage,
     source: String,
     effects: Vec<Effect>,
-    style: Option<String>,
+    styles: Vec<Share>,
     model: Option<String>,
     settings: Settings,
+    timeline: Timeline,
+    fade: Option<Fade>,
     file: Option<(String, Output)>,
     camera: Option<(String, Output)>,
     frames_per_second: f64,
@@ -133,19 +139,22 @@ impl Studio {
         };
         let elements = effects.iter().map(|effect| effect.element.clone()).collect();
         let control = Control::open(folder.join("control.json"), elements);
+        let (timeline, unreadable) = Timeline::open(folder.join("timeline.json"));
         let (bus, page_switch) = (stage.bus().ok_or("no bus")?, stage.page_switch());
         let state = State {
             stage,
             source: String::new(),
             effects,
-            style: None,
+            styles: Vec::new(),
             model: None,
             settings,
+            timeline,
+            fade: None,
             file: None,
             camera: None,
             frames_per_second: 0.0,
             source_problem: None,
-            problem,
+            problem: problem.or(unreadable),
             busy: None,
         };
         let studio = Arc::new(Self {
@@ -185,6 +194,8 @@ impl Studio {
                 studio.inspect(|studio| studio.report(&studio.state())).is_some()
             });
         });
+        let player = Arc::downgrade(&studio);
+        std::thread::spawn(move || show::run(&player));
         Ok(studio)
     }
 
@@ -229,12 +240,16 @@ impl Studio {
 
     /// Sets a property of an element.
     pub fn set_property(&self, element: &str, name: &str, value: &Value) -> Answer {
-        self.command(|state| knobs::set(&state.effect(element)?.element, name, value))
+        self.command(|state| {
+            state.release(element, Some(name));
+            knobs::set(&state.effect(element)?.element, name, value)
+        })
     }
 
     /// Loads a GStreamer preset of an element; properties that it does not set get their defaults.
     pub fn load_preset(&self, element: &str, name: &str) -> Answer {
         self.command(|state| {
+            state.release(element, None);
             let element = &state.effect(element)?.element;
             knobs::reset(element);
             let preset = element.dynamic_cast_ref::<gst::Preset>().ok_or("the element has no presets")?;
@@ -245,23 +260,16 @@ impl Studio {
     /// Sets all of an element's properties to their defaults.
     pub fn reset(&self, element: &str) -> Answer {
         self.command(|state| {
+            state.release(element, None);
             knobs::reset(&state.effect(element)?.element);
             Ok(())
         })
     }
 
-    /// Paints in the style of a picture.
-    pub fn set_style(&self, name: &str) -> Answer {
+    /// Paints in the style of pictures, by a model, or both: then the model's picture is painted over in the style.
+    pub fn paint(&self, styles: &[Share], model: Option<&str>) -> Answer {
         self.command(|state| {
-            self.choose(state, Some(name), None)?;
-            state.switch(STYLE, true)
-        })
-    }
-
-    /// Paints by a model.
-    pub fn set_model(&self, name: &str) -> Answer {
-        self.command(|state| {
-            self.choose(state, None, Some(name))?;
+            self.choose(state, styles, model)?;
             state.switch(STYLE, true)
         })
     }
@@ -286,9 +294,13 @@ impl Studio {
     /// Deletes a style picture.
     pub fn delete_style(&self, name: &str) -> Answer {
         self.command(|state| {
-            if state.style.as_deref() == Some(name) {
+            let (mut styles, model) = (state.styles.clone(), state.model.clone());
+            styles.retain(|style| style.name != name);
+            if styles.is_empty() && model.is_none() {
                 state.switch(STYLE, false)?;
-                state.style = None;
+            }
+            if styles != state.styles {
+                self.choose(state, &styles, model.as_deref())?;
             }
             self.styles.delete(name)
         })
@@ -306,19 +318,22 @@ impl Studio {
         })
     }
 
-    /// Loads the settings that were saved under a name.
+    /// Loads the settings that were saved under a name, and pauses the timeline.
     pub fn load_look(&self, name: &str) -> Answer {
         self.command(|state| {
-            let look = state.settings.looks.get(name).cloned().ok_or_else(|| format!("no such look: {name}"))?;
+            let look = state.saved_look(name)?;
+            state.timeline.leave();
+            state.timeline.save()?;
             self.apply(state, &look)
         })
     }
 
-    /// Deletes saved settings.
+    /// Deletes saved settings, also from the timeline.
     pub fn delete_look(&self, name: &str) -> Answer {
-        self.command(|state| match state.settings.looks.remove(name) {
-            Some(_) => Ok(()),
-            None => Err(format!("no such look: {name}")),
+        self.command(|state| {
+            state.settings.looks.remove(name).ok_or_else(|| format!("no such look: {name}"))?;
+            state.timeline.forget(name);
+            state.timeline.save()
         })
     }
 
@@ -430,14 +445,9 @@ impl Studio {
         state.stage.set_source(Some(source))
     }
 
-    /// Chooses a style, a model, or a style whose first picture a model paints. A model that cannot be opened leaves the
-    /// last choice.
-    fn choose(&self, state: &mut State, style: Option<&str>, model: Option<&str>) -> Answer {
-        // Not escaped: if the whole text is the path of a file, the element does not split it at commas.
-        let path = match style {
-            Some(name) => self.styles.path(name).ok_or_else(|| format!("no such style: {name}"))?.display().to_string(),
-            None => String::new(),
-        };
+    /// Chooses styles, a model, both, or nothing. A model that cannot be opened leaves the last choice.
+    fn choose(&self, state: &mut State, styles: &[Share], model: Option<&str>) -> Answer {
+        let paths = self.styles.paths(styles)?;
         let network = match model {
             Some(name) => self.models.find(name).ok_or_else(|| format!("no such model: {name}"))?,
             None => String::new(),
@@ -451,16 +461,22 @@ impl Studio {
         if state.model.as_deref() != model {
             element.set_property("model", network);
         }
-        element.set_property("style", path);
-        let last = (state.style.take(), state.model.take());
-        (state.style, state.model) = (style.map(str::to_owned), model.map(str::to_owned));
+        if element.property::<Option<String>>("style").unwrap_or_default() != paths {
+            // The old shares may be more or less than the new styles.
+            element.set_property("style-blend", "");
+            element.set_property("style", paths);
+        }
+        let shares: Vec<_> = styles.iter().map(|style| style.share.to_string()).collect();
+        element.set_property("style-blend", if shares.len() > 1 { shares.join(",") } else { String::new() });
+        let last = (std::mem::replace(&mut state.styles, styles.to_vec()), state.model.take());
+        state.model = model.map(str::to_owned);
         if !restarts {
             return Ok(());
         }
         let restarted = state.switch(STYLE, true);
         if restarted.is_err() {
             // The last choice was playing. If it does not play any more, the element stays off.
-            let _ = self.choose(state, last.0.as_deref(), last.1.as_deref()).and_then(|()| state.switch(STYLE, true));
+            let _ = self.choose(state, &last.0, last.1.as_deref()).and_then(|()| state.switch(STYLE, true));
         }
         restarted
     }
@@ -479,23 +495,30 @@ impl Studio {
 
     /// Applies a look as far as possible, then returns all errors.
     fn apply(&self, state: &mut State, look: &Look) -> Answer {
-        let mut problems = Vec::new();
-        if look.style.is_some() || look.model.is_some() {
-            problems.extend(self.choose(state, look.style.as_deref(), look.model.as_deref()).err());
-        }
-        for effect in &state.effects {
-            knobs::reset(&effect.element);
-            for (name, value) in look.elements.get(effect.name).into_iter().flat_map(|settings| &settings.knobs) {
-                problems.extend(knobs::set(&effect.element, name, value).err());
-            }
-        }
-        for name in state.effects.iter().map(|effect| effect.name).collect::<Vec<_>>() {
-            let mask = look.elements.get(name).and_then(|settings| settings.mask.as_deref());
-            problems.extend(self.choose_mask(state, name, mask).err());
-            let on = look.elements.get(name).is_some_and(|settings| settings.on);
-            problems.extend(state.switch(name, on).err());
-        }
+        state.fade = None;
+        let names: Vec<_> = state.effects.iter().map(|effect| effect.name).collect();
+        let problems: Vec<_> = names.into_iter().flat_map(|name| self.apply_to(state, name, look)).collect();
         if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
+    }
+
+    /// Applies an element's part of a look as far as possible, and returns all errors.
+    fn apply_to(&self, state: &mut State, name: &str, look: &Look) -> Vec<String> {
+        let ElementSettings { on, mask, knobs } = look.elements.get(name).cloned().unwrap_or_default();
+        let mut problems = Vec::new();
+        if !on {
+            problems.extend(state.switch(name, false).err());
+        }
+        if let Ok(effect) = state.effect(name) {
+            problems.extend(knobs::set_all(&effect.element, &knobs));
+        }
+        if name == STYLE {
+            problems.extend(self.choose(state, &look.styles, look.model.as_deref()).err());
+        }
+        problems.extend(self.choose_mask(state, name, mask.as_deref()).err());
+        if on {
+            problems.extend(state.switch(name, true).err());
+        }
+        problems
     }
 
     /// Handles a message of the pipeline.
@@ -577,11 +600,12 @@ impl Studio {
             "source": state.source,
             "elements": elements.collect::<Vec<_>>(),
             "styles": self.styles.all(),
-            "style": state.style,
+            "style": state.styles,
             "models": self.models.all(),
             "model": state.model,
             "looks": state.settings.looks.keys().collect::<Vec<_>>(),
             "control": self.control.describe(),
+            "timeline": state.timeline.report(),
             "output": {"file": name(&state.file), "camera": name(&state.camera), "cameras": self.sources.outputs()},
             "line": state.line(&self.sources),
             "status": {
@@ -616,12 +640,23 @@ impl State {
         self.effects.iter().find(|effect| effect.name == name).ok_or_else(|| format!("no such element: {name}"))
     }
 
+    fn saved_look(&self, name: &str) -> Result<Look, String> {
+        self.settings.looks.get(name).cloned().ok_or_else(|| format!("no such look: {name}"))
+    }
+
+    /// Takes a property, or all of an element's, out of the fade that is going on.
+    fn release(&mut self, element: &str, property: Option<&str>) {
+        if let Some(fade) = &mut self.fade {
+            fade.release(element, property);
+        }
+    }
+
     fn running(&self, name: &str) -> Option<&Effect> {
         self.effects.iter().find(|effect| effect.name == name && effect.on)
     }
 
     fn switch(&mut self, name: &str, on: bool) -> Answer {
-        if on && name == STYLE && self.style.is_none() && self.model.is_none() {
+        if on && name == STYLE && self.styles.is_empty() && self.model.is_none() {
             return Err("choose a style or a model first".into());
         }
         let effect = self.effects.iter_mut().find(|effect| effect.name == name);
@@ -652,7 +687,7 @@ impl State {
             (effect.name.to_owned(), settings)
         };
         Look {
-            style: self.style.clone(),
+            styles: self.styles.clone(),
             model: self.model.clone(),
             elements: self.effects.iter().map(settings).collect(),
         }
@@ -662,7 +697,7 @@ impl State {
         let elements = self.effects.iter().filter(|effect| effect.on).map(|effect| {
             let mut properties = knobs::changed(&effect.element);
             // Pages cannot set the properties with paths, so they are not among these.
-            for name in if effect.name == STYLE { &["mask", "model", "style"][..] } else { &["mask"] } {
+            for name in if effect.name == STYLE { &["mask", "model", "style-blend", "style"][..] } else { &["mask"] } {
                 let path = effect.element.property::<Option<String>>(name).unwrap_or_default();
                 if !path.is_empty() {
                     properties.insert(0, (name, path.into()));
@@ -677,7 +712,7 @@ impl State {
 /// The settings of a studio that is opened for the first time.
 fn first_settings() -> Settings {
     let elements = [(STYLE.to_owned(), ElementSettings { on: false, mask: None, knobs: BTreeMap::new() })].into();
-    Settings { look: Look { style: None, model: None, elements }, ..Settings::default() }
+    Settings { look: Look { styles: Vec::new(), model: None, elements }, ..Settings::default() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use image::{DynamicImage, ImageFormat};
 use serde::Serialize;
 
+use crate::settings::Share;
 use crate::uploads;
 
 /// The longer side of a thumbnail.
@@ -78,6 +79,22 @@ impl Styles {
     /// The path of a picture, if it exists.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         uploads::path(&self.folder, name)
+    }
+
+    /// The paths of some pictures, as the element takes them.
+    pub fn paths(&self, styles: &[Share]) -> Result<String, String> {
+        let path = |Share { name, share }: &Share| {
+            if !share.is_finite() || *share <= 0.0 {
+                return Err(format!("the share of {name} must be more than 0"));
+            }
+            let path = self.path(name).ok_or_else(|| format!("no such style: {name}"))?.display().to_string();
+            // Not escaped: if the whole text is the path of a file, the element does not split it at commas.
+            match styles.len() > 1 && path.contains(',') {
+                true => Err(format!("{path} cannot be mixed with other styles, since its path has a comma")),
+                false => Ok(path),
+            }
+        };
+        Ok(styles.iter().map(path).collect::<Result<Vec<_>, _>>()?.join(","))
     }
 
     /// Stores an uploaded picture as JPEG under a free name similar to `name`, which is returned.

@@ -94,6 +94,11 @@ fn own(folder: &Path) -> PathBuf {
     folder.join(r#"st,udio \ "2" ü"#)
 }
 
+/// What makes the studio paint in a style alone.
+fn painting(style: &str) -> Value {
+    json!({"styles": [{"name": style, "share": 1.0}], "model": null})
+}
+
 /// A folder with a style, and with settings that paint a first picture for hours, in long steps.
 fn folder(name: &str, is_painting: bool) -> PathBuf {
     let folder = scratch(name);
@@ -112,7 +117,7 @@ fn folder(name: &str, is_painting: bool) -> PathBuf {
 #[ignore = "needs scripts/build"]
 fn folders_and_styles_may_have_any_name() {
     let mut studio = Studio::start(&folder("studio-names", false));
-    assert_eq!(studio.post("/api/style", &json!({"name": STYLE})), (204, String::new()));
+    assert_eq!(studio.post("/api/paint", &painting(STYLE)), (204, String::new()));
     studio.wait_for_a_step();
     studio.interrupt();
     assert!(studio.end().success());
@@ -127,9 +132,9 @@ fn files_that_cannot_be_styles_are_told() {
     let jpeg = jpeg.into_inner();
     std::fs::write(own(&folder).join("styles/cut.jpg"), &jpeg[..jpeg.len() - 9]).expect("written");
     let studio = Studio::start(&folder);
-    let (status, reason) = studio.post("/api/style", &json!({"name": "cut.jpg"}));
+    let (status, reason) = studio.post("/api/paint", &painting("cut.jpg"));
     assert!(status == 409 && reason.contains("cut.jpg") && reason.contains("cut off"), "{status} {reason}");
-    let (status, reason) = studio.post("/api/style", &json!({"name": "../settings.json"}));
+    let (status, reason) = studio.post("/api/paint", &painting("../settings.json"));
     assert!(status == 409 && reason.contains("no such style: ../settings.json"), "{status} {reason}");
 }
 

@@ -1,5 +1,6 @@
 //! Tests the studio's page in headless Chromium.
 
+#[allow(dead_code, reason = "each file of tests uses a part of it")]
 mod browser;
 #[path = "../src/knobs.rs"]
 #[allow(dead_code, reason = "only some functions are tested here")]
@@ -11,6 +12,7 @@ use std::process::Command;
 use browser::{OSC, Page, block_on, browser, kept, studio};
 use common::{Frame, Line, scratch};
 use fantoccini::Locator;
+use fantoccini::actions::{MouseActions, TouchActions};
 use gst::prelude::*;
 use serde_json::json;
 
@@ -89,11 +91,25 @@ fn the_page_shows_the_picture_and_changes_settings() {
         page.press(&format!("{section} .draw")).await;
         page.set("#brush-size", 0.4).await;
         // The measured rows are a quarter of the picture's height above and below these.
-        page.drag("#mask", 0.42).await;
+        page.drag(mouse(), "#mask", 0.42).await;
         page.save_screenshot(folder.join("mask.png"), 1440, 900).await;
         page.press("#brush-done").await;
         page.picture("what is drawn is filtered", |[_, blurred, _]| blurred < spread / 2.0).await;
         page.text("the command has the mask", "line", |line| line.contains("convfilter mask=")).await;
+        for (tool, whose) in [("#brush-erase", "erased"), ("#brush-clear", "cleared")] {
+            page.press(&format!("{section} .draw")).await;
+            page.press(tool).await;
+            if whose == "erased" {
+                page.drag(mouse(), "#mask", 0.42).await;
+            }
+            page.press("#brush-done").await;
+            page.picture(&format!("a mask that is {whose} filters nothing"), |[_, masked, _]| masked > spread * 0.9)
+                .await;
+            page.press(&format!("{section} .draw")).await;
+            page.drag(TouchActions::new("finger".into()), "#mask", 0.42).await;
+            page.press("#brush-done").await;
+            page.picture("what a finger draws is filtered", |[_, blurred, _]| blurred < spread / 2.0).await;
+        }
         page.drop_file(section, "black.png", &png(&image::RgbImage::new(8, 8))).await;
         page.picture("a dropped mask is used", |[_, masked, _]| masked > spread * 0.9).await;
         page.drop_file(section, "holiday.png", b"no picture at all").await;
@@ -182,6 +198,10 @@ fn the_page_shows_the_picture_and_changes_settings() {
         client.close().await.expect("Chromium ends");
         drop(driver);
     });
+}
+
+fn mouse() -> MouseActions {
+    MouseActions::new("mouse".into())
 }
 
 /// Values other than the defaults for the properties that a filter may use.

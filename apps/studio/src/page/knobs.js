@@ -5,6 +5,7 @@ import { choiceControl, switchControl, textControl } from "./controls.js";
 import { command, latestOnly } from "./command.js";
 import { learnPart } from "./control.js";
 import { changes, make } from "./dom.js";
+import { editorControl } from "./editor.js";
 import { held } from "./hands.js";
 import { numberControl } from "./number.js";
 import { hasAuto, offAuto } from "./scale.js";
@@ -50,18 +51,20 @@ function propertyRow(element, property) {
   const id = `${element}-${property.name}`;
   const send = latestOnly((value) => command("/api/knob", { element, name: property.name, value }));
   const reset = hasAuto(property) ? autoButton(property, set) : resetButton(property, set);
-  const control = CONTROLS[property.kind](property, id, (value) => {
+  const makeControl = property.name === "shader" ? editorControl : CONTROLS[property.kind];
+  const control = makeControl(property, id, (value) => {
     reset.show(value);
     send(value);
   });
 
   const label = make("label", { htmlFor: id, title: property.help, textContent: property.label });
+  const [ask, help] = helpOf(property, id);
   // A control from outside sends numbers, no texts.
   const learn = property.kind === "text" ? null : learnPart(element, property);
   const row = make("div", {
     className: "knob", "data-element": element, "data-knob": property.name, "data-kind": property.kind,
-  }, make("div", { className: "name" }, label, ...(learn ? [learn.button] : []), reset.button),
-    ...control.nodes, ...(learn ? [learn.waiting] : []));
+  }, make("div", { className: "name" }, label, ask, ...(learn ? [learn.button] : []), reset.button),
+    ...control.nodes, help, ...(learn ? [learn.waiting] : []));
   row.addEventListener("dblclick", ({ target }) => {
     if (target === label || target.type === "range") set(property.default);
   });
@@ -83,6 +86,20 @@ function propertyRow(element, property) {
       if (!held(...control.inputs)) show(value);
     },
   };
+}
+
+/** The button that shows a property's help, and the help. */
+function helpOf(property, id) {
+  const help = make("p", { id: `${id}-help`, className: "hint help", hidden: true, textContent: property.help });
+  const ask = make("button", {
+    type: "button", className: "quiet ask", "aria-label": `Help for ${property.label}`, "aria-expanded": false,
+    "aria-controls": help.id,
+    onclick() {
+      help.hidden = !help.hidden;
+      ask.setAttribute("aria-expanded", !help.hidden);
+    },
+  });
+  return [ask, help];
 }
 
 function resetButton(property, set) {

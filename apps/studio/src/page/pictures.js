@@ -3,18 +3,17 @@
 
 import { keepOpen } from "./socket.js";
 
-const FPS_WINDOW = 2000;
 const HEADER_BYTES = 8;
 
 const canvas = document.getElementById("picture");
 const context = canvas.getContext("2d");
 
-let drawnAt = [];
-let delay = null;
+let noteAge;
 
-export function watchPictures() {
+/** Draws the pictures. `drawn` gets the age of each, in milliseconds, when it is drawn. */
+export function watchPictures(drawn = () => {}) {
+  noteAge = drawn;
   keepOpen("/pictures", { opened: requestNext, receive: drawAndRequestNext });
-  setInterval(showFigures, 500);
 }
 
 function requestNext(socket) {
@@ -27,7 +26,7 @@ async function drawAndRequestNext(message, socket) {
   try {
     await draw(new Blob([new Uint8Array(message, HEADER_BYTES)], { type: "image/jpeg" }));
     canvas.dataset.frame = header.getUint32(0, true);
-    count(header.getUint32(4, true) / 1000 + performance.now() - arrived);
+    noteAge(header.getUint32(4, true) / 1000 + performance.now() - arrived);
   } finally {
     // A frame that cannot be decoded must not stop the stream.
     requestNext(socket);
@@ -43,17 +42,4 @@ async function draw(jpeg) {
   }
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
-}
-
-function count(milliseconds) {
-  drawnAt.push(performance.now());
-  delay = delay === null ? milliseconds : delay + 0.1 * (milliseconds - delay);
-}
-
-function showFigures() {
-  const since = performance.now() - FPS_WINDOW;
-  drawnAt = drawnAt.filter((time) => time > since);
-  const fps = drawnAt.length / (FPS_WINDOW / 1000);
-  document.getElementById("fps").textContent = `${fps.toFixed(1)} fps`;
-  document.getElementById("delay").textContent = delay === null ? "" : `${Math.round(delay)} ms`;
 }

@@ -52,5 +52,7 @@ function mark(path, isBroken) {
   if (isBroken) broken.add(path);
   else broken.delete(path);
   document.body.classList.toggle("lost", broken.size > 0);
-  document.getElementById("lost").textContent = broken.size > 0 ? "No connection to the studio; reconnecting" : "";
+  const note = document.getElementById("lost");
+  // The output page shows no texts.
+  if (note) note.textContent = broken.size > 0 ? "No connection to the studio; reconnecting" : "";
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{program, stage};
-use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
+use fantoccini::actions::{ActionSequence, InputSource, MOUSE_BUTTON_LEFT, PointerAction, TouchActions};
 use fantoccini::wd::Capabilities;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -82,11 +82,16 @@ pub fn kept(folder: &Path) -> PathBuf {
 
 /// A studio with its files below `folder`, and the page's address. `options` are more options for it.
 pub fn studio(folder: &Path, options: &[&str]) -> (Running, String) {
+    // The element separates styles by commas, but a folder's name may have commas, too.
+    studio_in(folder, &kept(folder), options)
+}
+
+/// A studio with its own files in `kept` and all others in `folder`.
+pub fn studio_in(folder: &Path, kept: &Path, options: &[&str]) -> (Running, String) {
     let studio = common::app("studio");
     let studio = studio.to_str().expect("a path in UTF-8");
     let mut command = program(studio, &stage().join("lib/gstreamer-1.0"), &folder.join("registry.bin"));
-    // The element separates styles by commas, but a folder's name may have commas, too.
-    command.args(["--listen", "127.0.0.1:0"]).args(options).arg("--folder").arg(kept(folder));
+    command.args(["--listen", "127.0.0.1:0", "--folder"]).arg(kept).args(options);
     command.env("XDG_RUNTIME_DIR", folder);
     Running::start(&mut command, |line| line.split_once(" at ").map(|(_, address)| address.to_owned()))
 }
@@ -157,19 +162,54 @@ impl Page<'_> {
         self.run(DROP, vec![target.into(), name.into(), bytes.into()]).await;
     }
 
-    /// Draws a stroke from left to right across an element, at this part of its height.
-    pub async fn drag(&self, element: &str, part: f64) {
+    /// Draws a stroke with a pointer from left to right across an element, at this part of its height.
+    pub async fn drag<A>(&self, pointer: A, element: &str, part: f64)
+    where
+        A: InputSource<Action = PointerAction> + Into<ActionSequence>,
+    {
         let element = self.0.find(Locator::Css(element)).await.expect("the element exists");
         let (left, top, width, height) = element.rectangle().await.expect("a rectangle");
         let (y, duration) = (top + part * height, Some(Duration::from_millis(50)));
         let at = |x: f64| PointerAction::MoveTo { duration, x, y };
-        let stroke = MouseActions::new("mouse".into())
+        let stroke = pointer
             .then(at(left + 2.0))
             .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
             .then(at(left + width / 2.0))
             .then(at(left + width - 2.0))
             .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
         self.0.perform_actions(stroke).await.expect("the stroke is drawn");
+    }
+
+    /// Touches an element in its middle with a finger; then moves the finger to another element, or lifts it at once.
+    pub async fn touch(&self, element: &str, to: Option<&str>) {
+        let mut finger = TouchActions::new("finger".into());
+        for (index, selector) in [Some(element), to].into_iter().flatten().enumerate() {
+            let (x, y) = self.middle(selector).await;
+            let duration = Some(Duration::from_millis(100));
+            finger = finger.then(PointerAction::MoveTo { duration, x, y });
+            if index == 0 {
+                finger = finger.then(PointerAction::Down { button: MOUSE_BUTTON_LEFT });
+            }
+        }
+        finger = finger.then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        self.0.perform_actions(finger).await.expect("the element is touched");
+    }
+
+    /// Where an element's middle is in the window, after the page has scrolled to it.
+    async fn middle(&self, selector: &str) -> (f64, f64) {
+        let script = "
+            const node = document.querySelector(arguments[0]);
+            node.scrollIntoView({ block: 'nearest' });
+            const { left, top, width, height } = node.getBoundingClientRect();
+            return [left + width / 2, top + height / 2];";
+        let middle = self.run(script, vec![selector.into()]).await;
+        serde_json::from_value(middle).expect("the element exists")
+    }
+
+    /// Presses a key while the page itself has the focus.
+    pub async fn key(&self, key: &str) {
+        self.run("document.activeElement.blur()", vec![]).await;
+        self.0.find(Locator::Css("body")).await.expect("a body").send_keys(key).await.expect("the key is pressed");
     }
 
     pub async fn save_look(&self, name: &str) {
@@ -194,6 +234,7 @@ impl Page<'_> {
     }
 }
 
+/// Runs an asynchronous test.
 pub fn block_on(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(test);
 }
