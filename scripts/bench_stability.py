@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from motion import Flow, checked, e_warp, estimated, grid, inside, sampled
 from painting import COMPACT, FILES, ROOT, SHARED, clip, judge, picture, repaint, sheet, table
 
 OUT = ROOT / "target/bench-stability"
@@ -26,45 +27,7 @@ PAINTED_WITHIN = 10  # frames after which an uncovered area should be painted
 # Films: arrays (frames, height, width, 3) of bytes.
 
 
-class Flow(NamedTuple):
-    """Arrays (frames - 1, height, width, 2): `there`, from each frame but the first to the previous one; `back`, from
-    the previous frame to it. `visible`: whether a pixel was visible in the previous frame."""
-
-    there: np.ndarray
-    back: np.ndarray
-    visible: np.ndarray
-
-
-GRID = np.stack(np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT)), -1).astype(np.float32)
-
-
-def sampled(values: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    return cv2.remap(values, GRID + flow, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def inside(flow: np.ndarray) -> np.ndarray:
-    return ((GRID + flow >= 0) & (GRID + flow <= [WIDTH - 1, HEIGHT - 1])).all(-1)
-
-
-def is_visible(there: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """The check of Ruder et al. (2016), section 5.1: both flows are consistent, and there is no edge of the motion."""
-    returned = sampled(back, there)
-    length, returning = (there**2).sum(-1), (returned**2).sum(-1)
-    consistent = ((there + returned) ** 2).sum(-1) < 0.01 * (length + returning) + 0.5
-    steepness = sum((np.gradient(there[..., part])[axis]) ** 2 for part in range(2) for axis in range(2))
-    return consistent & (steepness <= 0.01 * length + 0.002) & inside(there)
-
-
-def estimated(film: np.ndarray) -> Flow:
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in film]
-    there = np.stack([dis.calc(new, old, None) for old, new in zip(gray, gray[1:])])
-    back = np.stack([dis.calc(old, new, None) for old, new in zip(gray, gray[1:])])
-    return checked(there, back)
-
-
-def checked(there: np.ndarray, back: np.ndarray) -> Flow:
-    return Flow(there, back, np.stack([is_visible(*pair) for pair in zip(there, back)]))
+GRID = grid(HEIGHT, WIDTH)
 
 
 class Motion(NamedTuple):
@@ -138,15 +101,6 @@ def engine_flow(film: np.ndarray, style: np.ndarray) -> Flow:
     repaint(film, style, f"found={file}", "first-iterations=0", "iterations=0")
     flows = np.fromfile(file, np.float32).reshape(-1, 2, 2, HEIGHT, WIDTH).transpose(1, 0, 3, 4, 2)
     return checked(*np.ascontiguousarray(flows))
-
-
-def e_warp(film: np.ndarray, flow: Flow) -> float:
-    """The mean square difference (samples of 0..1) to the previous frame, warped by the flow, over visible pixels."""
-    errors = []
-    for old, new, there, visible in zip(film, film[1:], flow.there, flow.visible):
-        difference = sampled(old.astype(np.float32) / 255, there) - new.astype(np.float32) / 255
-        errors.append((difference**2)[visible].mean())
-    return float(np.mean(errors))
 
 
 def sharpness(frame: np.ndarray) -> float:
