@@ -9,8 +9,19 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// Properties that pages cannot set: files, names, and what another part of the page sets.
-const HIDDEN: [&str; 9] =
-    ["mask", "model-input", "name", "parent", "qos", "shader-location", "stats-interval", "style", "style-blend"];
+const HIDDEN: [&str; 11] = [
+    "mask",
+    "model-input",
+    "name",
+    "parent",
+    "qos",
+    "shader-location",
+    "stats-interval",
+    "style",
+    "style-blend",
+    "style-duration",
+    "style-list",
+];
 
 /// The ranges of sliders for properties of styletransfer that accept much larger values than are useful.
 const SLIDERS: [(&str, [f64; 2]); 4] = [
